@@ -1,0 +1,58 @@
+namespace RaftKv.MultiRaft.Ports;
+
+/// <summary>
+/// One shard replica's ordered byte-key store: RocksDB in a node, a sorted map in the simulator. Keys are ordered by
+/// unsigned byte comparison. It has no write-ahead log: the Raft log is the write-ahead log, so what was written since
+/// the last flush is lost in a crash, always as a whole suffix of batches, never a hole.
+/// </summary>
+/// <remarks>
+/// Writes come from one thread at a time (the Applier); reads may come from any thread beside them. Every method throws
+/// <see cref="StoreFailedException"/> when the engine reports an error; the caller stops the replica or the process.
+/// </remarks>
+public interface IOrderedStore : IDisposable
+{
+    /// <summary>The newest value of <paramref name="key"/>, or null when there is none.</summary>
+    byte[]? Get(ReadOnlySpan<byte> key);
+
+    /// <summary>The value of <paramref name="key"/> as a crash right now would leave it: from what was flushed only.</summary>
+    byte[]? GetPersisted(ReadOnlySpan<byte> key);
+
+    /// <summary>
+    /// A cursor over a consistent view as of this call, restricted to keys below <paramref name="end"/> (empty: no
+    /// bound). It is positioned nowhere until <see cref="IOrderedCursor.Seek"/>. Close it before the store.
+    /// </summary>
+    IOrderedCursor OpenCursor(ReadOnlySpan<byte> end = default);
+
+    /// <summary>Applies the whole batch atomically: every later read sees all of it, a crash keeps all or nothing.</summary>
+    void Write(WriteBatch batch);
+
+    /// <summary>Makes everything written so far durable. Afterwards <see cref="GetPersisted"/> equals <see cref="Get"/>.</summary>
+    void Flush();
+
+    /// <summary>Throws when a background flush or compaction has failed since the store was opened.</summary>
+    void ThrowIfFailed();
+}
+
+/// <summary>A forward cursor over an ordered store; owned by one thread. Spans are valid until the next call.</summary>
+public interface IOrderedCursor : IDisposable
+{
+    /// <summary>Moves to the first key at or above <paramref name="key"/>.</summary>
+    void Seek(ReadOnlySpan<byte> key);
+
+    /// <summary>Whether the cursor stands on a row. Throws <see cref="StoreFailedException"/> when it stopped because of an error.</summary>
+    bool IsValid { get; }
+
+    ReadOnlySpan<byte> Key { get; }
+
+    ReadOnlySpan<byte> Value { get; }
+
+    void Next();
+}
+
+/// <summary>The store engine reported an error: <see cref="Exception.Message"/> carries its text and the store's path.</summary>
+public sealed class StoreFailedException : Exception
+{
+    public StoreFailedException(string message) : base(message) { }
+
+    public StoreFailedException(string message, Exception inner) : base(message, inner) { }
+}
