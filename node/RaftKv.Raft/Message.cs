@@ -1,0 +1,61 @@
+namespace RaftKv.Raft;
+
+/// <summary>What a message between two replicas of a group says. The numbers are on the wire.</summary>
+public enum MessageKind : byte
+{
+    /// <summary>Would you vote for me? Asked without a new term (thesis §9.6).</summary>
+    PreVote = 1,
+    PreVoteResponse = 2,
+    Vote = 3,
+    VoteResponse = 4,
+
+    /// <summary>Entries after (Index, LogTerm); none makes it a probe.</summary>
+    Append = 5,
+    AppendResponse = 6,
+
+    /// <summary>The leader is alive, and asks whether it still is the leader (ReadRound).</summary>
+    Heartbeat = 7,
+    HeartbeatResponse = 8,
+}
+
+/// <summary>One message between two replicas of a group. Which fields a kind uses:</summary>
+/// <remarks>
+/// <code>
+/// PreVote            Term = the term it would campaign in; Index, LogTerm = its last entry
+/// PreVoteResponse    Term = the term asked for if granted, else the voter's own; Rejected
+/// Vote               Index, LogTerm = the candidate's last entry
+/// VoteResponse       Rejected
+/// Append             Index, LogTerm = the entry before Entries; Commit; Entries
+/// AppendResponse     accepted: Index = durable and matching up to here
+///                    Rejected: Index = the probed index; Hint, LogTerm = where the logs may still agree
+/// Heartbeat          Commit (never above what the follower has acknowledged); ReadRound
+/// HeartbeatResponse  ReadRound as received
+/// </code>
+/// <see cref="Entries"/> may point into the sender's log: encode or copy before the next call into the group.
+/// </remarks>
+public readonly record struct Message
+{
+    public required MessageKind Kind { get; init; }
+
+    public required ReplicaId From { get; init; }
+
+    public required ReplicaId To { get; init; }
+
+    public required Term Term { get; init; }
+
+    public LogIndex Index { get; init; }
+
+    public Term LogTerm { get; init; }
+
+    public LogIndex Commit { get; init; }
+
+    public LogIndex Hint { get; init; }
+
+    public ulong ReadRound { get; init; }
+
+    public bool Rejected { get; init; }
+
+    public ReadOnlyMemory<Entry> Entries { get; init; }
+
+    public override string ToString() => RaftText.Describe(this);
+}

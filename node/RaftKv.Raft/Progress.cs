@@ -1,0 +1,125 @@
+namespace RaftKv.Raft;
+
+internal enum ProgressState
+{
+    /// <summary>The leader does not know where the logs agree: one message at a time.</summary>
+    Probe,
+
+    /// <summary>Appends are pipelined, optimistically.</summary>
+    Replicate,
+}
+
+/// <summary>The leader's knowledge of one follower. Invariant: Match &lt; Next. Owned by its RaftGroup.</summary>
+/// <remarks>Raft thesis §3.5; pipelining §10.2.2.</remarks>
+internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
+{
+    private readonly Queue<(LogIndex Last, int Bytes)> _inFlight = new();
+    private long _inFlightBytes;
+
+    public ReplicaId Replica { get; } = replica;
+
+    public ProgressState State { get; private set; }
+
+    /// <summary>Every entry up to here is durable on the follower.</summary>
+    public LogIndex Match { get; private set; }
+
+    /// <summary>The next entry to send; in Replicate, (Match, Next) is in flight.</summary>
+    public LogIndex Next { get; private set; } = next;
+
+    /// <summary>In Probe: a message is out and unanswered.</summary>
+    public bool ProbeOutstanding { get; private set; }
+
+    /// <summary>A log read for this follower is under way; nothing is sent until it is answered.</summary>
+    public bool ReadOutstanding { get; set; }
+
+    /// <summary>When the follower was last heard, for check-quorum.</summary>
+    public long LastContactMicros { get; set; } = nowMicros;
+
+    /// <summary>The highest ReadIndex round it has confirmed.</summary>
+    public ulong ReadRound { get; set; }
+
+    public int InFlightMessages => _inFlight.Count;
+
+    public long InFlightBytes => _inFlightBytes;
+
+    /// <summary>Whether an append may be sent now, with room for at least one message.</summary>
+    public bool MaySend(RaftOptions options) =>
+        !ReadOutstanding && State switch
+        {
+            ProgressState.Probe => !ProbeOutstanding,
+            _ => _inFlight.Count < options.MaxInFlightMessages && _inFlightBytes < options.MaxInFlightBytes,
+        };
+
+    /// <summary>Records that entries up to <paramref name="last"/> were sent from Next on.</summary>
+    public void OnSent(LogIndex last, int bytes)
+    {
+        if (State == ProgressState.Probe)
+        {
+            ProbeOutstanding = true;
+            return;
+        }
+
+        if (last < Next) return;
+        _inFlight.Enqueue((last, bytes));
+        _inFlightBytes += bytes;
+        Next = last.Next;
+    }
+
+    /// <summary>Accepts an acknowledgement. Returns false if it says nothing new (reordered or duplicated).</summary>
+    public bool TryAdvance(LogIndex acknowledged)
+    {
+        while (_inFlight.TryPeek(out var sent) && sent.Last <= acknowledged)
+        {
+            _inFlightBytes -= sent.Bytes;
+            _inFlight.Dequeue();
+        }
+
+        bool isNews = acknowledged > Match;
+        if (isNews)
+        {
+            Match = acknowledged;
+            Next = LogIndex.Max(Next, Match.Next);
+        }
+
+        if (State == ProgressState.Probe && (isNews || ProbeOutstanding))
+        {
+            // The logs agree up to Match: from here on, pipeline.
+            State = ProgressState.Replicate;
+            ProbeOutstanding = false;
+            Next = Match.Next;
+        }
+
+        return isNews;
+    }
+
+    /// <summary>
+    /// Handles a rejection of the probe at <paramref name="rejected"/>; the logs may agree at <paramref name="retryAfter"/>.
+    /// Returns false if it is stale.
+    /// </summary>
+    public bool TryBackTrack(LogIndex rejected, LogIndex retryAfter)
+    {
+        if (rejected <= Match) return false;
+        if (State == ProgressState.Replicate)
+        {
+            BecomeProbe();
+            return true;
+        }
+
+        if (rejected.Next != Next) return false;
+        Next = LogIndex.Max(LogIndex.Min(rejected, retryAfter.Next), Match.Next);
+        ProbeOutstanding = false;
+        return true;
+    }
+
+    /// <summary>An answer to a heartbeat arrived: an unanswered probe may have been lost, so it may be sent again.</summary>
+    public void AllowProbe() => ProbeOutstanding = false;
+
+    private void BecomeProbe()
+    {
+        State = ProgressState.Probe;
+        ProbeOutstanding = false;
+        Next = Match.Next;
+        _inFlight.Clear();
+        _inFlightBytes = 0;
+    }
+}

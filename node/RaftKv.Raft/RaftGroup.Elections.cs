@@ -1,0 +1,201 @@
+namespace RaftKv.Raft;
+
+/// <content>Elections: timeouts, pre-votes, votes, terms and role changes.</content>
+public sealed partial class RaftGroup
+{
+    private readonly SortedDictionary<ReplicaId, bool> _votes = [];
+    private readonly Func<ReplicaId, bool?> _voteOf;
+    private readonly Func<ReplicaId, ulong> _contactOf;
+    private long _electionDeadline;
+    private long _heartbeatDue;
+    private long _leaderHeardAt;
+
+    /// <summary>
+    /// Whether the leader was heard within the shortest election timeout. Until that has passed nobody is helped to
+    /// replace it, so that a node cut off and back cannot disrupt (thesis §4.2.3, §9.6).
+    /// </summary>
+    private bool LeaderIsAlive =>
+        Role == Role.Leader || (!Leader.IsNone && _now - _leaderHeardAt < _options.ElectionTimeoutMicros);
+
+    private void TickAsFollower()
+    {
+        if (_now < _electionDeadline) return;
+        if (Configuration.IsVoter(Replica)) BecomePreCandidate();
+        else ResetElectionTimer();
+    }
+
+    private void TickAsLeader()
+    {
+        // Check-quorum: the contact time that a majority has reached or passed (thesis §6.2).
+        ulong quorumHeardAt = Quorum.Agreed(Configuration, _contactOf);
+        if ((ulong)_now - Math.Min(quorumHeardAt, (ulong)_now) >= (ulong)_options.ElectionTimeoutMicros)
+        {
+            BecomeFollower(Term, ReplicaId.None, RoleChangeReason.LostQuorum);
+            return;
+        }
+
+        if (_now >= _heartbeatDue) SendHeartbeats();
+    }
+
+    private void BecomePreCandidate()
+    {
+        NoteRoleChange(Role.PreCandidate, RoleChangeReason.ElectionTimeout);
+        Leader = ReplicaId.None;
+        ResetElectionTimer();
+        _votes.Clear();
+        foreach (Member member in Configuration.Members)
+            if (member.Replica != Replica && Configuration.IsVoter(member.Replica))
+                Send(AskForVote(MessageKind.PreVote, member.Replica, Term.Next));
+        RecordVote(Replica, granted: true);
+    }
+
+    private void BecomeCandidate()
+    {
+        Term = Term.Next;
+        Vote = Replica;
+        NoteRoleChange(Role.Candidate, RoleChangeReason.PreVoteWon);
+        Leader = ReplicaId.None;
+        ResetElectionTimer();
+        // Its own vote counts when it is durable: OnPersisted.
+        _votes.Clear();
+        foreach (Member member in Configuration.Members)
+            if (member.Replica != Replica && Configuration.IsVoter(member.Replica))
+                Send(AskForVote(MessageKind.Vote, member.Replica, Term));
+    }
+
+    private void BecomeLeader()
+    {
+        NoteRoleChange(Role.Leader, RoleChangeReason.ElectionWon);
+        Leader = Replica;
+        _progress.Clear();
+        foreach (Member member in Configuration.Members)
+            if (member.Replica != Replica) _progress.Add(new Progress(member.Replica, _log.Last.Next, _now));
+        // The no-op that lets it commit its predecessors' entries and serve reads (paper §8).
+        _log.Append(new Entry(_log.Last.Next, Term, EntryKind.NoOp, 0, 0, 0, default));
+        SendHeartbeats();
+    }
+
+    private void BecomeFollower(Term term, ReplicaId leader, RoleChangeReason reason)
+    {
+        Invariant.Holds(term >= Term, $"{Group}/{Replica}: {term} after {Term}");
+        if (term > Term)
+        {
+            Term = term;
+            Vote = ReplicaId.None;
+        }
+
+        if (Role == Role.Leader)
+        {
+            _reads.TakeAll(_readsDropped);
+            _progress.Clear();
+        }
+
+        if (Role != Role.Follower)
+        {
+            NoteRoleChange(Role.Follower, reason);
+            ResetElectionTimer();
+        }
+
+        Leader = leader;
+    }
+
+    /// <summary>A message of a higher term: adopt the term, unless the message may not raise it. False: drop the message.</summary>
+    private bool TryAdoptTerm(in Message message)
+    {
+        switch (message.Kind)
+        {
+            case MessageKind.PreVote:
+            case MessageKind.PreVoteResponse when !message.Rejected:
+                return true; // Nobody's term yet.
+            case MessageKind.Vote when LeaderIsAlive:
+                return false;
+            case MessageKind.Append or MessageKind.Heartbeat:
+                BecomeFollower(message.Term, message.From, RoleChangeReason.HigherTerm);
+                return true;
+            default:
+                BecomeFollower(message.Term, ReplicaId.None, RoleChangeReason.HigherTerm);
+                return true;
+        }
+    }
+
+    /// <summary>
+    /// A message of an older term. Whoever leads or campaigns in it is told of ours and gives up; without that answer a
+    /// node that has a higher term and no majority could never be led again (etcd 8501).
+    /// </summary>
+    private void AnswerStale(in Message message)
+    {
+        switch (message.Kind)
+        {
+            case MessageKind.Append or MessageKind.Heartbeat:
+                Send(Answer(message, MessageKind.AppendResponse) with { Rejected = true, Index = message.Index });
+                break;
+            case MessageKind.PreVote:
+                Send(Answer(message, MessageKind.PreVoteResponse) with { Rejected = true });
+                break;
+            case MessageKind.Vote:
+                Send(Answer(message, MessageKind.VoteResponse) with { Rejected = true });
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void OnPreVote(in Message message)
+    {
+        bool mightVote = message.Term > Term || ((Vote.IsNone || Vote == message.From) && Leader.IsNone);
+        bool granted = mightVote && !LeaderIsAlive && IsUpToDate(message);
+        Message answer = Answer(message, MessageKind.PreVoteResponse);
+        Send(granted ? answer with { Term = message.Term } : answer with { Rejected = true });
+    }
+
+    private void OnVote(in Message message)
+    {
+        // At most one vote a term, and none against a leader that is known (paper §5.2, §5.4.1).
+        bool isFree = Vote == message.From || (Vote.IsNone && Leader.IsNone);
+        bool granted = isFree && IsUpToDate(message);
+        if (granted)
+        {
+            Vote = message.From;
+            ResetElectionTimer();
+        }
+
+        Send(Answer(message, MessageKind.VoteResponse) with { Rejected = !granted });
+    }
+
+    private void OnPreVoteResponseAsPreCandidate(in Message message)
+    {
+        if (!message.Rejected && message.Term != Term.Next) return;
+        RecordVote(message.From, !message.Rejected);
+    }
+
+    private void OnVoteResponseAsCandidate(in Message message) => RecordVote(message.From, !message.Rejected);
+
+    private void RecordVote(ReplicaId from, bool granted)
+    {
+        _votes.TryAdd(from, granted);
+        switch (Quorum.Count(Configuration, _voteOf))
+        {
+            case VoteResult.Won when Role == Role.PreCandidate: BecomeCandidate(); break;
+            // Peers' votes may overtake the completion of the write that made its own durable: wait for it.
+            case VoteResult.Won when _votes.ContainsKey(Replica): BecomeLeader(); break;
+            case VoteResult.Lost: BecomeFollower(Term, ReplicaId.None, RoleChangeReason.ElectionLost); break;
+            default: break;
+        }
+    }
+
+    private bool? VoteOf(ReplicaId replica) => _votes.TryGetValue(replica, out bool granted) ? granted : null;
+
+    /// <summary>The candidate's log is at least as new as ours: (term, index) compared lexicographically (paper §5.4.1).</summary>
+    private bool IsUpToDate(in Message message) =>
+        message.LogTerm > _log.LastTerm || (message.LogTerm == _log.LastTerm && message.Index >= _log.Last);
+
+    private Message AskForVote(MessageKind kind, ReplicaId to, Term term) =>
+        new() { Kind = kind, From = Replica, To = to, Term = term, Index = _log.Last, LogTerm = _log.LastTerm };
+
+    private Message Answer(in Message message, MessageKind kind) => new() { Kind = kind, From = Replica, To = message.From, Term = Term };
+
+    private void ResetElectionTimer() =>
+        _electionDeadline = _now + _options.ElectionTimeoutMicros + _random.Below(_options.ElectionTimeoutMicros);
+
+    private ulong ContactOf(ReplicaId replica) => (ulong)(replica == Replica ? _now : FindProgress(replica)!.LastContactMicros);
+}

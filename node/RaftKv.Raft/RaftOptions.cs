@@ -1,0 +1,56 @@
+namespace RaftKv.Raft;
+
+/// <summary>What a group is started with. Times in µs of the clock that <c>now</c> comes from; sizes in bytes.</summary>
+public sealed record RaftOptions
+{
+    public required GroupId Group { get; init; }
+
+    public required ReplicaId Replica { get; init; }
+
+    /// <summary>The shortest silence after which a follower campaigns; each wait is drawn from [this, 2 × this).</summary>
+    public long ElectionTimeoutMicros { get; init; } = 500_000;
+
+    public long HeartbeatIntervalMicros { get; init; } = 100_000;
+
+    /// <summary>Entries in one append message, in bytes; at least one entry is always sent.</summary>
+    public int MaxAppendBytes { get; init; } = 256 * 1024;
+
+    /// <summary>Append messages on their way to one follower.</summary>
+    public int MaxInFlightMessages { get; init; } = 128;
+
+    /// <summary>Entry bytes on their way to one follower.</summary>
+    public int MaxInFlightBytes { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>Entries a leader takes beyond what is committed; more proposals are refused (backpressure).</summary>
+    public int MaxUncommittedBytes { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>Entries kept in memory after they are applied, for followers a little behind.</summary>
+    public int MaxCachedBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Entry bytes handed out to be applied in one Ready.</summary>
+    public int MaxApplyBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Draws election timeouts; two replicas of a group must not share it.</summary>
+    public required ulong Seed { get; init; }
+}
+
+/// <summary>What a replica knows at start, as its host recovered it from disk.</summary>
+public sealed record RaftStart
+{
+    public required HardState HardState { get; init; }
+
+    public required Configuration Configuration { get; init; }
+
+    /// <summary>The log begins after this entry: a snapshot, or the group's birth at index 10, term 5.</summary>
+    public required LogIndex SnapshotIndex { get; init; }
+
+    public required Term SnapshotTerm { get; init; }
+
+    /// <summary>Runs of equal terms, (first index, term), in index order, covering (SnapshotIndex, LastIndex].</summary>
+    public required IReadOnlyList<(LogIndex First, Term Term)> TermRuns { get; init; }
+
+    public required LogIndex LastIndex { get; init; }
+
+    /// <summary>What the state machine's store has applied. SnapshotIndex ≤ Applied ≤ LastIndex.</summary>
+    public required LogIndex Applied { get; init; }
+}

@@ -1,0 +1,103 @@
+namespace RaftKv.Raft;
+
+public enum Role : byte
+{
+    Follower,
+    PreCandidate,
+    Candidate,
+    Leader,
+}
+
+/// <summary>Why a replica changed its role; shown by the debug view and in logs.</summary>
+public enum RoleChangeReason : byte
+{
+    Started,
+    ElectionTimeout,
+    PreVoteWon,
+    ElectionWon,
+    ElectionLost,
+    HigherTerm,
+    LeaderHeard,
+    LostQuorum,
+}
+
+/// <summary>One role change, kept in the group's ring of the last 64.</summary>
+public readonly record struct RoleChange(long AtMicros, Role From, Role To, Term Term, RoleChangeReason Reason);
+
+/// <summary>What became of a proposal when it was made.</summary>
+public enum ProposeStatus : byte
+{
+    /// <summary>Appended at the returned index and term. Nothing is promised yet.</summary>
+    Appended,
+
+    /// <summary>Definitely not appended: this replica does not lead.</summary>
+    NotLeader,
+
+    /// <summary>Definitely not appended: too much is waiting to be committed.</summary>
+    Busy,
+}
+
+public readonly record struct ProposeResult(ProposeStatus Status, LogIndex Index, Term Term);
+
+/// <summary>A confirmed read: it may be served once the state machine has applied <see cref="Index"/>.</summary>
+public readonly record struct ReadGrant(ulong Context, LogIndex Index, Term Term);
+
+/// <summary>Entries a follower needs that are no longer in memory: read [First, Last] and answer with OnLogRead.</summary>
+public readonly record struct LogReadRequest(ReplicaId For, Term Term, LogIndex First, LogIndex Last, int MaxBytes);
+
+/// <summary>
+/// What a group wants done, gathered over one turn. The two message lists are the heart of it: what stands in
+/// <see cref="SendAfterPersist"/> may leave only after this Ready's hard state and entries, and those of all earlier
+/// ones, are on stable storage; only the log writer releases it.
+/// </summary>
+/// <remarks>Reused from turn to turn; entries and messages are valid until the next call into the group.</remarks>
+public sealed class Ready
+{
+    /// <summary>Counts up by one per Ready that must be persisted; comes back in OnPersisted.</summary>
+    public ulong Number { get; internal set; }
+
+    /// <summary>Whether this Ready goes to the log writer at all (entries, hard state, or messages that wait for it).</summary>
+    public bool MustPersist => HardState is not null || !Entries.IsEmpty || SendAfterPersist.Count > 0;
+
+    /// <summary>The hard state to write, or null when it has not changed.</summary>
+    public HardState? HardState { get; internal set; }
+
+    /// <summary>Entries to append. The first one replaces everything at and above its index.</summary>
+    public ReadOnlyMemory<Entry> Entries { get; internal set; }
+
+    public List<Message> SendNow { get; } = [];
+
+    public List<Message> SendAfterPersist { get; } = [];
+
+    /// <summary>Committed and locally durable entries to apply, [ApplyFirst, ApplyLast]; none if ApplyLast is 0.</summary>
+    public LogIndex ApplyFirst { get; internal set; }
+
+    public LogIndex ApplyLast { get; internal set; }
+
+    /// <summary>The entries to apply when they are in memory; otherwise empty, and the applier reads them from the log.</summary>
+    public ReadOnlyMemory<Entry> ApplyEntries { get; internal set; }
+
+    public List<ReadGrant> ReadGrants { get; } = [];
+
+    /// <summary>Reads that this replica cannot confirm any more: it no longer leads.</summary>
+    public List<ulong> ReadsDropped { get; } = [];
+
+    public List<LogReadRequest> LogReads { get; } = [];
+
+    public bool IsEmpty =>
+        !MustPersist && SendNow.Count == 0 && ApplyLast == LogIndex.Zero && ReadGrants.Count == 0 && ReadsDropped.Count == 0 && LogReads.Count == 0;
+
+    public void Clear()
+    {
+        Number = 0;
+        HardState = null;
+        Entries = default;
+        SendNow.Clear();
+        SendAfterPersist.Clear();
+        ApplyFirst = ApplyLast = LogIndex.Zero;
+        ApplyEntries = default;
+        ReadGrants.Clear();
+        ReadsDropped.Clear();
+        LogReads.Clear();
+    }
+}

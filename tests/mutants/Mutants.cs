@@ -1,0 +1,39 @@
+namespace RaftKv.Raft;
+
+/// <summary>
+/// Deliberate faults, one line each at the place they break. Compiled only with <c>-p:Mutants=true</c> into an output of
+/// its own (artifacts/mutants); a test proves that the release build has none. See tests/mutants/README.md.
+/// </summary>
+public enum Mutant
+{
+    None,
+
+    /// <summary>A follower acknowledges entries that its disk has not synced (bugs.md D5, L24, L29).</summary>
+    AckBeforeSync,
+
+    /// <summary>A leader counts its own unsynced entries towards the majority (L5, L6).</summary>
+    LeaderCountsUnsyncedEntries,
+
+    /// <summary>A vote is granted but the hard state on disk does not have it (E1, E2).</summary>
+    VoteNotPersisted,
+
+    /// <summary>An older term's entry is committed because a majority holds it (L1, figure 8).</summary>
+    CommitOlderTermByCounting,
+
+    /// <summary>A read is served without a quorum having confirmed the leader (R7, R10).</summary>
+    ReadIndexWithoutQuorum,
+
+    /// <summary>A new leader serves reads before its no-op is committed (R1).</summary>
+    ReadIndexBeforeNoOp,
+
+    /// <summary>A persisted completion from before a truncation passes the new entries off as durable (L10, L11).</summary>
+    LatePersistedCompletionTakenForNew,
+}
+
+/// <summary>The one mutant that is on in this process, set once at start.</summary>
+public static class Mutants
+{
+    public static Mutant Active { get; set; }
+
+    public static bool On(Mutant mutant) => Active == mutant;
+}
