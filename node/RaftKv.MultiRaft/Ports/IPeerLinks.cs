@@ -1,0 +1,17 @@
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft.Ports;
+
+/// <summary>The way to the other nodes. Called from the STEP, PERSIST and APPLY threads.</summary>
+public interface IPeerLinks
+{
+    /// <summary>
+    /// Queues one complete frame (made by <see cref="PeerFrame"/>). The bytes belong to the link from now on. Never blocks and never fails: a frame
+    /// that cannot be queued, because the link is down or its bounded queue is full, is dropped, and the sender's protocol repeats it.
+    /// </summary>
+    void Send(NodeId to, byte[] frame);
+
+    /// <summary>The boot id of the process at the other end as its last handshake said; 0 while there has been none.</summary>
+    ulong BootIdOf(NodeId node);
+}

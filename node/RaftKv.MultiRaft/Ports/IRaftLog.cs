@@ -1,0 +1,51 @@
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft.Ports;
+
+/// <summary>
+/// A node's Raft log, shared by all its groups. Records are gathered and made durable together: one write and one sync
+/// for all groups (group commit).
+/// </summary>
+/// <remarks>
+/// Gathering and <see cref="Commit"/> belong to one thread (PERSIST); <see cref="Read"/> may be called beside them.
+/// Every failure is a <see cref="DiskFailedException"/>, after which nothing may be acknowledged: the process stops.
+/// </remarks>
+public interface IRaftLog : IDisposable
+{
+    void AddHardState(GroupId group, ReplicaId replica, HardState hardState);
+
+    /// <summary>Adds consecutive entries. The first one replaces everything of its group at and above its index.</summary>
+    void AddEntries(GroupId group, ReplicaId replica, ReadOnlySpan<Entry> entries);
+
+    /// <summary>The one commit point of a replica's state (design §7): which store generation is live and where its log begins.</summary>
+    void AddCommitPoint(GroupId group, CommitPoint point);
+
+    /// <summary>The node's birth certificate; before it is durable, leftovers in the data directory are deleted.</summary>
+    void AddInitialised(NodeIdentity identity);
+
+    /// <summary>Writes and syncs all records added since the last call. On return they are on stable storage.</summary>
+    void Commit();
+
+    /// <summary>
+    /// Durable entries from <paramref name="first"/> to at most <paramref name="last"/>, cut at <paramref name="maxBytes"/> but at least one; none when
+    /// the log no longer holds <paramref name="first"/>.
+    /// </summary>
+    Entry[] Read(GroupId group, LogIndex first, LogIndex last, int maxBytes);
+}
+
+/// <summary>Who this data directory belongs to.</summary>
+/// <param name="DiskId">Random, never 0.</param>
+public sealed record NodeIdentity(ulong ClusterId, NodeId Node, ulong DiskId, string Name, ReadOnlyMemory<byte> InitialMap);
+
+/// <summary>
+/// Where a replica's live state is: the store directory <c>shards/&lt;id&gt;/&lt;generation&gt;/</c>, which covers the log up to (Index, Term).
+/// </summary>
+public sealed record CommitPoint(
+    ReplicaId Replica, ulong Generation, LogIndex Index, Term Term, Configuration Configuration, ulong EpochVersion, ulong EpochConfVersion);
+
+/// <summary>What recovery found of one group.</summary>
+public sealed record RecoveredGroup(
+    GroupId Group, CommitPoint CommitPoint, HardState HardState, IReadOnlyList<(LogIndex First, Term Term)> TermRuns, LogIndex LastIndex);
+
+/// <summary>What recovery found on the disk: nothing at all (Identity null) at a node's first start.</summary>
+public sealed record RecoveredLog(NodeIdentity? Identity, IReadOnlyList<RecoveredGroup> Groups);

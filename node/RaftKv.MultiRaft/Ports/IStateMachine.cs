@@ -1,0 +1,52 @@
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft.Ports;
+
+/// <summary>
+/// A replica's replicated state over its ordered store. Applying is deterministic: equal entries leave equal rows on every
+/// replica. Owned by the APPLY thread.
+/// </summary>
+public interface IStateMachine : IDisposable
+{
+    /// <summary>The last entry applied, as the store says.</summary>
+    LogIndex Applied { get; }
+
+    /// <summary>Starts a batch of consecutive entries.</summary>
+    void Begin();
+
+    /// <summary>Applies one entry to the batch; returns its result, or null if it has none or <paramref name="wantsResult"/> is false.</summary>
+    object? Apply(in Entry entry, bool wantsResult);
+
+    /// <summary>Writes the batch atomically, rows and applied index together. Only now may results leave.</summary>
+    void Commit();
+}
+
+/// <summary>Opens the state machines of a node; the host decides when.</summary>
+public interface IStateMachines
+{
+    /// <summary>Opens the live generation of a replica's store.</summary>
+    IStateMachine Open(GroupId group, ulong generation);
+
+    /// <summary>Deletes every store directory that is not (group, generation) of <paramref name="live"/>.</summary>
+    void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live);
+}
+
+/// <summary>A proposal that waits for its outcome. Called from the APPLY thread, once.</summary>
+public interface IProposalOwner
+{
+    /// <summary>The entry was applied at (index, term); <paramref name="result"/> is the state machine's.</summary>
+    void OnApplied(GroupId group, LogIndex index, Term term, object? result);
+
+    /// <summary>Another term's entry was committed at this proposal's index: it was not and never will be applied.</summary>
+    void OnSuperseded();
+}
+
+/// <summary>A linearizable read that waits for its index to be applied.</summary>
+public interface IReadOwner
+{
+    /// <summary>Serves the read from state that has applied at least the granted index. Called from the APPLY thread.</summary>
+    void Serve(IStateMachine machine, GroupId group, Term term);
+
+    /// <summary>Leadership was lost before the read was confirmed. Called from the STEP thread.</summary>
+    void OnDropped();
+}

@@ -1,0 +1,91 @@
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft.Wire;
+
+/// <summary>Messages between replicas, as they stand one after another in a <see cref="FrameKind.RaftMessages"/> body.</summary>
+/// <remarks>
+/// <code>
+/// message: group u64 | from u64 | to u64 | kind u8 | rejected u8 | term u64 | index u64 | log term u64 | commit u64
+///          | hint u64 | read round u64 | entry count u32 | entry…
+/// entry:   term u64 | kind u8 | feature level u8 | stamp ms u64 | revision floor u64 | payload length u32 | payload
+/// </code>
+/// The first entry's index is the message's index + 1; the others follow. All integers are little-endian.
+/// </remarks>
+public static class RaftMessageCodec
+{
+    private const int EntryHeaderBytes = 30;
+
+    public static void Write(ByteWriter writer, GroupId group, in Message message)
+    {
+        writer.U64(group.Value);
+        writer.U64(message.From.Value);
+        writer.U64(message.To.Value);
+        writer.U8((byte)message.Kind);
+        writer.U8(message.Rejected ? (byte)1 : (byte)0);
+        writer.U64(message.Term.Value);
+        writer.U64(message.Index.Value);
+        writer.U64(message.LogTerm.Value);
+        writer.U64(message.Commit.Value);
+        writer.U64(message.Hint.Value);
+        writer.U64(message.ReadRound);
+        writer.U32((uint)message.Entries.Length);
+        foreach (ref readonly Entry entry in message.Entries.Span)
+        {
+            writer.U64(entry.Term.Value);
+            writer.U8((byte)entry.Kind);
+            writer.U8(entry.FeatureLevel);
+            writer.U64(entry.StampMillis);
+            writer.U64(entry.RevisionFloor);
+            writer.Block(entry.Payload.Span);
+        }
+    }
+
+    /// <summary>Reads one message. Entry payloads are slices of the reader's source.</summary>
+    public static Message Read(ref ByteReader reader, out GroupId group)
+    {
+        group = new GroupId(reader.U64());
+        ReplicaId from = new(reader.U64());
+        ReplicaId to = new(reader.U64());
+        MessageKind kind = (MessageKind)reader.U8();
+        if (!Enum.IsDefined(kind)) throw new MalformedException($"message kind {(byte)kind}");
+        bool rejected = reader.U8() != 0;
+        Term term = new(reader.U64());
+        LogIndex index = new(reader.U64());
+        Term logTerm = new(reader.U64());
+        LogIndex commit = new(reader.U64());
+        LogIndex hint = new(reader.U64());
+        ulong readRound = reader.U64();
+        Entry[] entries = ReadEntries(ref reader, index);
+        return new Message
+        {
+            Kind = kind,
+            From = from,
+            To = to,
+            Term = term,
+            Index = index,
+            LogTerm = logTerm,
+            Commit = commit,
+            Hint = hint,
+            ReadRound = readRound,
+            Rejected = rejected,
+            Entries = entries,
+        };
+    }
+
+    private static Entry[] ReadEntries(ref ByteReader reader, LogIndex previous)
+    {
+        int count = reader.Count(EntryHeaderBytes);
+        if (count == 0) return [];
+        Entry[] entries = new Entry[count];
+        for (int i = 0; i < count; i++)
+        {
+            previous = previous.Next;
+            Term term = new(reader.U64());
+            EntryKind kind = (EntryKind)reader.U8();
+            if (!Enum.IsDefined(kind)) throw new MalformedException($"entry kind {(byte)kind}");
+            entries[i] = new Entry(previous, term, kind, reader.U8(), reader.U64(), reader.U64(), reader.Block());
+        }
+
+        return entries;
+    }
+}
