@@ -18,7 +18,10 @@ public interface IDisk
 
     void Delete(string name);
 
-    /// <summary>Makes creations and deletions so far durable.</summary>
+    /// <summary>Gives a file another name, atomically; fails if that is taken. Durable after <see cref="SyncDirectory"/>.</summary>
+    void Rename(string from, string to);
+
+    /// <summary>Makes creations, renames and deletions so far durable.</summary>
     void SyncDirectory();
 }
 

@@ -46,6 +46,9 @@ public sealed class ByteWriter(int capacity = 256)
         if (over != 0) Take(alignment - over).Clear();
     }
 
+    /// <summary>Overwrites bytes written earlier, at <paramref name="offset"/>.</summary>
+    public void Patch(int offset, ReadOnlySpan<byte> bytes) => bytes.CopyTo(_bytes.AsSpan(offset));
+
     /// <summary>Overwrites a u32 written earlier, at <paramref name="offset"/>.</summary>
     public void PatchU32(int offset, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(_bytes.AsSpan(offset, 4), value);
 

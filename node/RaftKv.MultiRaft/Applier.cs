@@ -1,0 +1,130 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft;
+
+/// <summary>
+/// APPLY: applies what is committed and locally durable, one batch per run of entries, completes requests, serves reads whose
+/// index is reached, and reads old entries back from the log for followers that are far behind.
+/// </summary>
+/// <remarks>Called by one thread. A failure of store or log throws out of <see cref="RunOnce"/> and stops the process.</remarks>
+public sealed class Applier
+{
+    private const int LogReadBytes = 4 * 1024 * 1024;
+
+    private readonly IRaftLog _log;
+    private readonly WorkQueue<ApplyWork> _queue;
+    private GroupWorker? _worker;
+
+    internal Applier(IRaftLog log, HostOptions options)
+    {
+        _log = log;
+        _queue = new WorkQueue<ApplyWork>(int.MaxValue, options.MaxApplyQueueBytes);
+    }
+
+    public bool HasWork => _queue.HasWork;
+
+    /// <summary>Wakes the thread that runs this pump.</summary>
+    public Action OnWork { set => _queue.OnWork = value; }
+
+    internal bool IsFull => _queue.IsFull;
+
+    internal void Connect(GroupWorker worker) => _worker = worker;
+
+    internal void Add(ApplyWork work, long bytes) => _queue.AddAlways(work, bytes);
+
+    /// <summary>Does everything that waits. Returns false when nothing did.</summary>
+    public bool RunOnce()
+    {
+        List<ApplyWork> batch = _queue.TakeAll();
+        foreach (ApplyWork work in batch)
+        {
+            switch (work)
+            {
+                case ApplyEntries entries: Apply(entries); break;
+                case ServeRead read: ServeOrWait(read); break;
+                case ReadLog read: Read(read); break;
+            }
+        }
+
+        return batch.Count > 0;
+    }
+
+    private void Apply(ApplyEntries work)
+    {
+        HostedReplica replica = work.Replica;
+        int waiting = 0;
+        if (work.Entries.Length > 0)
+        {
+            ApplyBatch(replica, work.Entries, work.Waiting, ref waiting);
+        }
+        else
+        {
+            for (LogIndex next = work.First; next <= work.Last;)
+            {
+                Entry[] entries = _log.Read(replica.Id, next, work.Last, LogReadBytes);
+                Invariant.Holds(entries.Length > 0, $"{replica.Id}: the log no longer holds {next}, which is not applied yet");
+                ApplyBatch(replica, entries, work.Waiting, ref waiting);
+                next = entries[^1].Index.Next;
+            }
+        }
+
+        _worker!.PostApplied(replica, work.Last);
+        replica.WaitingReads.RemoveAll(read =>
+        {
+            if (read.Index > replica.Machine.Applied) return false;
+            read.Owner.Serve(replica.Machine, replica.Id, read.Term);
+            return true;
+        });
+    }
+
+    /// <summary>Applies consecutive entries as one atomic batch; whoever waits for one of them hears of it only after that.</summary>
+    private static void ApplyBatch(HostedReplica replica, ReadOnlySpan<Entry> entries, List<PendingProposal>? waiting, ref int position)
+    {
+        Invariant.Holds(entries[0].Index == replica.Machine.Applied.Next, $"{replica.Id}: applying {entries[0].Index} after {replica.Machine.Applied}");
+        List<(PendingProposal Proposal, object? Result, bool IsApplied)>? outcomes = null;
+        replica.Machine.Begin();
+        foreach (ref readonly Entry entry in entries)
+        {
+            PendingProposal? owner = null;
+            while (waiting is not null && position < waiting.Count && waiting[position].Index <= entry.Index)
+            {
+                PendingProposal proposal = waiting[position++];
+                if (proposal.Index == entry.Index && proposal.Term == entry.Term) owner = proposal;
+                else (outcomes ??= []).Add((proposal, null, false));
+            }
+
+            object? result = replica.Machine.Apply(entry, owner is not null);
+            if (owner is { } applied) (outcomes ??= []).Add((applied, result, true));
+        }
+
+        replica.Machine.Commit();
+        if (outcomes is null) return;
+        foreach (var (proposal, result, isApplied) in outcomes)
+        {
+            if (isApplied) proposal.Owner.OnApplied(replica.Id, proposal.Index, proposal.Term, result);
+            else proposal.Owner.OnSuperseded();
+        }
+    }
+
+    private static void ServeOrWait(ServeRead read)
+    {
+        if (read.Read.Index <= read.Replica.Machine.Applied) read.Read.Owner.Serve(read.Replica.Machine, read.Replica.Id, read.Read.Term);
+        else read.Replica.WaitingReads.Add(read.Read);
+    }
+
+    private void Read(ReadLog work)
+    {
+        LogReadRequest request = work.Request;
+        _worker!.PostLogRead(work.Replica, request, _log.Read(work.Replica.Id, request.First, request.Last, request.MaxBytes));
+    }
+}
+
+internal abstract record ApplyWork(HostedReplica Replica);
+
+/// <summary>Entries [First, Last] to apply; read from the log when <see cref="Entries"/> is empty.</summary>
+internal sealed record ApplyEntries(HostedReplica Replica, LogIndex First, LogIndex Last, Entry[] Entries, List<PendingProposal>? Waiting) : ApplyWork(Replica);
+
+internal sealed record ServeRead(HostedReplica Replica, GrantedRead Read) : ApplyWork(Replica);
+
+internal sealed record ReadLog(HostedReplica Replica, LogReadRequest Request) : ApplyWork(Replica);

@@ -1,0 +1,259 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft;
+
+/// <summary>
+/// STEP: the loop that runs many groups. A turn drains the inbox, steps the groups it touches, and hands on what they want
+/// done: messages that may leave now, one batch for PERSIST, entries and reads for APPLY. It never waits for either.
+/// </summary>
+/// <remarks>
+/// Called by one thread, which owns every group. Hot path: no lock but the queues', no Information log, nothing
+/// allocated per message beyond what it carries.
+/// </remarks>
+public sealed class GroupWorker : IPeerReceiver
+{
+    private readonly HostOptions _options;
+    private readonly SortedDictionary<GroupId, HostedReplica> _replicas = [];
+    private readonly WorkQueue<WorkerEvent> _inbox;
+    private readonly LogWriter _logWriter;
+    private readonly Applier _applier;
+    private readonly IPeerLinks _links;
+    private readonly PeerOutbox _outbox;
+    private readonly Ready _ready = new();
+    private readonly List<HostedReplica> _touched = [];
+    private IFront? _front;
+    private ulong _nextReadContext;
+    private long _nextTick;
+
+    internal GroupWorker(HostOptions options, LogWriter logWriter, Applier applier, IPeerLinks links)
+    {
+        _options = options;
+        _logWriter = logWriter;
+        _applier = applier;
+        _links = links;
+        _outbox = new PeerOutbox(links);
+        _inbox = new WorkQueue<WorkerEvent>(options.MaxInboxItems, options.MaxInboxBytes);
+    }
+
+    public bool HasWork => _inbox.HasWork;
+
+    /// <summary>When <see cref="RunOnce"/> is due even without work.</summary>
+    public long NextTickAt => _nextTick;
+
+    /// <summary>Wakes the thread that runs this pump.</summary>
+    public Action OnWork { set => _inbox.OnWork = value; }
+
+    /// <summary>Frames that were dropped because the inbox was full or they did not parse.</summary>
+    public long DroppedFrames { get; private set; }
+
+    /// <summary>One turn. Returns false when there was nothing to do.</summary>
+    public bool RunOnce(long now)
+    {
+        List<WorkerEvent> events = _inbox.TakeAll();
+        bool isTick = now >= _nextTick;
+        if (events.Count == 0 && !isTick) return false;
+
+        foreach (WorkerEvent work in events) Handle(now, work);
+        if (isTick) Tick(now);
+
+        // By index: what is handed on may touch further groups (a dropped read that the front tries again).
+        for (int i = 0; i < _touched.Count; i++)
+        {
+            HostedReplica replica = _touched[i];
+            replica.IsTouched = false;
+            replica.Group.TakeReady(_ready);
+            HandOn(replica);
+        }
+
+        _touched.Clear();
+        _outbox.Flush();
+        return true;
+    }
+
+    /// <summary>Posts new work for the front from any thread; false when the inbox is full, and nothing will happen.</summary>
+    public bool TryPost(object work, int bytes) => _inbox.TryAdd(new WorkerEvent(WorkKind.Front, null, 0, work), bytes);
+
+    /// <summary>Posts what work that was admitted before led to; never refused.</summary>
+    public void PostCompletion(object work) => _inbox.AddAlways(new WorkerEvent(WorkKind.Front, null, 0, work));
+
+    /// <inheritdoc/>
+    public void OnFrame(NodeId from, FrameKind kind, byte[] body)
+    {
+        if (!_inbox.TryAdd(new WorkerEvent(WorkKind.PeerFrame, null, (ulong)kind, body, from), body.Length)) DroppedFrames++;
+    }
+
+    /// <summary>Proposes a command; for the front, on the STEP thread. Unless Appended, the owner will hear nothing.</summary>
+    public ProposeResult Propose(long now, GroupId group, byte featureLevel, ReadOnlyMemory<byte> payload, IProposalOwner owner)
+    {
+        if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return new ProposeResult(ProposeStatus.NotLeader, default, default);
+        if (_logWriter.IsFull || _applier.IsFull) return new ProposeResult(ProposeStatus.Busy, default, default);
+        ProposeResult result = replica.Group.Propose(now, featureLevel, stampMillis: 0, revisionFloor: 0, payload);
+        if (result.Status != ProposeStatus.Appended) return result;
+        replica.AddPending(new PendingProposal(result.Index, result.Term, owner));
+        Touch(replica);
+        return result;
+    }
+
+    /// <summary>Asks for a linearizable read; for the front, on the STEP thread. False: this node does not lead the group.</summary>
+    public bool TryRead(long now, GroupId group, IReadOwner owner)
+    {
+        if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return false;
+        ulong context = ++_nextReadContext;
+        if (!replica.Group.TryRequestRead(now, context)) return false;
+        replica.Reads.Add(context, owner);
+        Touch(replica);
+        return true;
+    }
+
+    /// <summary>The consensus state of a group on this node, or null. On the STEP thread only.</summary>
+    public RaftGroup? Find(GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Group : null;
+
+    /// <summary>All groups on this node, by id. On the STEP thread only.</summary>
+    public IEnumerable<RaftGroup> Groups => _replicas.Values.Select(replica => replica.Group);
+
+    /// <summary>Sends a frame of the front's.</summary>
+    public void SendToPeer(NodeId node, byte[] frame) => _links.Send(node, frame);
+
+    internal void Connect(IFront front) => _front = front;
+
+    internal void Add(HostedReplica replica)
+    {
+        _replicas.Add(replica.Id, replica);
+        Touch(replica);
+    }
+
+    internal void PostPersisted(HostedReplica replica, ulong readyNumber) => _inbox.AddAlways(new WorkerEvent(WorkKind.Persisted, replica, readyNumber, null));
+
+    internal void PostApplied(HostedReplica replica, LogIndex index) => _inbox.AddAlways(new WorkerEvent(WorkKind.Applied, replica, index.Value, null));
+
+    internal void PostLogRead(HostedReplica replica, LogReadRequest request, Entry[] entries) =>
+        _inbox.AddAlways(new WorkerEvent(WorkKind.LogRead, replica, 0, new LogReadAnswer(request, entries)));
+
+    private void Handle(long now, in WorkerEvent work)
+    {
+        switch (work.Kind)
+        {
+            case WorkKind.PeerFrame:
+                HandleFrame(now, work.From, (FrameKind)work.Number, (byte[])work.Payload!);
+                break;
+            case WorkKind.Persisted:
+                work.Replica!.Group.OnPersisted(now, work.Number);
+                Touch(work.Replica);
+                break;
+            case WorkKind.Applied:
+                work.Replica!.Group.OnApplied(new LogIndex(work.Number));
+                Touch(work.Replica);
+                break;
+            case WorkKind.LogRead:
+                LogReadAnswer answer = (LogReadAnswer)work.Payload!;
+                work.Replica!.Group.OnLogRead(now, answer.Request, answer.Entries);
+                Touch(work.Replica);
+                break;
+            case WorkKind.Front:
+                _front!.OnPosted(now, work.Payload!);
+                break;
+        }
+    }
+
+    private void HandleFrame(long now, NodeId from, FrameKind kind, byte[] body)
+    {
+        try
+        {
+            if (kind == FrameKind.RaftMessages) StepAll(now, body);
+            else _front!.OnPeerFrame(now, from, kind, body);
+        }
+        catch (MalformedException)
+        {
+            DroppedFrames++; // Its checksum was right, so it was sent so: a peer we cannot understand. Nothing else changes.
+        }
+    }
+
+    private void StepAll(long now, byte[] body)
+    {
+        ByteReader reader = new(body);
+        bool isFull = _logWriter.IsFull || _applier.IsFull;
+        while (reader.Remaining > 0)
+        {
+            Message message = RaftMessageCodec.Read(ref reader, out GroupId group);
+            if (!_replicas.TryGetValue(group, out HostedReplica? replica) || replica.Group.Replica != message.To) continue;
+            if (isFull && message.Kind == MessageKind.Append) continue; // Raft sends it again.
+            replica.Group.Step(now, message);
+            Touch(replica);
+        }
+    }
+
+    private void Tick(long now)
+    {
+        _nextTick = now + _options.TickMicros;
+        foreach (HostedReplica replica in _replicas.Values)
+        {
+            replica.Group.Tick(now);
+            Touch(replica);
+        }
+
+        _front!.OnTick(now);
+    }
+
+    private void HandOn(HostedReplica replica)
+    {
+        foreach (Message message in _ready.SendNow) _outbox.Add(replica.Group, message);
+        if (_ready.MustPersist) Persist(replica);
+        if (_ready.ApplyLast > LogIndex.Zero) Apply(replica);
+        foreach (ReadGrant grant in _ready.ReadGrants)
+        {
+            replica.Reads.Remove(grant.Context, out IReadOwner? owner);
+            _applier.Add(new ServeRead(replica, new GrantedRead(grant.Index, grant.Term, owner!)), 0);
+        }
+
+        foreach (ulong context in _ready.ReadsDropped)
+        {
+            replica.Reads.Remove(context, out IReadOwner? owner);
+            owner!.OnDropped();
+        }
+
+        foreach (LogReadRequest request in _ready.LogReads) _applier.Add(new ReadLog(replica, request), 0);
+    }
+
+    /// <summary>Copies the Ready for PERSIST: the group may truncate or grow its log while the disk works.</summary>
+    private void Persist(HostedReplica replica)
+    {
+        Entry[] entries = _ready.Entries.ToArray();
+        _logWriter.Add(new PersistWork(replica, _ready.Number, _ready.HardState, entries, [.. _ready.SendAfterPersist]), SizeOf(entries));
+    }
+
+    private void Apply(HostedReplica replica)
+    {
+        Entry[] entries = _ready.ApplyEntries.ToArray();
+        List<PendingProposal>? waiting = replica.TakePendingUpTo(_ready.ApplyLast);
+        _applier.Add(new ApplyEntries(replica, _ready.ApplyFirst, _ready.ApplyLast, entries, waiting), SizeOf(entries));
+    }
+
+    private static long SizeOf(Entry[] entries)
+    {
+        long bytes = 0;
+        foreach (ref readonly Entry entry in entries.AsSpan()) bytes += entry.SizeBytes;
+        return bytes;
+    }
+
+    private void Touch(HostedReplica replica)
+    {
+        if (replica.IsTouched) return;
+        replica.IsTouched = true;
+        _touched.Add(replica);
+    }
+
+    private enum WorkKind : byte
+    {
+        Front,
+        PeerFrame,
+        Persisted,
+        Applied,
+        LogRead,
+    }
+
+    private readonly record struct WorkerEvent(WorkKind Kind, HostedReplica? Replica, ulong Number, object? Payload, NodeId From = default);
+
+    private sealed record LogReadAnswer(LogReadRequest Request, Entry[] Entries);
+}

@@ -1,0 +1,35 @@
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft;
+
+/// <summary>Timings and bounds of a node's pumps. Times in µs, sizes in bytes.</summary>
+public sealed record HostOptions
+{
+    public required NodeId Node { get; init; }
+
+    public long TickMicros { get; init; } = 50_000;
+
+    public long HeartbeatIntervalMicros { get; init; } = 100_000;
+
+    public long ElectionTimeoutMicros { get; init; } = 500_000;
+
+    /// <summary>New work (client calls, frames from peers) that may wait for STEP.</summary>
+    public int MaxInboxItems { get; init; } = 65_536;
+
+    public long MaxInboxBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>Entry bytes that may wait for PERSIST before STEP takes no more proposals and appends.</summary>
+    public long MaxPersistQueueBytes { get; init; } = 32 * 1024 * 1024;
+
+    /// <summary>Entry bytes that may wait for APPLY before STEP takes no more proposals and appends.</summary>
+    public long MaxApplyQueueBytes { get; init; } = 32 * 1024 * 1024;
+
+    public int MaxAppendBytes { get; init; } = 256 * 1024;
+
+    public int MaxUncommittedBytes { get; init; } = 16 * 1024 * 1024;
+
+    public int MaxCachedBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Draws election timeouts; random in a node, the simulator's seed in the simulator.</summary>
+    public required ulong Seed { get; init; }
+}

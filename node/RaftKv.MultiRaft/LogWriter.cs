@@ -1,0 +1,63 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft;
+
+/// <summary>
+/// PERSIST: makes what groups append durable, and is the only one that releases what must wait for it. What queued while
+/// the last sync ran, of all groups, becomes one write and one sync.
+/// </summary>
+/// <remarks>
+/// A failure of the log throws out of <see cref="RunOnce"/>: nothing of the batch is released, and the process stops
+/// (design §3.5). Called by one thread. Hot path: no allocation per entry.
+/// </remarks>
+public sealed class LogWriter
+{
+    private readonly IRaftLog _log;
+    private readonly PeerOutbox _outbox;
+    private readonly WorkQueue<PersistWork> _queue;
+    private GroupWorker? _worker;
+
+    internal LogWriter(IRaftLog log, IPeerLinks links, HostOptions options)
+    {
+        _log = log;
+        _outbox = new PeerOutbox(links);
+        _queue = new WorkQueue<PersistWork>(int.MaxValue, options.MaxPersistQueueBytes);
+    }
+
+    public bool HasWork => _queue.HasWork;
+
+    /// <summary>Wakes the thread that runs this pump.</summary>
+    public Action OnWork { set => _queue.OnWork = value; }
+
+    internal bool IsFull => _queue.IsFull;
+
+    internal void Connect(GroupWorker worker) => _worker = worker;
+
+    internal void Add(PersistWork work, long bytes) => _queue.AddAlways(work, bytes);
+
+    /// <summary>Persists everything that waits. Returns false when nothing did.</summary>
+    public bool RunOnce()
+    {
+        List<PersistWork> batch = _queue.TakeAll();
+        if (batch.Count == 0) return false;
+        bool mustSync = false;
+        foreach (PersistWork work in batch)
+        {
+            RaftGroup group = work.Replica.Group;
+            if (work.HardState is { } hardState) _log.AddHardState(group.Group, group.Replica, hardState);
+            if (work.Entries.Length > 0) _log.AddEntries(group.Group, group.Replica, work.Entries);
+            mustSync |= work.HardState is not null || work.Entries.Length > 0;
+        }
+
+        if (mustSync) _log.Commit();
+        foreach (PersistWork work in batch)
+            foreach (ref readonly Message message in work.SendAfter.AsSpan()) _outbox.Add(work.Replica.Group, message);
+        _outbox.Flush();
+        foreach (PersistWork work in batch) _worker!.PostPersisted(work.Replica, work.ReadyNumber);
+        return true;
+    }
+}
+
+/// <summary>One Ready on its way to the disk, with what may leave once it is there.</summary>
+internal sealed record PersistWork(HostedReplica Replica, ulong ReadyNumber, HardState? HardState, Entry[] Entries, Message[] SendAfter);

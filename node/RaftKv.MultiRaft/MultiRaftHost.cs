@@ -1,0 +1,95 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft;
+
+/// <summary>A node's replicas and the three pumps that run them. Threads are the caller's: see RaftKv.Node/PumpThreads.cs, or the simulator.</summary>
+public sealed class MultiRaftHost : IDisposable
+{
+    private readonly List<IStateMachine> _machines = [];
+    private readonly IRaftLog _log;
+
+    private MultiRaftHost(GroupWorker worker, LogWriter logWriter, Applier applier, IRaftLog log)
+    {
+        Worker = worker;
+        LogWriter = logWriter;
+        Applier = applier;
+        _log = log;
+    }
+
+    public GroupWorker Worker { get; }
+
+    public LogWriter LogWriter { get; }
+
+    public Applier Applier { get; }
+
+    /// <summary>
+    /// Starts every replica that recovery found. Throws <see cref="InvariantViolatedException"/> when a store is ahead of the log, which
+    /// means that synced log was lost: the process must not take part any more.
+    /// </summary>
+    public static MultiRaftHost Start(HostOptions options, RecoveredLog recovered, IRaftLog log, IStateMachines machines, IPeerLinks links, long now)
+    {
+        LogWriter logWriter = new(log, links, options);
+        Applier applier = new(log, options);
+        GroupWorker worker = new(options, logWriter, applier, links);
+        logWriter.Connect(worker);
+        applier.Connect(worker);
+        MultiRaftHost host = new(worker, logWriter, applier, log);
+        try
+        {
+            machines.DeleteAllBut([.. recovered.Groups.Select(group => (group.Group, group.CommitPoint.Generation))]);
+            foreach (RecoveredGroup group in recovered.Groups)
+            {
+                IStateMachine machine = machines.Open(group.Group, group.CommitPoint.Generation);
+                host._machines.Add(machine);
+                worker.Add(new HostedReplica(StartGroup(options, group, machine, now), machine));
+            }
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+
+        return host;
+    }
+
+    /// <summary>Connects what routes requests; before the first turn.</summary>
+    public void Connect(IFront front) => Worker.Connect(front);
+
+    /// <summary>Closes stores and log. The pumps must have stopped.</summary>
+    public void Dispose()
+    {
+        foreach (IStateMachine machine in _machines) machine.Dispose();
+        _log.Dispose();
+    }
+
+    private static RaftGroup StartGroup(HostOptions options, RecoveredGroup group, IStateMachine machine, long now)
+    {
+        CommitPoint point = group.CommitPoint;
+        Invariant.Holds(machine.Applied >= point.Index, $"{group.Group}: the store has applied {machine.Applied}, its commit point says {point.Index}: the store is not the one the log knows");
+        Invariant.Holds(machine.Applied <= group.LastIndex, $"{group.Group}: the store has applied {machine.Applied}, the raft log ends at {group.LastIndex}: synced log was lost");
+        RaftOptions raft = new()
+        {
+            Group = group.Group,
+            Replica = point.Replica,
+            ElectionTimeoutMicros = options.ElectionTimeoutMicros,
+            HeartbeatIntervalMicros = options.HeartbeatIntervalMicros,
+            MaxAppendBytes = options.MaxAppendBytes,
+            MaxUncommittedBytes = options.MaxUncommittedBytes,
+            MaxCachedBytes = options.MaxCachedBytes,
+            Seed = options.Seed ^ (group.Group.Value * 0x9E3779B97F4A7C15) ^ point.Replica.Value,
+        };
+        RaftStart start = new()
+        {
+            HardState = group.HardState,
+            Configuration = point.Configuration,
+            SnapshotIndex = point.Index,
+            SnapshotTerm = point.Term,
+            TermRuns = group.TermRuns,
+            LastIndex = group.LastIndex,
+            Applied = machine.Applied,
+        };
+        return new RaftGroup(raft, start, now);
+    }
+}
