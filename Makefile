@@ -1,0 +1,47 @@
+# RaftKv. `make` alone lists the targets.
+
+SIM_SEEDS ?= 200
+SEEDS ?= 1000
+GOLDEN_SUITES ?= RaftKv.Raft.Tests
+
+simulator := artifacts/bin/RaftKv.Simulator/release/RaftKv.Simulator
+
+export SIM_SEEDS
+export DOTNET_NOLOGO = 1
+export DOTNET_CLI_TELEMETRY_OPTOUT = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help build up test sim golden mutants fmt clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## Install librocksdb if it is missing, build, and start three nodes with eight shards in the foreground
+	@tests/deps.sh run
+	@$(MAKE) --no-print-directory build
+	@exec bin/shardctl playground
+
+build: ## Build everything in Release; the programs are in bin/
+	dotnet build RaftKv.sln --configuration Release --verbosity quiet
+	@mkdir -p bin
+	@ln -sfn ../artifacts/bin/RaftKv.Node/release/RaftKv.Node bin/raftkv-node
+	@ln -sfn ../artifacts/bin/shardctl/release/shardctl bin/shardctl
+
+test: ## Build, check the format, run every test, SIM_SEEDS=200 simulations and the mutants; last line: N passed, N failed
+	@tests/run.sh
+
+sim: ## Simulate SEEDS=1000 clusters, from START on if given; SEED=n replays one with its trace
+	@dotnet build tests/RaftKv.Simulator --configuration Release --verbosity quiet
+	@$(simulator) $(if $(SEED),replay --seed $(SEED),run --seeds $(SEEDS) $(if $(START),--start $(START)))
+
+golden: ## Rewrite the expected text of the scenario files; read the diff before you commit it
+	@RAFTKV_GOLDEN=rewrite tests/run.sh $(GOLDEN_SUITES)
+
+mutants: ## Check that every deliberate fault of tests/mutants is caught
+	@tests/mutants/run.sh
+
+fmt: ## Format the code
+	dotnet format RaftKv.sln
+
+clean: ## Delete what was built; data directories stay
+	rm -rf artifacts bin

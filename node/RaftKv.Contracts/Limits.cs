@@ -1,0 +1,68 @@
+namespace RaftKv.Contracts;
+
+/// <summary>
+/// What RaftKv accepts, the defaults being those of design §10; served at /v1/limits under these names in camelCase. An
+/// error that refuses for a limit names it and says the actual value. Limits are checked where a request enters, never
+/// when data that exists is read (design §12).
+/// </summary>
+public sealed record Limits
+{
+    public const int Kibi = 1024;
+    public const int Mebi = 1024 * Kibi;
+    public const long Gibi = 1024L * Mebi;
+
+    /// <summary>The most <see cref="MaxValueBytes"/> may be set to.</summary>
+    public const int MaxValueBytesCeiling = 16 * Mebi;
+
+    public static readonly Limits Default = new();
+
+    /// <summary>Length of a user key, 1…this.</summary>
+    public int MaxKeyBytes { get; init; } = 4 * Kibi;
+
+    /// <summary>Length of a value, 0…this. Configurable from 1 to <see cref="MaxValueBytesCeiling"/>.</summary>
+    public int MaxValueBytes { get; init; } = Mebi;
+
+    /// <summary>Operations in one POST /v1/batch or /v1/txn.</summary>
+    public int MaxBatchOperations { get; init; } = 1_000;
+
+    /// <summary>Keys and values together of one batch.</summary>
+    public int MaxBatchBytes { get; init; } = 8 * Mebi;
+
+    /// <summary>A whole request on the etcd API, as etcd's --max-request-bytes.</summary>
+    public int MaxEtcdRequestBytes { get; init; } = 3 * Mebi / 2;
+
+    /// <summary>Operations in each list of an etcd transaction, as etcd's --max-txn-ops.</summary>
+    public int MaxEtcdTxnOperations { get; init; } = 128;
+
+    /// <summary>The request line: method, path and query, still percent-encoded.</summary>
+    public int MaxRequestLineBytes { get; init; } = 32 * Kibi;
+
+    /// <summary>Length of an Idempotency-Key, 1…this.</summary>
+    public int MaxIdempotencyKeyChars { get; init; } = 64;
+
+    /// <summary>For how long, in shard time, a repeated Idempotency-Key answers the first result (design §9).</summary>
+    public long IdempotencyWindowMillis { get; init; } = 10 * 60 * 1000;
+
+    /// <summary>How far a UUIDv7 idempotency key may be ahead of the node's wall clock (design §9).</summary>
+    public long MaxIdempotencyKeyAheadMillis { get; init; } = 60 * 1000;
+
+    /// <summary>Idempotency records a shard keeps; beyond them keyed writes are refused, none is evicted early (design §9).</summary>
+    public int MaxIdempotencyRecordsPerShard { get; init; } = 4_000_000;
+
+    /// <summary>Their size together, per shard.</summary>
+    public long MaxIdempotencyBytesPerShard { get; init; } = 512L * Mebi;
+
+    /// <summary>The deadline of a request that names none.</summary>
+    public int DefaultDeadlineMillis { get; init; } = 5_000;
+
+    /// <summary>The longest deadline a request may name.</summary>
+    public int MaxDeadlineMillis { get; init; } = 60_000;
+
+    /// <summary>Puts are refused below this much free disk or <see cref="MinFreeDiskPercent"/> of it, whichever is more.</summary>
+    public long MinFreeDiskBytes { get; init; } = Gibi;
+
+    public int MinFreeDiskPercent { get; init; } = 2;
+
+    /// <summary>The free bytes below which a disk of <paramref name="totalBytes"/> ≥ 0 takes no puts: max(MinFreeDiskBytes, MinFreeDiskPercent).</summary>
+    public long FreeDiskFloorBytes(long totalBytes) => Math.Max(MinFreeDiskBytes, (long)((Int128)totalBytes * MinFreeDiskPercent / 100));
+}
