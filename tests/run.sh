@@ -47,7 +47,7 @@ report() { printf '%-32s %6d passed %4d failed %4d not run %6d s\n' "$1" "$3" "$
 check() {
   local name=$1 start=$SECONDS status=0
   shift
-  "$@" >"$results/$name.log" 2>&1 || status=$?
+  ("$@") >"$results/$name.log" 2>&1 || status=$? # In a subshell: else a trap's closing lines would go to the log.
   if [ "$status" -eq 0 ]; then
     printf '%-32s ok %50d s\n' "$name" $((SECONDS - start))
     return 0
@@ -71,7 +71,7 @@ limited() {
 stage() {
   local name=$1 start=$SECONDS status=0 log="$results/$1.log" totals here_passed here_failed line here_not_run=0
   shift
-  limited "$@" >"$log" 2>&1 || status=$?
+  (limited "$@") >"$log" 2>&1 || status=$?
   totals=$(grep -E "$totals_pattern" "$log" | tail -n 1) || totals="0 passed, 0 failed"
   here_passed=${totals%% passed*}
   here_failed=${totals#*, }
@@ -88,7 +88,7 @@ suite() {
   local name=$1 start=$SECONDS status=0 log="$results/$1.log" xml="$results/$1.xml" summary here_failed line here_not_run=0
   local program="artifacts/bin/$name/release/$name"
   rm -f "$xml"
-  limited "$program" -noColor -noLogo -xml "$xml" >"$log" 2>&1 || status=$?
+  (limited "$program" -noColor -noLogo -xml "$xml") >"$log" 2>&1 || status=$?
   summary=$(grep -o '<assembly [^>]*>' "$xml" 2>/dev/null | head -n 1) || summary=""
   here_failed=$(($(attribute failed "$summary") + $(attribute errors "$summary")))
   if [ -n "$summary" ]; then
@@ -164,5 +164,7 @@ run_all() {
 
 mkdir -p "$results"
 trap close EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 if [ $# -gt 0 ]; then run_some "$@"; else run_all; fi
 finished=true
