@@ -16,7 +16,7 @@ internal sealed class LogRecovery
 {
     private readonly List<string> _names;
     private readonly IDisk _disk;
-    private NodeIdentity? _identity;
+    private DiskIdentity? _identity;
 
     private LogRecovery(IDisk disk)
     {

@@ -199,7 +199,7 @@ internal static class SegmentFormat
         return new CommitPoint(record.Replica, generation, index, term, ConfigurationCodec.Read(ref reader), version, confVersion);
     }
 
-    public static void WriteIdentity(ByteWriter writer, NodeIdentity identity)
+    public static void WriteIdentity(ByteWriter writer, DiskIdentity identity)
     {
         writer.U64(identity.ClusterId);
         writer.U64(identity.Node.Value);
@@ -208,10 +208,10 @@ internal static class SegmentFormat
         writer.Block(identity.InitialMap.Span);
     }
 
-    public static NodeIdentity ReadIdentity(in Record record)
+    public static DiskIdentity ReadIdentity(in Record record)
     {
         ByteReader reader = new(record.Body);
-        return new NodeIdentity(reader.U64(), new NodeId(reader.U64()), reader.U64(), reader.Text(), reader.Block());
+        return new DiskIdentity(reader.U64(), new NodeId(reader.U64()), reader.U64(), reader.Text(), reader.Block());
     }
 }
 

@@ -112,7 +112,7 @@ public sealed class SegmentedRaftLog : IRaftLog
     }
 
     /// <inheritdoc/>
-    public void AddInitialised(NodeIdentity identity)
+    public void AddInitialised(DiskIdentity identity)
     {
         int start = SegmentFormat.BeginRecord(_batch, RecordKind.Initialised, 0, default, default, 0);
         SegmentFormat.WriteIdentity(_batch, identity);

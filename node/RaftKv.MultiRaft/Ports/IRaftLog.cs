@@ -21,7 +21,7 @@ public interface IRaftLog : IDisposable
     void AddCommitPoint(GroupId group, CommitPoint point);
 
     /// <summary>The node's birth certificate; before it is durable, leftovers in the data directory are deleted.</summary>
-    void AddInitialised(NodeIdentity identity);
+    void AddInitialised(DiskIdentity identity);
 
     /// <summary>Writes and syncs all records added since the last call. On return they are on stable storage.</summary>
     void Commit();
@@ -35,7 +35,7 @@ public interface IRaftLog : IDisposable
 
 /// <summary>Who this data directory belongs to.</summary>
 /// <param name="DiskId">Random, never 0.</param>
-public sealed record NodeIdentity(ulong ClusterId, NodeId Node, ulong DiskId, string Name, ReadOnlyMemory<byte> InitialMap);
+public sealed record DiskIdentity(ulong ClusterId, NodeId Node, ulong DiskId, string Name, ReadOnlyMemory<byte> InitialMap);
 
 /// <summary>
 /// Where a replica's live state is: the store directory <c>shards/&lt;id&gt;/&lt;generation&gt;/</c>, which covers the log up to (Index, Term).
@@ -48,4 +48,4 @@ public sealed record RecoveredGroup(
     GroupId Group, CommitPoint CommitPoint, HardState HardState, IReadOnlyList<(LogIndex First, Term Term)> TermRuns, LogIndex LastIndex);
 
 /// <summary>What recovery found on the disk: nothing at all (Identity null) at a node's first start.</summary>
-public sealed record RecoveredLog(NodeIdentity? Identity, IReadOnlyList<RecoveredGroup> Groups);
+public sealed record RecoveredLog(DiskIdentity? Identity, IReadOnlyList<RecoveredGroup> Groups);

@@ -1,0 +1,99 @@
+using RaftKv.Contracts;
+using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.Kv;
+
+/// <summary>One try of a request at the group this node leads: proposes or reads, and turns what comes of it into a response.</summary>
+internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IProposalOwner, IReadOwner
+{
+    protected Front Front { get; } = front;
+
+    /// <inheritdoc/>
+    public void OnApplied(GroupId group, LogIndex index, Term term, object? result)
+    {
+        KvApplied applied = (KvApplied)result!;
+        Complete(new KvResponse
+        {
+            Error = applied.Error,
+            Detail = applied.Error is null ? "" : $"the key's revision is {applied.Revision}",
+            Node = Front.NodeName,
+            Group = group,
+            Epoch = applied.Epoch,
+            Term = term,
+            Index = index,
+            Revision = applied.Revision,
+            PrevRevision = applied.PrevRevision,
+            Created = applied.Created,
+            Version = applied.Version,
+            Existed = applied.Existed,
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Serve(IStateMachine machine, GroupId group, Term term)
+    {
+        KvRead read = ((KvStateMachine)machine).Get(KvRequest.Decode(request).Key.Span);
+        Complete(new KvResponse
+        {
+            Error = read.IsInRange ? null : ErrorCode.WrongShard,
+            Node = Front.NodeName,
+            Group = group,
+            Epoch = read.Epoch,
+            Term = term,
+            Index = read.Applied,
+            Revision = read.Revision,
+            Created = read.Created,
+            Version = read.Version,
+            Existed = read.Value is not null,
+            Value = read.Value,
+        });
+    }
+
+    /// <inheritdoc/>
+    public abstract void OnSuperseded();
+
+    /// <inheritdoc/>
+    public abstract void OnDropped();
+
+    protected abstract void Complete(KvResponse response);
+}
+
+/// <summary>A try for a client of this node.</summary>
+internal sealed class LocalAttempt(Front front, KvCall call) : Attempt(front, call.Request)
+{
+    /// <inheritdoc/>
+    public override void OnSuperseded() => Front.PostRetry(call);
+
+    /// <inheritdoc/>
+    public override void OnDropped() => Front.Park(call);
+
+    protected override void Complete(KvResponse response) => call.TryComplete(response);
+}
+
+/// <summary>A try for a client of another node: the answer goes back over the link.</summary>
+internal sealed class ForwardedAttempt(Front front, NodeId origin, ulong originBoot, ulong number, ReadOnlyMemory<byte> request) : Attempt(front, request)
+{
+    /// <inheritdoc/>
+    public override void OnSuperseded() => Refuse("another leader's entry took its place in the log", leader: default);
+
+    /// <inheritdoc/>
+    public override void OnDropped() => Refuse("leadership was lost before the read was confirmed", leader: default);
+
+    /// <summary>Answers that nothing was appended here, definitely.</summary>
+    public void Refuse(string why, NodeId leader) => Complete(KvResponse.Fail(ErrorCode.NoLeader, why, Front.NodeName) with { LeaderHint = leader });
+
+    public void Complete(ErrorCode error, string why) => Complete(KvResponse.Fail(error, why, Front.NodeName));
+
+    protected override void Complete(KvResponse response)
+    {
+        ByteWriter frame = new(256 + response.Value.Length);
+        PeerFrame.Begin(frame, FrameKind.Answer);
+        frame.U64(originBoot);
+        frame.U64(number);
+        response.Write(frame);
+        PeerFrame.Finish(frame);
+        Front.SendToPeer(origin, frame.ToArray());
+    }
+}

@@ -1,0 +1,255 @@
+using RaftKv.Contracts;
+using RaftKv.MultiRaft;
+using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.Kv;
+
+/// <summary>Who this node is to its clients and peers.</summary>
+/// <param name="BootId">Random, made at each start of the process.</param>
+public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
+{
+    /// <summary>Calls under way at once; more are refused (backpressure).</summary>
+    public int MaxCalls { get; init; } = 65_536;
+
+    /// <summary>A forwarded read without an answer is tried again after this, in µs.</summary>
+    public long ReadRetryMicros { get; init; } = 500_000;
+}
+
+/// <summary>
+/// Routes requests: to the group if its leader is here, else over the link to the node that leads it. Tries again what is
+/// safe to try again until the deadline, and says of everything else exactly what is known (design §3.3, §3.4).
+/// </summary>
+/// <remarks>
+/// A read is tried again whenever an attempt comes to nothing. A write is tried again only after a definite
+/// "not applied"; once an attempt may have appended it, only that attempt's answer or the deadline ends the call.
+/// <code>
+/// forward frame: origin boot u64 | addressee boot u64 | number u64 | hops u8 | remaining µs u64 | group u64 | epoch version u64 | request (block)
+/// answer frame:  origin boot u64 | number u64 | response (<see cref="KvResponse"/>)
+/// </code>
+/// Runs on the STEP thread, except that attempts complete on the APPLY thread.
+/// </remarks>
+public sealed class Front : IFront
+{
+    private const byte MaxHops = 3;
+
+    private readonly FrontOptions _options;
+    private readonly ShardMap _map;
+    private readonly GroupWorker _worker;
+    private readonly IPeerLinks _links;
+    private readonly List<KvCall> _active = [];
+    private readonly Dictionary<ulong, KvCall> _forwarded = [];
+    private readonly Dictionary<NodeId, (ulong BootId, NumberWindow Window)> _origins = [];
+    private readonly Dictionary<GroupId, NodeId> _leaderHints = [];
+    private ulong _nextNumber;
+
+    public Front(FrontOptions options, ShardMap map, GroupWorker worker, IPeerLinks links)
+    {
+        _options = options;
+        _map = map;
+        _worker = worker;
+        _links = links;
+    }
+
+    public string NodeName => _options.NodeName;
+
+    /// <inheritdoc/>
+    public void OnPosted(long now, object work)
+    {
+        switch (work)
+        {
+            case KvCall call:
+                if (_active.Count >= _options.MaxCalls)
+                {
+                    call.TryComplete(Fail(ErrorCode.Overloaded, $"{_active.Count} requests are under way, the limit is {_options.MaxCalls}"));
+                    return;
+                }
+
+                call.Group = new GroupId(_map.ByHash(call.Hash).Id);
+                _active.Add(call);
+                Route(now, call);
+                break;
+            case Retry retry:
+                retry.Call.MayBeAppended = false;
+                Route(now, retry.Call);
+                break;
+            case Action<long> action:
+                action(now);
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnPeerFrame(long now, NodeId from, FrameKind kind, ReadOnlyMemory<byte> body)
+    {
+        ByteReader reader = new(body);
+        switch (kind)
+        {
+            case FrameKind.Forward: OnForward(now, from, ref reader); break;
+            case FrameKind.Answer: OnAnswer(now, ref reader); break;
+            default: throw new MalformedException($"frame kind {(byte)kind}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnTick(long now)
+    {
+        foreach (KvCall call in _active)
+        {
+            if (call.IsCompleted) continue;
+            if (now >= call.DeadlineMicros) Expire(call);
+            else if (call.IsParked) Route(now, call);
+            else if (!call.IsWrite && call.ForwardNumber != 0 && now - call.ForwardedAt >= _options.ReadRetryMicros) Route(now, call);
+        }
+
+        _active.RemoveAll(call =>
+        {
+            if (!call.IsCompleted) return false;
+            if (call.ForwardNumber != 0) _forwarded.Remove(call.ForwardNumber);
+            return true;
+        });
+    }
+
+    /// <summary>From any thread: the attempt of a write ended with proof that it was not applied.</summary>
+    internal void PostRetry(KvCall call) => _worker.PostCompletion(new Retry(call));
+
+    /// <summary>Tries again at the next tick, when more may be known.</summary>
+    internal static void Park(KvCall call) => call.IsParked = true;
+
+    internal void SendToPeer(NodeId node, byte[] frame) => _worker.SendToPeer(node, frame);
+
+    private void Route(long now, KvCall call)
+    {
+        if (call.IsCompleted) return;
+        call.IsParked = false;
+        if (call.ForwardNumber != 0)
+        {
+            _forwarded.Remove(call.ForwardNumber);
+            call.ForwardNumber = 0;
+        }
+
+        RaftGroup? local = _worker.Find(call.Group);
+        if (local is { Role: Role.Leader }) TryHere(now, call);
+        else if (LeaderNodeOf(call.Group, local) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
+        else Park(call);
+    }
+
+    private void TryHere(long now, KvCall call)
+    {
+        LocalAttempt attempt = new(this, call);
+        if (!call.IsWrite)
+        {
+            if (!_worker.TryRead(now, call.Group, attempt)) Park(call);
+            return;
+        }
+
+        switch (_worker.Propose(now, call.Group, featureLevel: 0, call.Request, attempt).Status)
+        {
+            case ProposeStatus.Appended: call.MayBeAppended = true; break;
+            case ProposeStatus.Busy: call.TryComplete(Fail(ErrorCode.Overloaded, "the leader has too much waiting to be committed", call.Group)); break;
+            default: Park(call); break;
+        }
+    }
+
+    private NodeId? LeaderNodeOf(GroupId group, RaftGroup? local)
+    {
+        if (local is not null) return local.Leader.IsNone ? null : local.Configuration.NodeOf(local.Leader);
+        if (_leaderHints.TryGetValue(group, out NodeId hint)) return hint;
+        // Any replica's node will know more.
+        return new NodeId(_map.ById(group.Value)!.Replicas[(int)(_nextNumber % (ulong)_map.ById(group.Value)!.Replicas.Length)].NodeId);
+    }
+
+    private void Forward(long now, KvCall call, NodeId node, ulong addresseeBoot)
+    {
+        ulong number = ++_nextNumber;
+        call.ForwardNumber = number;
+        call.ForwardedAt = now;
+        call.MayBeAppended = call.IsWrite;
+        _forwarded.Add(number, call);
+        ByteWriter frame = new(96 + call.Request.Length);
+        PeerFrame.Begin(frame, FrameKind.Forward);
+        frame.U64(_options.BootId);
+        frame.U64(addresseeBoot);
+        frame.U64(number);
+        frame.U8(1);
+        frame.U64((ulong)Math.Max(0, call.DeadlineMicros - now));
+        frame.U64(call.Group.Value);
+        frame.U64(_map.ById(call.Group.Value)!.Epoch.Version);
+        frame.Block(call.Request);
+        PeerFrame.Finish(frame);
+        _links.Send(node, frame.ToArray());
+    }
+
+    private void OnForward(long now, NodeId from, ref ByteReader reader)
+    {
+        ulong originBoot = reader.U64();
+        ulong addresseeBoot = reader.U64();
+        ulong number = reader.U64();
+        byte hops = reader.U8();
+        reader.U64();
+        GroupId group = new(reader.U64());
+        reader.U64();
+        ReadOnlyMemory<byte> bytes = reader.Block();
+        reader.ExpectEnd();
+        KvRequest request = KvRequest.Decode(bytes);
+        if (number == 0 || hops > MaxHops) throw new MalformedException($"forwarded request {number} after {hops} hops");
+        // For an earlier life of this process, or from an earlier life of that one: whoever asked has long given up.
+        if (addresseeBoot != _options.BootId || originBoot != _links.BootIdOf(from)) return;
+        if (!WindowOf(from, originBoot).TryTake(number)) return;
+
+        ForwardedAttempt attempt = new(this, from, originBoot, number, bytes);
+        RaftGroup? local = _worker.Find(group);
+        if (local is not { Role: Role.Leader })
+        {
+            NodeId leader = local is null || local.Leader.IsNone ? default : local.Configuration.NodeOf(local.Leader) ?? default;
+            attempt.Refuse($"node {NodeName} does not lead shard {group.Value}", leader);
+        }
+        else if (!request.IsWrite)
+        {
+            _worker.TryRead(now, group, attempt);
+        }
+        else if (_worker.Propose(now, group, featureLevel: 0, bytes, attempt).Status == ProposeStatus.Busy)
+        {
+            attempt.Complete(ErrorCode.Overloaded, "the leader has too much waiting to be committed");
+        }
+    }
+
+    private void OnAnswer(long now, ref ByteReader reader)
+    {
+        ulong originBoot = reader.U64();
+        ulong number = reader.U64();
+        KvResponse response = KvResponse.Read(ref reader);
+        reader.ExpectEnd();
+        if (originBoot != _options.BootId || !_forwarded.Remove(number, out KvCall? call)) return;
+        call.ForwardNumber = 0;
+        if (response.Error == ErrorCode.NoLeader)
+        {
+            // Definitely not appended there; ask elsewhere, but not in a tight loop.
+            call.MayBeAppended = false;
+            if (response.LeaderHint != default) _leaderHints[call.Group] = response.LeaderHint;
+            else _leaderHints.Remove(call.Group);
+            Park(call);
+            return;
+        }
+
+        call.TryComplete(response);
+    }
+
+    private NumberWindow WindowOf(NodeId origin, ulong bootId)
+    {
+        if (_origins.TryGetValue(origin, out var known) && known.BootId == bootId) return known.Window;
+        NumberWindow window = new();
+        _origins[origin] = (bootId, window);
+        return window;
+    }
+
+    private void Expire(KvCall call) =>
+        call.TryComplete(call.MayBeAppended
+            ? Fail(ErrorCode.OutcomeUnknown, "the write may have been appended; its outcome was not known when the deadline passed", call.Group)
+            : Fail(ErrorCode.NoLeader, "no leader could be reached before the deadline; nothing was appended", call.Group));
+
+    private KvResponse Fail(ErrorCode error, string detail, GroupId group = default) => KvResponse.Fail(error, detail, NodeName, group);
+
+    private sealed record Retry(KvCall Call);
+}

@@ -1,0 +1,50 @@
+using RaftKv.Raft;
+
+namespace RaftKv.Kv;
+
+/// <summary>
+/// One client's request while this node works on it. The door makes it and posts it to STEP; it is completed once, from
+/// the STEP or the APPLY thread.
+/// </summary>
+/// <remarks>All state but the completion flag belongs to STEP.</remarks>
+public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, long deadlineMicros)
+{
+    private int _isCompleted;
+
+    /// <summary>The encoded <see cref="KvRequest"/>, immutable from here on.</summary>
+    public byte[] Request { get; } = request;
+
+    public KvOperation Operation { get; } = operation;
+
+    public bool IsWrite => KvRequest.IsWriteOperation(Operation);
+
+    /// <summary>The key's hash.</summary>
+    public ulong Hash { get; } = hash;
+
+    /// <summary>On the host's clock, in µs.</summary>
+    public long DeadlineMicros { get; } = deadlineMicros;
+
+    public bool IsCompleted => Volatile.Read(ref _isCompleted) != 0;
+
+    /// <summary>An attempt is under way that may have appended the write somewhere: until it is known, the outcome is unknown.</summary>
+    internal bool MayBeAppended { get; set; }
+
+    /// <summary>The number it was forwarded under, 0 if it is not forwarded.</summary>
+    internal ulong ForwardNumber { get; set; }
+
+    internal long ForwardedAt { get; set; }
+
+    internal GroupId Group { get; set; }
+
+    /// <summary>Waiting for a leader to be known.</summary>
+    internal bool IsParked { get; set; }
+
+    /// <summary>Completes the call; only the first answer counts.</summary>
+    internal void TryComplete(KvResponse response)
+    {
+        if (Interlocked.Exchange(ref _isCompleted, 1) == 0) OnCompleted(response);
+    }
+
+    /// <summary>Hands the answer to the client. Must not block: it runs on the STEP or APPLY thread.</summary>
+    protected abstract void OnCompleted(KvResponse response);
+}

@@ -1,0 +1,97 @@
+using RaftKv.Contracts;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.Kv;
+
+/// <summary>The answer to a request: a position, revisions and what was asked for; or an error with its outcome.</summary>
+/// <remarks>
+/// <code>
+/// error code (text, empty = none) | detail (text) | node (text) | group u64 | epoch version u64 | epoch conf version u64
+/// | term u64 | index u64 | revision u64 | prev revision u64 | created u64 | version u64 | existed u8 | value (block) | leader hint u64
+/// </code>
+/// </remarks>
+public sealed record KvResponse
+{
+    /// <summary>Null when the request succeeded.</summary>
+    public ErrorCode? Error { get; init; }
+
+    public string Detail { get; init; } = "";
+
+    /// <summary>The node that served it.</summary>
+    public string Node { get; init; } = "";
+
+    public GroupId Group { get; init; }
+
+    public ShardEpoch Epoch { get; init; } = ShardEpoch.Initial;
+
+    public Term Term { get; init; }
+
+    /// <summary>Of the entry, or the applied index of the state that a read was served from.</summary>
+    public LogIndex Index { get; init; }
+
+    /// <summary>Of the write, or the key's mod revision; after a refused condition the key's current one, 0 if absent.</summary>
+    public ulong Revision { get; init; }
+
+    /// <summary>For a write: the revision of the value it replaced, 0 if none.</summary>
+    public ulong PrevRevision { get; init; }
+
+    /// <summary>The revision at which the key came into being.</summary>
+    public ulong Created { get; init; }
+
+    /// <summary>How often the key was written since; 1 at its creation.</summary>
+    public ulong Version { get; init; }
+
+    /// <summary>Whether the key had a value: found by a get, replaced by a put, deleted by a delete.</summary>
+    public bool Existed { get; init; }
+
+    public ReadOnlyMemory<byte> Value { get; init; }
+
+    /// <summary>With no-leader: who leads as far as the answering node knows; default if it does not.</summary>
+    public NodeId LeaderHint { get; init; }
+
+    public static KvResponse Fail(ErrorCode error, string detail, string node = "", GroupId group = default) =>
+        new() { Error = error, Detail = detail, Node = node, Group = group };
+
+    public void Write(ByteWriter writer)
+    {
+        writer.Text(Error?.Code ?? "");
+        writer.Text(Detail);
+        writer.Text(Node);
+        writer.U64(Group.Value);
+        writer.U64(Epoch.Version);
+        writer.U64(Epoch.ConfVersion);
+        writer.U64(Term.Value);
+        writer.U64(Index.Value);
+        writer.U64(Revision);
+        writer.U64(PrevRevision);
+        writer.U64(Created);
+        writer.U64(Version);
+        writer.U8(Existed ? (byte)1 : (byte)0);
+        writer.Block(Value.Span);
+        writer.U64(LeaderHint.Value);
+    }
+
+    public static KvResponse Read(ref ByteReader reader)
+    {
+        string code = reader.Text();
+        return new KvResponse
+        {
+            // A code this build does not know comes from a newer node; what it means for the outcome is unknown.
+            Error = code.Length == 0 ? null : ErrorCode.Find(code) ?? ErrorCode.OutcomeUnknown,
+            Detail = reader.Text(),
+            Node = reader.Text(),
+            Group = new GroupId(reader.U64()),
+            Epoch = new ShardEpoch(reader.U64(), reader.U64()),
+            Term = new Term(reader.U64()),
+            Index = new LogIndex(reader.U64()),
+            Revision = reader.U64(),
+            PrevRevision = reader.U64(),
+            Created = reader.U64(),
+            Version = reader.U64(),
+            Existed = reader.U8() != 0,
+            Value = reader.Block(),
+            LeaderHint = new NodeId(reader.U64()),
+        };
+    }
+}

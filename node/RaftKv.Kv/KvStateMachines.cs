@@ -1,0 +1,39 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Raft;
+
+namespace RaftKv.Kv;
+
+/// <summary>Opens key-value state machines over a node's store directories.</summary>
+public sealed class KvStateMachines(IShardStores stores) : IStateMachines
+{
+    /// <inheritdoc/>
+    public IStateMachine Open(GroupId group, ulong generation)
+    {
+        IOrderedStore store = stores.Open(group, generation);
+        try
+        {
+            return new KvStateMachine(group, store);
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live)
+    {
+        bool any = false;
+        foreach (var directory in stores.List())
+        {
+            if (live.Contains(directory)) continue;
+            // An older or unfinished generation of a group the log knows. Of a group it does not know, synced log was lost (design §7).
+            Invariant.Holds(live.Any(known => known.Group == directory.Group), $"{directory.Group}: a store directory, but no record in the raft log: synced log was lost");
+            stores.Delete(directory.Group, directory.Generation);
+            any = true;
+        }
+
+        if (any) stores.SyncDirectories();
+    }
+}

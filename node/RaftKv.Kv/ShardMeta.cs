@@ -1,0 +1,62 @@
+using RaftKv.Contracts;
+using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.Kv;
+
+/// <summary>A shard's own state beside its rows; written in the same batch as what it covers.</summary>
+/// <param name="Applied">The last entry applied, and <paramref name="AppliedTerm"/> its term.</param>
+/// <param name="Revision">The last revision assigned.</param>
+/// <param name="ShardTimeMillis">The largest stamp applied (design §9).</param>
+/// <param name="ChainHash">XXH64 chained over (index, canonical batch) of everything applied; equal on all replicas at equal index.</param>
+/// <remarks>
+/// <code>
+/// format u8 (1) | applied u64 | applied term u64 | revision u64 | shard time u64 | chain hash u64 | range start u64 | range end u64
+/// | epoch version u64 | epoch conf version u64
+/// </code>
+/// </remarks>
+public readonly record struct ShardMeta(
+    LogIndex Applied, Term AppliedTerm, ulong Revision, ulong ShardTimeMillis, ulong ChainHash, HashRange Range, ShardEpoch Epoch)
+{
+    private const byte FormatVersion = 1;
+
+    /// <summary>Where every shard's log begins: after a snapshot at index 10 of term 5 (design §8).</summary>
+    public static readonly LogIndex BirthIndex = new(10);
+
+    public static readonly Term BirthTerm = new(5);
+
+    public static ShardMeta AtBirth(ShardDescription shard) => new(BirthIndex, BirthTerm, 0, 0, 0, shard.Range, shard.Epoch);
+
+    /// <summary>Reads a store's meta row. Throws <see cref="StoreFailedException"/> when it is missing or malformed.</summary>
+    public static ShardMeta ReadFrom(IOrderedStore store, GroupId group)
+    {
+        byte[] bytes = store.Get(RowLayout.MetaKey) ?? throw new StoreFailedException($"{group}: the store has no meta row");
+        try
+        {
+            ByteReader reader = new(bytes);
+            byte format = reader.U8();
+            if (format != FormatVersion) throw new MalformedException($"meta format {format}, this build knows {FormatVersion}");
+            return new ShardMeta(new LogIndex(reader.U64()), new Term(reader.U64()), reader.U64(), reader.U64(), reader.U64(),
+                new HashRange(reader.U64(), reader.U64()), new ShardEpoch(reader.U64(), reader.U64()));
+        }
+        catch (MalformedException malformed)
+        {
+            throw new StoreFailedException($"{group}: meta row: {malformed.Message}", malformed);
+        }
+    }
+
+    public void Write(ByteWriter writer)
+    {
+        writer.U8(FormatVersion);
+        writer.U64(Applied.Value);
+        writer.U64(AppliedTerm.Value);
+        writer.U64(Revision);
+        writer.U64(ShardTimeMillis);
+        writer.U64(ChainHash);
+        writer.U64(Range.Start);
+        writer.U64(Range.End);
+        writer.U64(Epoch.Version);
+        writer.U64(Epoch.ConfVersion);
+    }
+}

@@ -1,0 +1,21 @@
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft.Ports;
+
+/// <summary>A node's store directories, one per replica generation: <c>shards/&lt;id&gt;/&lt;generation&gt;/</c>.</summary>
+public interface IShardStores
+{
+    /// <summary>Every directory there is, complete or not.</summary>
+    IReadOnlyList<(GroupId Group, ulong Generation)> List();
+
+    /// <summary>Makes an empty store. Fails when the directory exists.</summary>
+    IOrderedStore Create(GroupId group, ulong generation);
+
+    /// <summary>Opens an existing store. Throws <see cref="StoreFailedException"/> when it is missing or damaged.</summary>
+    IOrderedStore Open(GroupId group, ulong generation);
+
+    void Delete(GroupId group, ulong generation);
+
+    /// <summary>Makes creations and deletions of directories durable.</summary>
+    void SyncDirectories();
+}
