@@ -39,6 +39,8 @@ public sealed class KvStateMachine : IStateMachine
     /// <inheritdoc/>
     public LogIndex Applied => _meta.Applied;
 
+    public GroupId Group => _group;
+
     public ShardMeta Meta => _meta;
 
     /// <summary>Makes a new shard's store: nothing but its meta row, flushed.</summary>

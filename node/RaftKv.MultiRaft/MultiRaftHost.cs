@@ -23,6 +23,9 @@ public sealed class MultiRaftHost : IDisposable
 
     public Applier Applier { get; }
 
+    /// <summary>The state machines of this node's replicas, in the order of their groups; APPLY owns each.</summary>
+    public IReadOnlyList<IStateMachine> Machines => _machines;
+
     /// <summary>
     /// Starts every replica that recovery found. Throws <see cref="InvariantViolatedException"/> when a store is ahead of the log, which
     /// means that synced log was lost: the process must not take part any more.

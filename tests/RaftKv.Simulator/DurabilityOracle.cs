@@ -1,0 +1,148 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Raft;
+
+namespace RaftKv.Simulator;
+
+/// <summary>What one node's log has promised to keep: every record whose Commit returned. Survives the node's crashes.</summary>
+internal sealed class DurabilityOracle
+{
+    private readonly SortedDictionary<ulong, GroupPromise> _groups = [];
+
+    /// <summary>Whether the node holds the entry durably.</summary>
+    public bool Holds(GroupId group, LogIndex index, Term term) => _groups.TryGetValue(group.Value, out GroupPromise? promise) && promise.TermAt(index) == term;
+
+    public GroupPromise Of(GroupId group)
+    {
+        if (!_groups.TryGetValue(group.Value, out GroupPromise? promise)) _groups.Add(group.Value, promise = new GroupPromise());
+        return promise;
+    }
+
+    /// <summary>
+    /// After a crash: what recovery found must be what was promised, or that plus (part of) the one batch that was being
+    /// written. The recovered state becomes the promise.
+    /// </summary>
+    public void CheckRecovered(string node, RecoveredLog recovered)
+    {
+        foreach (RecoveredGroup group in recovered.Groups)
+        {
+            GroupPromise promise = Of(group.Group);
+            GroupPromise actual = GroupPromise.From(group);
+            bool isExact = actual.Equals(promise);
+            bool isWithPending = promise.Pending is not null && actual.Equals(promise.Pending);
+            Invariant.Holds(isExact || isWithPending, $"{node} {group.Group}: recovered {actual}, promised {promise}, in flight {promise.Pending}");
+            _groups[group.Group.Value] = actual;
+        }
+
+        foreach (var (id, promise) in _groups)
+            Invariant.Holds(promise.IsEmpty || recovered.Groups.Any(group => group.Group.Value == id), $"{node} s{id}: recovery lost the group; promised {promise}");
+    }
+}
+
+/// <summary>One group's durable log on one node: hard state and the term of every entry.</summary>
+internal sealed class GroupPromise
+{
+    private readonly List<Term> _terms = [];
+    private LogIndex _snapshot;
+    private HardState _hardState;
+
+    /// <summary>What it becomes if the batch now being written turns out durable.</summary>
+    public GroupPromise? Pending { get; private set; }
+
+    public bool IsEmpty => _snapshot == LogIndex.Zero;
+
+    public static GroupPromise From(RecoveredGroup group)
+    {
+        GroupPromise promise = new() { _snapshot = group.CommitPoint.Index, _hardState = group.HardState };
+        LogIndex index = group.CommitPoint.Index.Next;
+        for (int run = 0; run < group.TermRuns.Count; run++)
+        {
+            LogIndex end = run + 1 < group.TermRuns.Count ? group.TermRuns[run + 1].First : group.LastIndex.Next;
+            for (; index < end; index = index.Next) promise._terms.Add(group.TermRuns[run].Term);
+        }
+
+        return promise;
+    }
+
+    public Term? TermAt(LogIndex index)
+    {
+        if (index <= _snapshot || index.Value > _snapshot.Value + (ulong)_terms.Count) return null;
+        return _terms[(int)(index.Value - _snapshot.Value) - 1];
+    }
+
+    public GroupPromise BeginPending()
+    {
+        if (Pending is not null) return Pending;
+        Pending = new GroupPromise { _snapshot = _snapshot, _hardState = _hardState };
+        Pending._terms.AddRange(_terms);
+        return Pending;
+    }
+
+    public void SetHardState(HardState hardState) => _hardState = hardState;
+
+    public void SetCommitPoint(CommitPoint point) => _snapshot = point.Index;
+
+    public void SetEntry(LogIndex index, Term term)
+    {
+        int position = (int)(index.Value - _snapshot.Value) - 1;
+        _terms.RemoveRange(position, _terms.Count - position);
+        _terms.Add(term);
+    }
+
+    public void CommitPending()
+    {
+        if (Pending is null) return;
+        _snapshot = Pending._snapshot;
+        _hardState = Pending._hardState;
+        _terms.Clear();
+        _terms.AddRange(Pending._terms);
+        Pending = null;
+    }
+
+    public bool Equals(GroupPromise other) => _snapshot == other._snapshot && _hardState == other._hardState && _terms.SequenceEqual(other._terms);
+
+    public override string ToString() => $"[{_hardState}, {_terms.Count} entries after {_snapshot}, last of {(_terms.Count == 0 ? default : _terms[^1])}]";
+}
+
+/// <summary>The production log, with its promises noted.</summary>
+internal sealed class ObservedLog(IRaftLog inner, DurabilityOracle oracle) : IRaftLog
+{
+    private readonly List<GroupPromise> _touched = [];
+
+    public void AddHardState(GroupId group, ReplicaId replica, HardState hardState)
+    {
+        inner.AddHardState(group, replica, hardState);
+        Pending(group).SetHardState(hardState);
+    }
+
+    public void AddEntries(GroupId group, ReplicaId replica, ReadOnlySpan<Entry> entries)
+    {
+        inner.AddEntries(group, replica, entries);
+        foreach (ref readonly Entry entry in entries) Pending(group).SetEntry(entry.Index, entry.Term);
+    }
+
+    public void AddCommitPoint(GroupId group, CommitPoint point)
+    {
+        inner.AddCommitPoint(group, point);
+        Pending(group).SetCommitPoint(point);
+    }
+
+    public void AddInitialised(DiskIdentity identity) => inner.AddInitialised(identity);
+
+    public void Commit()
+    {
+        inner.Commit();
+        foreach (GroupPromise promise in _touched) promise.CommitPending();
+        _touched.Clear();
+    }
+
+    public Entry[] Read(GroupId group, LogIndex first, LogIndex last, int maxBytes) => inner.Read(group, first, last, maxBytes);
+
+    public void Dispose() => inner.Dispose();
+
+    private GroupPromise Pending(GroupId group)
+    {
+        GroupPromise promise = oracle.Of(group);
+        if (promise.Pending is null) _touched.Add(promise);
+        return promise.BeginPending();
+    }
+}

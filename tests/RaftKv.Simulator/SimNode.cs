@@ -1,0 +1,267 @@
+using System.Buffers;
+using RaftKv.Contracts;
+using RaftKv.Kv;
+using RaftKv.MultiRaft;
+using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+using RaftKv.RaftLog;
+
+namespace RaftKv.Simulator;
+
+/// <summary>
+/// One node: the production pumps, log, row layout and front, on a simulated disk, clock and network. Pumps run when the
+/// scheduler says so; what a thread would do in between, other events do.
+/// </summary>
+internal sealed class SimNode : IPeerLinks
+{
+    private const ulong ClusterId = 0xC1;
+    private readonly World _world;
+    private readonly SplitMix _random;
+    private readonly SimDisk _disk;
+    private readonly SimShardStores _stores = new();
+    private readonly bool[] _isScheduled = new bool[3];
+    private readonly long _clockPerMille;
+    private readonly long _clockOffset;
+    private long _life;
+    private long _pausedUntil;
+    private long _slowUntil;
+
+    public SimNode(World world, int index, SplitMix random)
+    {
+        _world = world;
+        Index = index;
+        Name = $"n{index + 1}";
+        Id = new NodeId(RaftKv.Contracts.NodeIdentity.IdOf(Name));
+        _random = random;
+        _disk = new SimDisk(random.Fork(2));
+        int spread = world.Options.ClockRateSpreadPerMille;
+        _clockPerMille = 1000 + (spread == 0 ? 0 : random.Below(2 * spread + 1) - spread);
+        _clockOffset = 1_000_000 + random.Below(1_000_000_000);
+    }
+
+    private enum Pump
+    {
+        Step,
+        Persist,
+        Apply,
+    }
+
+    public int Index { get; }
+
+    public string Name { get; }
+
+    public NodeId Id { get; }
+
+    /// <summary>Null while the process is down.</summary>
+    public MultiRaftHost? Host { get; private set; }
+
+    public ulong BootId { get; private set; }
+
+    public DurabilityOracle Durability { get; } = new();
+
+    /// <summary>Client calls under way at this node.</summary>
+    public List<SimCall> Calls { get; } = [];
+
+    public bool IsRunning => Host is not null;
+
+    /// <summary>This node's clock, in µs: it has an offset and a rate of its own.</summary>
+    public long Now => _clockOffset + _world.Now * _clockPerMille / 1000;
+
+    public void Start()
+    {
+        Invariant.Holds(!IsRunning);
+        _life++;
+        BootId = _random.Next() | 1;
+        Array.Clear(_isScheduled);
+        try
+        {
+            SegmentedRaftLog log = SegmentedRaftLog.Open(_disk, new RaftLogOptions { SegmentBytes = _world.Options.SegmentBytes, ZeroAheadBytes = 16 * 1024 }, _random.Next(), out RecoveredLog recovered);
+            ObservedLog observed = new(log, Durability);
+            Durability.CheckRecovered(Name, recovered);
+            if (recovered.Identity is null)
+                recovered = NodeBirth.Run(new DiskIdentity(ClusterId, Id, BootId, Name, _world.Map.ToFile()), _world.Map, observed, _stores);
+            StartHost(observed, recovered);
+        }
+        catch (SimulatedCrashException crash)
+        {
+            _world.Trace(() => $"{Name} crashes at start: {crash.Message}");
+            Host = null;
+            Down(cutPower: _random.Chance(500_000));
+            _world.After(1_000 + _random.Below(500_000), () => { if (!IsRunning) Start(); });
+        }
+    }
+
+    /// <summary>The process dies. With the power cut, the disk forgets what was not synced.</summary>
+    public void Crash(bool cutPower)
+    {
+        if (!IsRunning) return;
+        _world.Trace(() => $"{Name} {(cutPower ? "loses power" : "is killed")}");
+        Host = null;
+        Down(cutPower);
+        foreach (SimCall call in Calls) call.OnConnectionLost();
+        Calls.Clear();
+    }
+
+    /// <summary>The process stops running for a while; its clock and the world go on.</summary>
+    public void PauseFor(long micros)
+    {
+        _world.Trace(() => $"{Name} is paused for {micros} µs");
+        _pausedUntil = Math.Max(_pausedUntil, _world.Now + micros);
+    }
+
+    public void SlowDiskFor(long micros) => _slowUntil = Math.Max(_slowUntil, _world.Now + micros);
+
+    public void CrashInNextDiskOperations(int operations) => _disk.CrashAfterOperations = operations;
+
+    public void FlushOneStore() => _stores.FlushOne(_random);
+
+    public RaftGroup? Group(GroupId group) => Host?.Worker.Find(group);
+
+    /// <inheritdoc/>
+    public void Send(NodeId to, byte[] frame) => _world.Network.Send(this, to, frame);
+
+    /// <inheritdoc/>
+    public ulong BootIdOf(NodeId node) => _world.NodeOf(node).BootId;
+
+    /// <summary>A frame arrives, perhaps damaged: the production codec decides.</summary>
+    public void Deliver(SimNode from, byte[] frame)
+    {
+        if (!IsRunning) return;
+        ReadOnlySequence<byte> bytes = new(frame);
+        try
+        {
+            while (PeerFrame.TryRead(ref bytes, out FrameKind kind, out byte[] body)) Host!.Worker.OnFrame(from.Id, kind, body);
+        }
+        catch (MalformedException)
+        {
+            _world.Network.Refused++; // A real link closes the connection; the next one is open at once.
+        }
+    }
+
+    /// <summary>A client's call arrives. False: connection refused.</summary>
+    public bool TryCall(SimCall call)
+    {
+        if (!IsRunning) return false;
+        Calls.Add(call);
+        if (!Host!.Worker.TryPost(call, call.Request.Length)) call.Refuse();
+        return true;
+    }
+
+    private void StartHost(IRaftLog log, RecoveredLog recovered)
+    {
+        SimOptions world = _world.Options;
+        HostOptions options = new()
+        {
+            Node = Id,
+            Seed = _random.Next(),
+            MaxAppendBytes = world.MaxAppendBytes,
+            MaxCachedBytes = world.MaxCachedBytes,
+            MaxUncommittedBytes = world.MaxUncommittedBytes,
+        };
+        Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores), this, Now);
+        Host.Connect(new Front(new FrontOptions(Id, Name, BootId), _world.Map, Host.Worker, this));
+        Host.Worker.OnWork = () => Schedule(Pump.Step);
+        Host.LogWriter.OnWork = () => Schedule(Pump.Persist);
+        Host.Applier.OnWork = () => Schedule(Pump.Apply);
+        _world.Safety.OnRestart(this);
+        _world.Trace(() => $"{Name} starts");
+        Schedule(Pump.Step);
+    }
+
+    private void Down(bool cutPower)
+    {
+        _life++;
+        _disk.CrashAfterOperations = -1;
+        _stores.Crash();
+        if (cutPower) _disk.CutPower();
+    }
+
+    private void Schedule(Pump pump)
+    {
+        if (_isScheduled[(int)pump]) return;
+        _isScheduled[(int)pump] = true;
+        At(Delay(pump), pump);
+    }
+
+    private void At(long delay, Pump pump)
+    {
+        long life = _life;
+        _world.After(delay, () =>
+        {
+            if (life == _life) Run(pump);
+        });
+    }
+
+    private void Run(Pump pump)
+    {
+        if (_world.Now < _pausedUntil)
+        {
+            At(_pausedUntil - _world.Now, pump);
+            return;
+        }
+
+        _isScheduled[(int)pump] = false;
+        try
+        {
+            RunOnce(pump);
+        }
+        catch (SimulatedCrashException crash)
+        {
+            _world.Trace(() => $"{Name}: {crash.Message}");
+            Crash(cutPower: _random.Chance(500_000));
+            _world.After(1_000 + _random.Below(2_000_000), () => { if (!IsRunning) Start(); });
+        }
+    }
+
+    private void RunOnce(Pump pump)
+    {
+        switch (pump)
+        {
+            case Pump.Step:
+                Host!.Worker.RunOnce(Now);
+                _world.Safety.AfterStep(this);
+                ScheduleTick();
+                if (Host.Worker.HasWork) Schedule(Pump.Step);
+                break;
+            case Pump.Persist:
+                Host!.LogWriter.RunOnce();
+                if (Host.LogWriter.HasWork) Schedule(Pump.Persist);
+                break;
+            case Pump.Apply:
+                Host!.Applier.RunOnce();
+                _world.Safety.AfterApply(this);
+                if (_random.Chance(_world.Options.FlushChance)) FlushOneStore();
+                if (Host.Applier.HasWork) Schedule(Pump.Apply);
+                break;
+        }
+
+        _world.Note((ulong)pump + 1, (ulong)Index);
+    }
+
+    /// <summary>Wakes STEP for its next tick, by this node's clock.</summary>
+    private void ScheduleTick()
+    {
+        if (_isScheduled[(int)Pump.Step]) return;
+        _isScheduled[(int)Pump.Step] = true;
+        long wait = (Host!.Worker.NextTickAt - Now) * 1000 / _clockPerMille;
+        long life = _life;
+        _world.After(Math.Max(1, wait), () =>
+        {
+            if (life == _life) Run(Pump.Step);
+        });
+        // Work that comes before the tick must not wait for it.
+        _isScheduled[(int)Pump.Step] = false;
+    }
+
+    private long Delay(Pump pump)
+    {
+        SimOptions options = _world.Options;
+        return pump switch
+        {
+            Pump.Step => 1 + _random.Below(100),
+            Pump.Persist => 1 + _random.Below(2 * options.SyncMicros) + (_world.Now < _slowUntil || _random.Chance(options.SlowDiskChance) ? _random.Below(400_000) : 0),
+            _ => 1 + _random.Below(2 * options.ApplyMicros),
+        };
+    }
+}

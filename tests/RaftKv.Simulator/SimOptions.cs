@@ -1,0 +1,134 @@
+using RaftKv.Raft;
+
+namespace RaftKv.Simulator;
+
+/// <summary>
+/// One simulated world's parameters, all drawn from its seed (swarm testing, Groce et al. 2012): each seed leaves out some
+/// faults and exaggerates others, so that together they reach states that one average mix never would. Times in µs,
+/// chances in millionths.
+/// </summary>
+internal sealed record SimOptions
+{
+    public required ulong Seed { get; init; }
+
+    public long DurationMicros { get; init; } = 60_000_000;
+
+    public int Nodes { get; private init; }
+
+    public int Shards { get; private init; }
+
+    public int Replicas { get; private init; }
+
+    public int Clients { get; private init; }
+
+    public int Keys { get; private init; }
+
+    public long ThinkMicros { get; private init; }
+
+    public int ReadPercent { get; private init; }
+
+    public int ConditionPercent { get; private init; }
+
+    public long NetworkBaseMicros { get; private init; }
+
+    public long NetworkSpreadMicros { get; private init; }
+
+    public int DropChance { get; private init; }
+
+    public int DuplicateChance { get; private init; }
+
+    public int CorruptChance { get; private init; }
+
+    public int ReplayChance { get; private init; }
+
+    public long SyncMicros { get; private init; }
+
+    public long ApplyMicros { get; private init; }
+
+    public int SlowDiskChance { get; private init; }
+
+    public long FaultIntervalMicros { get; private init; }
+
+    /// <summary>Relative weights of the faults, by the order of <see cref="Fault"/>; 0 leaves one out.</summary>
+    public required int[] FaultWeights { get; init; }
+
+    public int ClockRateSpreadPerMille { get; private init; }
+
+    public int MaxAppendBytes { get; private init; }
+
+    public int MaxCachedBytes { get; private init; }
+
+    public int MaxUncommittedBytes { get; private init; }
+
+    public long SegmentBytes { get; private init; }
+
+    public int FlushChance { get; private init; }
+
+    public static SimOptions Draw(ulong seed, long durationMicros)
+    {
+        SplitMix random = new SplitMix(seed).Fork(1);
+        int nodes = Pick(random, 1, 3, 3, 3, 3, 3, 4, 5, 5, 5);
+        int[] weights = new int[Enum.GetValues<Fault>().Length];
+        for (int i = 0; i < weights.Length; i++) weights[i] = random.Chance(600_000) ? 1 + (int)random.Below(4) : 0;
+        return new SimOptions
+        {
+            Seed = seed,
+            DurationMicros = durationMicros,
+            Nodes = nodes,
+            Shards = Pick(random, 1, 1, 1, 2, 4),
+            Replicas = Math.Min(nodes, Pick(random, 3, 3, 5)),
+            Clients = 2 + (int)random.Below(6),
+            Keys = 1 + (int)random.Below(6),
+            ThinkMicros = Pick(random, 5_000, 50_000, 100_000, 300_000),
+            ReadPercent = Pick(random, 20, 50, 80),
+            ConditionPercent = Pick(random, 0, 20, 60),
+            NetworkBaseMicros = Pick(random, 50, 500, 5_000, 20_000),
+            NetworkSpreadMicros = Pick(random, 100, 2_000, 20_000, 60_000),
+            DropChance = Pick(random, 0, 0, 10_000, 100_000, 200_000),
+            DuplicateChance = Pick(random, 0, 0, 20_000, 200_000),
+            CorruptChance = Pick(random, 0, 0, 5_000),
+            ReplayChance = Pick(random, 0, 0, 5_000, 30_000),
+            SyncMicros = Pick(random, 100, 1_000, 10_000, 60_000),
+            ApplyMicros = Pick(random, 20, 500, 5_000, 100_000),
+            SlowDiskChance = Pick(random, 0, 0, 2_000, 20_000),
+            FaultIntervalMicros = Pick(random, 300_000, 1_000_000, 3_000_000, 8_000_000),
+            FaultWeights = weights,
+            ClockRateSpreadPerMille = Pick(random, 0, 0, 10, 100),
+            MaxAppendBytes = Pick(random, 1, 300, 4_096, 262_144),
+            MaxCachedBytes = Pick(random, 0, 1_000, 100_000),
+            MaxUncommittedBytes = Pick(random, 2_000, 100_000, 16_000_000),
+            SegmentBytes = Pick(random, 32_768, 262_144, 4_194_304),
+            FlushChance = Pick(random, 0, 20_000, 200_000),
+        };
+    }
+
+    public string Describe() =>
+        $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys, {DurationMicros / 1_000_000} s; " +
+        $"network {NetworkBaseMicros}+{NetworkSpreadMicros} µs, drop {DropChance}, duplicate {DuplicateChance}, replay {ReplayChance}, corrupt {CorruptChance} ppm; " +
+        $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B; " +
+        $"clock ±{ClockRateSpreadPerMille} ‰; a fault every {FaultIntervalMicros / 1000} ms of " +
+        string.Join(' ', Enum.GetValues<Fault>().Where(fault => FaultWeights[(int)fault] > 0));
+
+    private static int Pick(SplitMix random, params ReadOnlySpan<int> choices) => choices[(int)random.Below(choices.Length)];
+}
+
+/// <summary>What the nemesis does to the world.</summary>
+internal enum Fault
+{
+    KillNode,
+    KillLeader,
+    CutPower,
+    CutPowerOfMajority,
+    CutPowerOfAll,
+    CrashInDiskOperation,
+    RestartAtOnce,
+    Pause,
+    PauseLeader,
+    IsolateNode,
+    IsolateLeader,
+    PartitionHalves,
+    PartitionOneWay,
+    PartitionBridge,
+    PartitionRing,
+    SlowDisk,
+}

@@ -1,0 +1,170 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Raft;
+
+namespace RaftKv.Simulator;
+
+/// <summary>A node's shard stores: sorted maps, of which a crash keeps what was flushed.</summary>
+internal sealed class SimShardStores : IShardStores
+{
+    private readonly SortedDictionary<(ulong Group, ulong Generation), SimStore> _stores = [];
+
+    public IReadOnlyList<(GroupId Group, ulong Generation)> List() => [.. _stores.Keys.Select(key => (new GroupId(key.Group), key.Generation))];
+
+    public IOrderedStore Create(GroupId group, ulong generation)
+    {
+        SimStore store = new();
+        if (!_stores.TryAdd((group.Value, generation), store)) throw new StoreFailedException($"{group}/{generation}: exists");
+        return store;
+    }
+
+    public IOrderedStore Open(GroupId group, ulong generation) =>
+        _stores.TryGetValue((group.Value, generation), out SimStore? store) ? store : throw new StoreFailedException($"{group}/{generation}: no such store");
+
+    public void Delete(GroupId group, ulong generation) => _stores.Remove((group.Value, generation));
+
+    public void SyncDirectories() { }
+
+    /// <summary>The process is gone: memtables with it.</summary>
+    public void Crash()
+    {
+        foreach (SimStore store in _stores.Values) store.Crash();
+    }
+
+    /// <summary>Flushes one store by chance, as an engine does when it likes.</summary>
+    public void FlushOne(SplitMix random)
+    {
+        if (_stores.Count == 0) return;
+        int chosen = (int)random.Below(_stores.Count);
+        _stores.Values.ElementAt(chosen).Flush();
+    }
+}
+
+/// <summary>An ordered store in memory, with the crash behaviour of a store without a write-ahead log.</summary>
+internal sealed class SimStore : IOrderedStore
+{
+    private SortedRows _rows = new();
+    private SortedRows _flushed = new();
+    private int _version;
+
+    public byte[]? Get(ReadOnlySpan<byte> key) => _rows.Find(key);
+
+    public byte[]? GetPersisted(ReadOnlySpan<byte> key) => _flushed.Find(key);
+
+    public IOrderedCursor OpenCursor(ReadOnlySpan<byte> end = default) => new Cursor(this, end.ToArray());
+
+    public void Write(WriteBatch batch)
+    {
+        _version++;
+        foreach (WriteBatch.Row row in batch)
+        {
+            if (row.IsPut) _rows.Put(row.Key.ToArray(), row.Value.ToArray());
+            else _rows.Remove(row.Key);
+        }
+    }
+
+    public void Flush() => _flushed = _rows.Clone();
+
+    public void ThrowIfFailed() { }
+
+    public void Crash()
+    {
+        _version++;
+        _rows = _flushed.Clone();
+    }
+
+    /// <summary>Closing flushes nothing here, so that nothing depends on it.</summary>
+    public void Dispose() { }
+
+    private sealed class Cursor(SimStore store, byte[] end) : IOrderedCursor
+    {
+        private readonly int _version = store._version;
+        private int _position = -1;
+
+        public bool IsValid
+        {
+            get
+            {
+                // The view is the one at opening; a write meanwhile would need a copy, which no caller of this store does.
+                Invariant.Holds(_version == store._version, "a cursor outlived a write");
+                return _position >= 0 && _position < store._rows.Count && (end.Length == 0 || store._rows.KeyAt(_position).AsSpan().SequenceCompareTo(end) < 0);
+            }
+        }
+
+        public ReadOnlySpan<byte> Key => store._rows.KeyAt(_position);
+
+        public ReadOnlySpan<byte> Value => store._rows.ValueAt(_position);
+
+        public void Seek(ReadOnlySpan<byte> key) => _position = store._rows.LowerBound(key);
+
+        public void Next() => _position++;
+
+        public void Dispose() { }
+    }
+}
+
+/// <summary>Rows in two parallel sorted lists. Arrays are immutable once in, so a clone shares them.</summary>
+internal sealed class SortedRows
+{
+    private readonly List<byte[]> _keys;
+    private readonly List<byte[]> _values;
+
+    public SortedRows() : this([], []) { }
+
+    private SortedRows(List<byte[]> keys, List<byte[]> values)
+    {
+        _keys = keys;
+        _values = values;
+    }
+
+    public int Count => _keys.Count;
+
+    public byte[] KeyAt(int position) => _keys[position];
+
+    public byte[] ValueAt(int position) => _values[position];
+
+    public byte[]? Find(ReadOnlySpan<byte> key)
+    {
+        int position = LowerBound(key);
+        return IsAt(position, key) ? _values[position] : null;
+    }
+
+    public void Put(byte[] key, byte[] value)
+    {
+        int position = LowerBound(key);
+        if (IsAt(position, key))
+        {
+            _values[position] = value;
+            return;
+        }
+
+        _keys.Insert(position, key);
+        _values.Insert(position, value);
+    }
+
+    public void Remove(ReadOnlySpan<byte> key)
+    {
+        int position = LowerBound(key);
+        if (!IsAt(position, key)) return;
+        _keys.RemoveAt(position);
+        _values.RemoveAt(position);
+    }
+
+    /// <summary>The first position whose key is at or above <paramref name="key"/>.</summary>
+    public int LowerBound(ReadOnlySpan<byte> key)
+    {
+        int low = 0;
+        int high = _keys.Count;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (_keys[middle].AsSpan().SequenceCompareTo(key) < 0) low = middle + 1;
+            else high = middle;
+        }
+
+        return low;
+    }
+
+    public SortedRows Clone() => new([.. _keys], [.. _values]);
+
+    private bool IsAt(int position, ReadOnlySpan<byte> key) => position < _keys.Count && _keys[position].AsSpan().SequenceEqual(key);
+}
