@@ -72,7 +72,7 @@ internal static unsafe class RocksOpening
     /// <summary>Defaults that are fine once per process and not a thousand times: threads, preallocation, logs, statistics.</summary>
     private static void ConfigureForManyStores(Options* native)
     {
-        rocksdb_options_set_max_file_opening_threads(native, 1); // else each opening starts 16 threads
+        rocksdb_options_set_max_file_opening_threads(native, 1); // else each opening starts up to 15 threads
         rocksdb_options_set_manifest_preallocation_size(native, 64 * 1024); // else 4 MiB of disk
         rocksdb_options_set_info_log_level(native, WarnLevel);
         rocksdb_options_set_keep_log_file_num(native, 2);

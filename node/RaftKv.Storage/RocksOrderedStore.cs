@@ -32,6 +32,11 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     /// entry of the directory itself is the caller's to sync. Throws <see cref="StoreFailedException"/>, also when the
     /// store is open already, here or in another process.
     /// </summary>
+    /// <remarks>
+    /// Rot is found here or by the read that meets it, with one exception: rot in a length field of the MANIFEST looks
+    /// like a torn write, and the store opens as of an earlier flush. The caller compares its applied index with where
+    /// the Raft log begins, and treats a gap as a damaged store.
+    /// </remarks>
     public static RocksOrderedStore Open(RocksEnvironment environment, string path, RocksStoreOptions? options = null)
     {
         RocksDatabaseHandle database = RocksOpening.Open(environment, path, options ?? RocksStoreOptions.Default);
