@@ -1,0 +1,67 @@
+using RaftKv.Storage.Native;
+
+namespace RaftKv.Storage;
+
+/// <summary>
+/// What all RocksDB stores of a node share: one block cache, which bounds the memory of reads, and one Env with the
+/// threads that flush and compact.
+/// </summary>
+/// <remarks>
+/// Owned by the node; thread-safe. Dispose it after its stores; a store or cursor still open keeps its share alive. The
+/// threads belong to RocksDB's default Env, of which a process has one: a second environment sets their number anew.
+/// </remarks>
+public sealed class RocksEnvironment : IDisposable
+{
+    private volatile bool _isDisposed;
+
+    /// <summary>Loads the library; throws <see cref="RocksDbUnavailableException"/> when there is none that will do.</summary>
+    /// <param name="blockCacheBytes">Capacity of the cache of data, index and filter blocks; at least 0.</param>
+    /// <param name="compactionThreads">At least 1.</param>
+    /// <param name="flushThreads">At least 1; they are apart, so that a flush never waits for a compaction.</param>
+    public RocksEnvironment(long blockCacheBytes, int compactionThreads = 1, int flushThreads = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(blockCacheBytes);
+        ArgumentOutOfRangeException.ThrowIfLessThan(compactionThreads, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(flushThreads, 1);
+        LibraryName = RocksDbLibrary.Probe();
+        Cache = new RocksCacheHandle((nuint)blockCacheBytes);
+        Env = new RocksEnvHandle(compactionThreads, flushThreads);
+    }
+
+    /// <summary>The name under which librocksdb was found.</summary>
+    public string LibraryName { get; }
+
+    internal RocksCacheHandle Cache { get; }
+
+    internal RocksEnvHandle Env { get; }
+
+    /// <summary>Keeps the environment's pointers valid until the scope is disposed; throws when it is disposed itself.</summary>
+    internal UseScope Use() => new(this);
+
+    public void Dispose()
+    {
+        _isDisposed = true;
+        Env.Dispose();
+        Cache.Dispose();
+    }
+
+    internal readonly ref struct UseScope
+    {
+        private readonly RocksEnvironment _environment;
+
+        public UseScope(RocksEnvironment environment)
+        {
+            ObjectDisposedException.ThrowIf(environment._isDisposed, environment);
+            bool added = false;
+            environment.Cache.DangerousAddRef(ref added);
+            environment.Env.DangerousAddRef(ref added);
+            _environment = environment;
+        }
+
+        public void Dispose()
+        {
+            _environment.Env.DangerousRelease();
+            _environment.Cache.DangerousRelease();
+        }
+    }
+}

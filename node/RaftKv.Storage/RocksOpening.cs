@@ -1,0 +1,107 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Storage.Native;
+using static RaftKv.Storage.Native.RocksNative;
+
+namespace RaftKv.Storage;
+
+/// <summary>Opens the database of a store: translates the options and explains the failures.</summary>
+internal static unsafe class RocksOpening
+{
+    private const int WarnLevel = 2;
+    private const double BloomBitsPerKey = 10;
+
+    // Both are pinned, because a snapshot carries table files to nodes that may run another version of the library, whose
+    // defaults differ: format 5 with CRC32C is read by every version from 6.6 on.
+    private const int TableFormatVersion = 5;
+    private const byte Crc32cChecksum = 1;
+
+    /// <summary>Opens the database at <paramref name="path"/>; throws <see cref="StoreFailedException"/>.</summary>
+    public static RocksDatabaseHandle Open(RocksEnvironment environment, string path, RocksStoreOptions options)
+    {
+        using RocksEnvironment.UseScope use = environment.Use();
+        PrepareDirectory(path, options.CreateIfMissing);
+        Db* db = TryOpen(environment, path, options, options.Compression, out string? failure);
+        if (db == null && IsUnsupportedCompression(failure))
+            db = TryOpen(environment, path, options, RocksCompression.None, out failure);
+        if (db == null) throw RocksError.Failure(path, "open", Explain(failure));
+        return new RocksDatabaseHandle(db, environment.Cache, environment.Env);
+    }
+
+    /// <summary>RocksDB leaves a directory with a log file behind when it refuses to open a missing store; this refuses first.</summary>
+    private static void PrepareDirectory(string path, bool createIfMissing)
+    {
+        if (!createIfMissing)
+        {
+            if (!File.Exists(Path.Combine(path, "CURRENT"))) throw RocksError.Failure(path, "open", "there is no store in this directory");
+            return;
+        }
+        try
+        {
+            Directory.CreateDirectory(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreFailedException($"store {path}: creating its directory failed: {e.Message}", e);
+        }
+    }
+
+    private static Db* TryOpen(RocksEnvironment environment, string path, RocksStoreOptions options, RocksCompression compression, out string? failure)
+    {
+        Options* native = rocksdb_options_create();
+        Configure(native, environment, options, compression);
+        byte* error = null;
+        Db* db = rocksdb_open(native, path, &error);
+        rocksdb_options_destroy(native);
+        failure = RocksError.Take(error);
+        return db;
+    }
+
+    private static void Configure(Options* native, RocksEnvironment environment, RocksStoreOptions options, RocksCompression compression)
+    {
+        rocksdb_options_set_env(native, environment.Env.Pointer);
+        rocksdb_options_set_create_if_missing(native, options.CreateIfMissing ? (byte)1 : (byte)0);
+        rocksdb_options_set_paranoid_checks(native, 1);
+        rocksdb_options_set_write_buffer_size(native, (nuint)options.WriteBufferBytes);
+        rocksdb_options_set_arena_block_size(native, (nuint)options.ArenaBlockBytes);
+        rocksdb_options_set_max_open_files(native, options.MaxOpenFiles);
+        rocksdb_options_set_compression(native, (int)compression);
+        ConfigureForManyStores(native);
+        ConfigureTables(native, environment);
+    }
+
+    /// <summary>Defaults that are fine once per process and not a thousand times: threads, preallocation, logs, statistics.</summary>
+    private static void ConfigureForManyStores(Options* native)
+    {
+        rocksdb_options_set_max_file_opening_threads(native, 1); // else each opening starts up to 15 threads
+        rocksdb_options_set_manifest_preallocation_size(native, 64 * 1024); // else 4 MiB of disk
+        rocksdb_options_set_info_log_level(native, WarnLevel);
+        rocksdb_options_set_keep_log_file_num(native, 2);
+        rocksdb_options_set_max_log_file_size(native, 1024 * 1024);
+        rocksdb_options_set_stats_dump_period_sec(native, 0);
+        rocksdb_options_set_stats_persist_period_sec(native, 0);
+    }
+
+    private static void ConfigureTables(Options* native, RocksEnvironment environment)
+    {
+        TableOptions* table = rocksdb_block_based_options_create();
+        rocksdb_block_based_options_set_block_cache(table, environment.Cache.Pointer);
+        rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1); // else their memory has no bound
+        rocksdb_block_based_options_set_format_version(table, TableFormatVersion);
+        rocksdb_block_based_options_set_checksum(table, Crc32cChecksum);
+        rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(BloomBitsPerKey));
+        rocksdb_options_set_block_based_table_factory(native, table);
+        rocksdb_block_based_options_destroy(table);
+    }
+
+    /// <summary>RocksDB checks this before it touches the directory, so a second attempt starts afresh.</summary>
+    private static bool IsUnsupportedCompression(string? failure) =>
+        failure is not null && failure.Contains("is not linked with the binary", StringComparison.Ordinal);
+
+    private static string Explain(string? failure)
+    {
+        if (failure is null) return "RocksDB gave no reason";
+        return failure.Contains("/LOCK", StringComparison.Ordinal)
+            ? $"it is already open, in this process or another ({failure})"
+            : failure;
+    }
+}

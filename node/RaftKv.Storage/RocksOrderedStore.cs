@@ -1,0 +1,130 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Raft;
+using RaftKv.Storage.Native;
+using static RaftKv.Storage.Native.RocksNative;
+
+namespace RaftKv.Storage;
+
+/// <summary>
+/// A shard replica's store in RocksDB: one directory, the default column family, never a write-ahead log (design §7).
+/// Background flushes keep the promise of the port because memtables are cut between batches and flushed in order.
+/// </summary>
+/// <remarks>
+/// Owned by its replica. Writes and flushes come from one thread at a time; reads from any thread beside them. Every
+/// error of RocksDB is a <see cref="StoreFailedException"/> with the store's path. Use after <see cref="Dispose"/> is an
+/// <see cref="ObjectDisposedException"/>. Hot path: a read allocates its result, a write nothing.
+/// </remarks>
+public sealed unsafe class RocksOrderedStore : IOrderedStore
+{
+    private readonly RocksDatabaseHandle _database;
+    private int _writers;
+
+    private RocksOrderedStore(RocksDatabaseHandle database, string path)
+    {
+        _database = database;
+        DirectoryPath = path;
+    }
+
+    public string DirectoryPath { get; }
+
+    /// <summary>
+    /// Opens the store in <paramref name="path"/>, or creates it if the options say so; its files are durable then, the
+    /// entry of the directory itself is the caller's to sync. Throws <see cref="StoreFailedException"/>, also when the
+    /// store is open already, here or in another process.
+    /// </summary>
+    /// <remarks>
+    /// Rot is found here or by the read that meets it, with one exception: rot in a length field of the MANIFEST looks
+    /// like a torn write, and the store opens as of an earlier flush. The caller compares its applied index with where
+    /// the Raft log begins, and treats a gap as a damaged store.
+    /// </remarks>
+    public static RocksOrderedStore Open(RocksEnvironment environment, string path, RocksStoreOptions? options = null)
+    {
+        RocksDatabaseHandle database = RocksOpening.Open(environment, path, options ?? RocksStoreOptions.Default);
+        return new RocksOrderedStore(database, path);
+    }
+
+    public byte[]? Get(ReadOnlySpan<byte> key)
+    {
+        using RocksDatabaseHandle.UseScope use = _database.Use();
+        return Read(key, _database.ReadNewest);
+    }
+
+    public byte[]? GetPersisted(ReadOnlySpan<byte> key)
+    {
+        using RocksDatabaseHandle.UseScope use = _database.Use();
+        return Read(key, _database.ReadPersisted);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>A cursor that is still open when the store is disposed keeps the database open until it is closed.</remarks>
+    public IOrderedCursor OpenCursor(ReadOnlySpan<byte> end = default) => new RocksCursor(_database, DirectoryPath, end);
+
+    public void Write(WriteBatch batch)
+    {
+        using RocksDatabaseHandle.UseScope use = _database.Use();
+        Invariant.Holds(Interlocked.Exchange(ref _writers, 1) == 0, $"two writers at once in store {DirectoryPath}");
+        byte* error = null;
+        try
+        {
+            _database.Batch.Fill(batch);
+            rocksdb_write(_database.Pointer, _database.WriteWithoutLog, _database.Batch.Pointer, &error);
+            _database.Batch.Trim(batch.Bytes.Length);
+        }
+        finally
+        {
+            Volatile.Write(ref _writers, 0);
+        }
+        RocksError.ThrowIfSet(error, DirectoryPath, "write");
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Also throws when a background flush or compaction failed before: RocksDB may have retried, we do not trust that.</remarks>
+    public void Flush()
+    {
+        using RocksDatabaseHandle.UseScope use = _database.Use();
+        byte* error = null;
+        rocksdb_flush(_database.Pointer, _database.FlushAndWait, &error);
+        RocksError.ThrowIfSet(error, DirectoryPath, "flush");
+        ThrowIfFailed();
+    }
+
+    public void ThrowIfFailed()
+    {
+        using RocksDatabaseHandle.UseScope use = _database.Use();
+        ulong failures;
+        fixed (byte* name = "rocksdb.background-errors\0"u8)
+        {
+            if (rocksdb_property_int(_database.Pointer, name, &failures) != 0)
+                throw RocksError.Failure(DirectoryPath, "reading rocksdb.background-errors", "RocksDB does not know it");
+        }
+        if (failures != 0)
+            throw RocksError.Failure(DirectoryPath, "background work", $"{failures} flushes or compactions failed; see LOG in the store's directory");
+    }
+
+    /// <summary>
+    /// Closes the store. RocksDB flushes at a clean close, but does not report whether that worked: whoever relies on
+    /// what was written calls <see cref="Flush"/> first.
+    /// </summary>
+    public void Dispose() => _database.Dispose();
+
+    /// <summary>Pinned, so that a value in the block cache is copied once, into the result.</summary>
+    private byte[]? Read(ReadOnlySpan<byte> key, ReadOptions* options)
+    {
+        byte* error = null;
+        PinnedValue* pinned;
+        fixed (byte* start = key)
+            pinned = rocksdb_get_pinned(_database.Pointer, options, start, (nuint)key.Length, &error);
+        RocksError.ThrowIfSet(error, DirectoryPath, "get");
+        if (pinned == null) return null;
+        try
+        {
+            nuint length;
+            byte* value = rocksdb_pinnableslice_value(pinned, &length);
+            return new ReadOnlySpan<byte>(value, checked((int)length)).ToArray();
+        }
+        finally
+        {
+            rocksdb_pinnableslice_destroy(pinned);
+        }
+    }
+}
