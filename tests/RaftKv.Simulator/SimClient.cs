@@ -25,7 +25,7 @@ internal sealed class SimClient(World world, SplitMix random)
         if (world.Now > until) throw new InvariantViolatedException($"no progress: {request} of {World.KeyName(key)} had no definite answer in the quiet phase");
         Call(key, request, world.Nodes[(int)random.Below(world.Nodes.Count)], outcome =>
         {
-            if (outcome is { Kind: OutcomeKind.Ok }) onDone();
+            if (outcome.Kind == OutcomeKind.Ok) onDone();
             else world.After(20_000, () => Insist(key, request.Kind == RequestKind.Put ? RegisterRequest.Put(world.TakeValue()) : request, until, onDone));
         });
     }
@@ -49,26 +49,24 @@ internal sealed class SimClient(World world, SplitMix random)
         return seen == 0 ? RegisterRequest.PutIfNoneMatch(value) : RegisterRequest.PutIfMatch(value, seen);
     }
 
-    private void Call(int key, RegisterRequest request, SimNode node, Action<RegisterOutcome?> onDone)
+    private void Call(int key, RegisterRequest request, SimNode node, Action<RegisterOutcome> onDone)
     {
         byte[] keyBytes = Encoding.UTF8.GetBytes(World.KeyName(key));
         long calledAt = world.Now;
         byte[] encoded = Encode(keyBytes, request).Encode();
         KvOperation operation = KvRequest.Decode(encoded).Operation;
-        SimCall call = new(world, encoded, operation, KeyHash.Of(keyBytes), node.Now + DeadlineMicros, outcome =>
+        Operation open = new(World.KeyName(key), _process, calledAt, Operation.Never, request, RegisterOutcome.Unknown, node.Name);
+        SimCall call = new(world, encoded, operation, KeyHash.Of(keyBytes), node.Now + DeadlineMicros, told =>
         {
-            RegisterOutcome told = outcome ?? RegisterOutcome.Unknown;
-            if (told.Kind != OutcomeKind.Refused && told.Kind != OutcomeKind.Unknown) Learn(key, told);
-            world.Record(new Operation(World.KeyName(key), _process, calledAt, world.Now, request, told, node.Name));
+            world.Record(open, open with { Return = world.Now, Outcome = told });
             if (told.Kind == OutcomeKind.Unknown) _process = world.TakeProcessId();
-            if (told.Kind == OutcomeKind.Refused && told.Revision is { } current) _lastSeen[key] = current;
+            else if (told.Kind != OutcomeKind.Failed) _lastSeen[key] = told.Revision ?? 0;
             onDone(told);
         });
         world.Trace(() => $"client {_process} asks {node.Name}: {request} of {World.KeyName(key)}");
-        if (!node.TryCall(call)) world.After(5_000, () => onDone(null));
+        world.Open(open);
+        if (!node.TryCall(call)) call.Refuse();
     }
-
-    private void Learn(int key, RegisterOutcome told) => _lastSeen[key] = told.Revision ?? 0;
 
     private static KvRequest Encode(byte[] key, RegisterRequest request)
     {
@@ -90,7 +88,7 @@ internal sealed class SimClient(World world, SplitMix random)
 }
 
 /// <summary>A client's call at a simulated node.</summary>
-internal sealed class SimCall(World world, byte[] request, KvOperation operation, ulong hash, long deadline, Action<RegisterOutcome?> onDone)
+internal sealed class SimCall(World world, byte[] request, KvOperation operation, ulong hash, long deadline, Action<RegisterOutcome> onDone)
     : KvCall(request, operation, hash, deadline)
 {
     private bool _isAnswered;
@@ -98,7 +96,7 @@ internal sealed class SimCall(World world, byte[] request, KvOperation operation
     /// <summary>The node died: whatever it was doing, the client will not hear of it.</summary>
     public void OnConnectionLost() => Answer(RegisterOutcome.Unknown);
 
-    /// <summary>Refused at the door: definitely not applied.</summary>
+    /// <summary>Refused at the door, or nobody there: definitely not applied.</summary>
     public void Refuse() => Answer(RegisterOutcome.Failed);
 
     protected override void OnCompleted(KvResponse response)

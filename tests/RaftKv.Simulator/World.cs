@@ -17,6 +17,7 @@ internal sealed class World
     private const long QuietMicros = 60_000_000;
     private readonly EventQueue _events;
     private readonly List<Operation> _history = [];
+    private readonly List<Operation> _open = [];
     private readonly long[] _faults = new long[Enum.GetValues<Fault>().Length];
     private readonly TextWriter? _trace;
     private int _nextProcess;
@@ -93,8 +94,13 @@ internal sealed class World
     /// <summary>Every write attempt writes a value of its own.</summary>
     public long TakeValue() => ++_nextValue;
 
-    public void Record(Operation operation)
+    /// <summary>A call begins.</summary>
+    public void Open(Operation operation) => _open.Add(operation);
+
+    /// <summary>The call that was <paramref name="open"/> has its answer.</summary>
+    public void Record(Operation open, Operation operation)
     {
+        _open.Remove(open);
         _history.Add(operation);
         Note(0x200, (ulong)operation.Outcome.Kind << 32 | (uint)_history.Count);
     }
@@ -142,7 +148,7 @@ internal sealed class World
 
     private void CheckHistory()
     {
-        CheckResult result = LinearizabilityChecker.Check(_history);
+        CheckResult result = LinearizabilityChecker.Check([.. _history, .. _open]);
         Invariant.Holds(result.Verdict == Verdict.Linearizable, $"{result.Verdict}: {result}");
     }
 }
