@@ -12,6 +12,18 @@ internal sealed class Nemesis(World world, SplitMix random)
         if (_totalWeight > 0) Later();
     }
 
+    /// <summary>In some worlds leaders live dangerously: killed about when their first entries reach the first followers (figure 8).</summary>
+    public void OnElected(SimNode leader)
+    {
+        SimOptions options = world.Options;
+        if (world.IsQuiet || !random.Chance(options.AssassinChance)) return;
+        long delay = random.Below(4 * (options.NetworkBaseMicros + options.NetworkSpreadMicros + options.SyncMicros));
+        world.After(delay, () =>
+        {
+            if (!world.IsQuiet) Crash(leader, cutPower: random.Chance(300_000));
+        });
+    }
+
     private void Later() => world.After(1 + random.Below(2 * world.Options.FaultIntervalMicros), () =>
     {
         if (world.IsQuiet) return;

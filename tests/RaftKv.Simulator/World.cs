@@ -20,6 +20,7 @@ internal sealed class World
     private readonly List<Operation> _open = [];
     private readonly long[] _faults = new long[Enum.GetValues<Fault>().Length];
     private readonly TextWriter? _trace;
+    private readonly Nemesis _nemesis;
     private int _nextProcess;
     private long _nextValue;
     private ulong _traceHash;
@@ -35,10 +36,10 @@ internal sealed class World
         Safety = new SafetyOracle(this);
         for (int i = 0; i < options.Nodes; i++) Nodes.Add(new SimNode(this, i, root.Fork(100 + (ulong)i)));
         Network.Heal();
-        Nemesis nemesis = new(this, root.Fork(5));
+        _nemesis = new Nemesis(this, root.Fork(5));
         foreach (SimNode node in Nodes) node.Start();
         for (int i = 0; i < options.Clients; i++) new SimClient(this, root.Fork(200 + (ulong)i)).Start();
-        nemesis.Start();
+        _nemesis.Start();
     }
 
     public SimOptions Options { get; }
@@ -103,6 +104,13 @@ internal sealed class World
         _open.Remove(open);
         _history.Add(operation);
         Note(0x200, (ulong)operation.Outcome.Kind << 32 | (uint)_history.Count);
+    }
+
+    /// <summary>A leader of a new term showed up.</summary>
+    public void OnElected(SimNode node, RaftGroup group)
+    {
+        Trace(() => $"{node.Name} leads {group.Group} in {group.Term}");
+        _nemesis.OnElected(node);
     }
 
     public void CountFault(Fault fault) => _faults[(int)fault]++;
