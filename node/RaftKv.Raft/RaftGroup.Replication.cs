@@ -28,10 +28,23 @@ public sealed partial class RaftGroup
         if (Role != Role.Leader || Term != request.Term) return;
         if (FindProgress(request.For) is not { ReadOutstanding: true } progress) return;
         progress.ReadOutstanding = false;
-        if (progress.Next != request.First || entries.IsEmpty || !progress.MaySend(_options)) return;
-        Entry last = entries.Span[^1];
-        Invariant.Holds(_log.Matches(last.Index, last.Term), $"{Group}: read {last}, which the log does not hold");
-        SendAppend(progress, entries);
+        if (progress.Next != request.First) return;
+        while (!entries.IsEmpty && progress.MaySend(_options))
+        {
+            int count = CountUpTo(entries.Span, _options.MaxAppendBytes);
+            Entry last = entries.Span[count - 1];
+            Invariant.Holds(_log.Matches(last.Index, last.Term), $"{Group}: read {last}, which the log does not hold");
+            SendAppend(progress, entries[..count]);
+            entries = entries[count..];
+        }
+    }
+
+    /// <summary>How many of the entries fit into <paramref name="maxBytes"/>; one at least.</summary>
+    private static int CountUpTo(ReadOnlySpan<Entry> entries, int maxBytes)
+    {
+        int count = 1;
+        for (long bytes = entries[0].SizeBytes; count < entries.Length && bytes + entries[count].SizeBytes <= maxBytes; count++) bytes += entries[count].SizeBytes;
+        return count;
     }
 
     private void OnAppendAsFollower(in Message message)
@@ -163,7 +176,7 @@ public sealed partial class RaftGroup
     private void RequestLogRead(Progress progress, Ready ready)
     {
         progress.ReadOutstanding = true;
-        ready.LogReads.Add(new LogReadRequest(progress.Replica, Term, progress.Next, _log.CacheStart.Previous, _options.MaxAppendBytes));
+        ready.LogReads.Add(new LogReadRequest(progress.Replica, Term, progress.Next, _log.CacheStart.Previous, _options.LogReadBytes));
     }
 
     private void SendAppend(Progress progress, ReadOnlyMemory<Entry> entries)
