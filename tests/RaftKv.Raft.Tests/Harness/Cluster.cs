@@ -118,5 +118,5 @@ internal sealed class Cluster
         }
     }
 
-    private bool IsCut(Message message) => _cuts.Contains((message.From, message.To));
+    public bool IsCut(Message message) => _cuts.Contains((message.From, message.To));
 }

@@ -13,6 +13,7 @@ internal sealed class Replica
     private readonly Func<RaftOptions, RaftOptions> _configure;
     private readonly Ready _ready = new();
     private readonly Queue<PendingWrite> _writes = new();
+    private readonly Queue<Entry[]> _applying = new();
     private readonly List<Message> _outbox = [];
     private ulong _lives;
 
@@ -170,8 +171,7 @@ internal sealed class Replica
 
     public void ApplyAll()
     {
-        foreach (var (first, last, _) in ApplyRuns)
-            if (last > Group.Applied) Apply(Disk.Read(LogIndex.Max(first, Group.Applied.Next), last));
+        ApplyHandedOut();
         Pump();
     }
 
@@ -197,11 +197,16 @@ internal sealed class Replica
         return sent;
     }
 
-    /// <summary>A crash and a start: writes not complete are lost, and so is everything that is only in memory.</summary>
-    public void Restart()
+    /// <summary>
+    /// A crash and a start: what is only in memory is lost. Of the writes in flight the oldest
+    /// <paramref name="writesThatReachedTheDisk"/> are on it, though nobody was told.
+    /// </summary>
+    public void Restart(int writesThatReachedTheDisk = 0)
     {
+        foreach (PendingWrite write in _writes.Take(writesThatReachedTheDisk)) Disk.Write(write.HardState, write.Entries);
         _writes.Clear();
         _outbox.Clear();
+        _applying.Clear();
         LogReads.Clear();
         ApplyRuns.Clear();
         Grants.Clear();
@@ -239,19 +244,23 @@ internal sealed class Replica
         if (ready.ApplyLast == LogIndex.Zero) return;
         ApplyRuns.Add((ready.ApplyFirst, ready.ApplyLast, ready.ApplyEntries.IsEmpty));
         Entry[] entries = ready.ApplyEntries.IsEmpty ? Disk.Read(ready.ApplyFirst, ready.ApplyLast) : ready.ApplyEntries.ToArray();
-        if (!HoldsApply) Apply(entries);
+        _applying.Enqueue(entries);
+        if (!HoldsApply) ApplyHandedOut();
     }
 
-    private void Apply(Entry[] entries)
+    private void ApplyHandedOut()
     {
-        foreach (Entry entry in entries)
+        while (_applying.TryDequeue(out Entry[]? entries))
         {
-            StateMachine.Add(entry);
-            OnApply?.Invoke(entry);
-        }
+            foreach (Entry entry in entries)
+            {
+                StateMachine.Add(entry);
+                OnApply?.Invoke(entry);
+            }
 
-        Disk.Applied = entries[^1].Index;
-        Group.OnApplied(entries[^1].Index);
+            Disk.Applied = entries[^1].Index;
+            Group.OnApplied(entries[^1].Index);
+        }
     }
 
     private void CompleteWrite()
