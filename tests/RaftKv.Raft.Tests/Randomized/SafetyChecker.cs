@@ -49,6 +49,8 @@ internal sealed class SafetyChecker
             if (replica.Group.Role == Role.Leader) CheckLeader(replica);
             for (LogIndex index = commit.Next; index <= replica.Group.Commit; index = index.Next) CheckCommitted(replica, index);
             for (; grants < replica.Grants.Count; grants++) CheckGrant(replica.Grants[grants]);
+            // What a replica takes for durable is what its disk has: no replaced entries, no promises (L10).
+            Assert.Equal(replica.Group.TermAt(replica.Group.DurableIndex), replica.Disk.TermAt(replica.Group.DurableIndex));
             replica.Group.CheckInvariants();
             _seen[replica.Id] = (life, replica.Group.Commit, grants);
         }
