@@ -335,8 +335,9 @@ public sealed class ReplicationFlowTests
         Assert.Throws<InvariantViolatedException>(() => leader.AnswerLogRead(request, Some.Entries(2, 1, 9)));
     }
 
-    // Design §6, "probe / replicate / snapshot states": the third is not there yet, and the leader stops on a null term.
-    [Fact(Skip = "snapshots are not implemented: SendAppend takes the term of an index before the leader's snapshot")]
+    // Design §6, "probe / replicate / snapshot states": the third is not there yet. Back-tracking goes to the snapshot's own
+    // index; the leader asks for a log read of it, and with entries in memory it would stop on the missing previous term.
+    [Fact(Skip = "snapshots are not implemented: the leader asks for log reads at and below its snapshot")]
     public void A_follower_behind_the_leaders_snapshot_does_not_stop_the_leader()
     {
         Disk compacted = new() { SnapshotIndex = new LogIndex(10), SnapshotTerm = new Term(5), HardState = new HardState(new Term(5), default, new LogIndex(10)), Applied = new LogIndex(10) };

@@ -186,8 +186,8 @@ public sealed class VotingTests
         Replica voter = Replica.Alone();
         for (int i = 0; i < 40; i++)
         {
-            voter.TickAfter(400);
             voter.Receive(Some.Vote(2, 1, voter.Term + 1, 0, 0));
+            voter.TickAfter(499);
             Assert.Equal(Role.Follower, voter.Group.Role);
         }
     }
