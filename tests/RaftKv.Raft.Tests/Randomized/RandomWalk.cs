@@ -115,7 +115,7 @@ internal sealed class RandomWalk
     {
         for (long passed = 0; !condition(); passed += 50)
         {
-            Assert.True(passed < maxMillis, $"{otherwise}:\n{string.Join('\n', _cluster.Replicas.Select(replica => replica.Group))}");
+            Invariant.Holds(passed < maxMillis, $"{otherwise}:\n{string.Join('\n', _cluster.Replicas.Select(replica => replica.Group))}");
             Pass();
         }
     }
@@ -148,7 +148,7 @@ internal sealed class RandomWalk
         Message message = _cluster.InFlight[at];
         if (!_random.Chance(_duplicateMillionths)) _cluster.InFlight.RemoveAt(at);
         if (_random.Chance(_dropMillionths)) return;
-        Trace(message);
+        if (_trace is not null) Trace(message);
         _cluster[(int)message.To.Value].Receive(message);
     }
 
@@ -156,26 +156,26 @@ internal sealed class RandomWalk
     {
         _cluster.Clock.AdvanceMicros(_random.Below(_maxTickMillis * 1000));
         replica.Tick();
-        Trace(replica.Group);
+        if (_trace is not null) Trace(replica.Group);
     }
 
     private void PersistOne(Replica replica)
     {
-        Trace($"{replica.Id} persists");
+        if (_trace is not null) Trace($"{replica.Id} persists");
         replica.PersistOne();
     }
 
     private void Propose(Replica replica)
     {
         for (long i = _random.Below(3); i >= 0; i--) replica.ProposeSilently(new string('x', (int)_random.Below(200)) + _context++);
-        Trace($"{replica.Id} proposes");
+        if (_trace is not null) Trace($"{replica.Id} proposes");
         replica.Pump();
     }
 
     private void Read(Replica replica)
     {
         Checker.OnReadAsked(++_context);
-        Trace($"{replica.Id} reads {_context}");
+        if (_trace is not null) Trace($"{replica.Id} reads {_context}");
         replica.Read(_context);
     }
 
@@ -185,7 +185,7 @@ internal sealed class RandomWalk
         // The store may have lost what it had not synced.
         if (_random.Chance(500_000)) replica.Disk.Applied = new LogIndex((ulong)_random.Below((long)applied.Value + 1));
         replica.Restart((int)_random.Below(replica.PendingWrites + 1));
-        Trace($"restarted {replica.Group}");
+        if (_trace is not null) Trace($"restarted {replica.Group}");
         Restarts++;
     }
 

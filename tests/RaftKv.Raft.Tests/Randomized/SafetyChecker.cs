@@ -3,6 +3,7 @@ namespace RaftKv.Raft.Tests.Randomized;
 /// <summary>
 /// Watches a cluster from outside and knows everything: the properties of Raft paper figure 3 and the host's rules,
 /// checked after every event. It never touches the replicas.
+/// Invariant.Holds formats a message only when it is needed: there are millions of checks.
 /// </summary>
 internal sealed class SafetyChecker
 {
@@ -50,7 +51,8 @@ internal sealed class SafetyChecker
             for (LogIndex index = commit.Next; index <= replica.Group.Commit; index = index.Next) CheckCommitted(replica, index);
             for (; grants < replica.Grants.Count; grants++) CheckGrant(replica.Grants[grants]);
             // What a replica takes for durable is what its disk has: no replaced entries, no promises (L10).
-            Assert.Equal(replica.Group.TermAt(replica.Group.DurableIndex), replica.Disk.TermAt(replica.Group.DurableIndex));
+            LogIndex durable = replica.Group.DurableIndex;
+            Invariant.Holds(replica.Group.TermAt(durable) == replica.Disk.TermAt(durable), $"{replica.Group}, on disk {durable}/{replica.Disk.TermAt(durable)}");
             replica.Group.CheckInvariants();
             _seen[replica.Id] = (life, replica.Group.Commit, grants);
         }
@@ -67,7 +69,7 @@ internal sealed class SafetyChecker
                 for (LogIndex index = LogIndex.Min(left.Group.LastIndex, right.Group.LastIndex); index > left.Group.SnapshotIndex; index = index.Previous)
                 {
                     bool agrees = left.Group.TermAt(index) == right.Group.TermAt(index);
-                    Assert.True(agrees || !mustAgree, $"{left.Id} and {right.Id} agree after {index}, but not there");
+                    Invariant.Holds(agrees || !mustAgree, $"{left.Id} and {right.Id} agree after {index}, but not there");
                     mustAgree = agrees;
                 }
             }
@@ -82,12 +84,12 @@ internal sealed class SafetyChecker
             Term previous = replica.Group.TermAt(entry.Index.Previous)!.Value;
             if (_entries.TryAdd((entry.Index, entry.Term), (entry, previous))) continue;
             var known = _entries[(entry.Index, entry.Term)];
-            Assert.Equal(known.PreviousTerm, previous);
-            Assert.True(known.Entry.Payload.Span.SequenceEqual(entry.Payload.Span), $"{entry} has two contents");
+            Invariant.Holds(known.PreviousTerm == previous, $"{entry} follows {known.PreviousTerm} and {previous}");
+            Invariant.Holds(known.Entry.Payload.Span.SequenceEqual(entry.Payload.Span), $"{entry} has two contents");
         }
 
         LogIndex limit = LogIndex.Min(replica.Group.Commit, replica.Disk.Last);
-        Assert.True(ready.ApplyLast <= limit, $"{replica.Id} hands out {ready.ApplyLast}, commit {replica.Group.Commit}, on disk {replica.Disk.Last}");
+        Invariant.Holds(ready.ApplyLast <= limit, $"{replica.Id} hands out {ready.ApplyLast}, commit {replica.Group.Commit}, on disk {replica.Disk.Last}");
     }
 
     /// <summary>Nothing is promised that is not on disk.</summary>
@@ -95,30 +97,30 @@ internal sealed class SafetyChecker
     {
         HardState onDisk = replica.Disk.HardState;
         bool isPreVote = message.Kind == MessageKind.PreVote || message is { Kind: MessageKind.PreVoteResponse, Rejected: false };
-        Assert.True(isPreVote || onDisk.Term >= message.Term, $"{message} leaves, hard state on disk {onDisk}");
+        Invariant.Holds(isPreVote || onDisk.Term >= message.Term, $"{message} leaves, hard state on disk {onDisk}");
         if (onDisk.Term == message.Term)
         {
-            if (message.Kind == MessageKind.Vote) Assert.True(onDisk.Vote == replica.Id, $"{message} leaves, hard state on disk {onDisk}");
-            if (message is { Kind: MessageKind.VoteResponse, Rejected: false }) Assert.True(onDisk.Vote == message.To, $"{message} leaves, hard state on disk {onDisk}");
+            if (message.Kind == MessageKind.Vote) Invariant.Holds(onDisk.Vote == replica.Id, $"{message} leaves, hard state on disk {onDisk}");
+            if (message is { Kind: MessageKind.VoteResponse, Rejected: false }) Invariant.Holds(onDisk.Vote == message.To, $"{message} leaves, hard state on disk {onDisk}");
         }
 
         if (message is { Kind: MessageKind.AppendResponse, Rejected: false } && message.Term == replica.Group.Term)
-            Assert.True(replica.Disk.TermAt(message.Index) == replica.Group.TermAt(message.Index), $"{message} leaves, on disk {replica.Disk.Last}");
+            Invariant.Holds(replica.Disk.TermAt(message.Index) == replica.Group.TermAt(message.Index), $"{message} leaves, on disk {replica.Disk.Last}");
     }
 
     private void OnApply(Replica replica, Entry entry)
     {
         // State machine safety: what is applied is committed, and so the same everywhere.
-        Assert.True(entry.Index <= replica.Group.Commit);
-        Assert.True(!_committed.TryGetValue(entry.Index, out Term term) || term == entry.Term, $"{replica.Id} applies {entry}, committed is {term}");
-        Assert.True(_entries[(entry.Index, entry.Term)].Entry.Payload.Span.SequenceEqual(entry.Payload.Span));
+        Invariant.Holds(entry.Index <= replica.Group.Commit);
+        Invariant.Holds(!_committed.TryGetValue(entry.Index, out Term term) || term == entry.Term, $"{replica.Id} applies {entry}, committed is {term}");
+        Invariant.Holds(_entries[(entry.Index, entry.Term)].Entry.Payload.Span.SequenceEqual(entry.Payload.Span));
     }
 
     private void CheckDurableVote(Replica replica)
     {
         HardState state = replica.Disk.HardState;
         if (_durableVotes.TryGetValue((replica.Id, state.Term), out ReplicaId before) && !before.IsNone)
-            Assert.True(before == state.Vote, $"{replica.Id} voted for {before} and for {state.Vote} in {state.Term}");
+            Invariant.Holds(before == state.Vote, $"{replica.Id} voted for {before} and for {state.Vote} in {state.Term}");
         _durableVotes[(replica.Id, state.Term)] = state.Vote;
     }
 
@@ -126,12 +128,12 @@ internal sealed class SafetyChecker
     {
         if (!_leaders.TryAdd(leader.Group.Term, leader.Id))
         {
-            Assert.True(_leaders[leader.Group.Term] == leader.Id, $"election safety: {_leaders[leader.Group.Term]} and {leader.Id} lead {leader.Group.Term}");
+            Invariant.Holds(_leaders[leader.Group.Term] == leader.Id, $"election safety: {_leaders[leader.Group.Term]} and {leader.Id} lead {leader.Group.Term}");
             return;
         }
 
         foreach (var (index, term) in _committed)
-            Assert.True(leader.Group.TermAt(index) == term, $"leader completeness: {leader.Group} lacks {index}/{term}");
+            Invariant.Holds(leader.Group.TermAt(index) == term, $"leader completeness: {leader.Group} lacks {index}/{term}");
     }
 
     private void CheckCommitted(Replica replica, LogIndex index)
@@ -139,20 +141,20 @@ internal sealed class SafetyChecker
         Term term = replica.Group.TermAt(index)!.Value;
         if (_committed.TryGetValue(index, out Term known))
         {
-            Assert.True(known == term, $"{replica.Id} commits {index}/{term}, committed is {index}/{known}");
+            Invariant.Holds(known == term, $"{replica.Id} commits {index}/{term}, committed is {index}/{known}");
             return;
         }
 
         _committed.Add(index, term);
         _lastCommitted = LogIndex.Max(_lastCommitted, index);
         ulong onDisks = Quorum.Agreed(_configuration, id => _cluster[(int)id.Value].Disk.TermAt(index) == term ? 1UL : 0);
-        Assert.True(onDisks == 1, $"{replica.Id} commits {index}/{term}, which is not on the disks of a majority");
+        Invariant.Holds(onDisks == 1, $"{replica.Id} commits {index}/{term}, which is not on the disks of a majority");
     }
 
     private void CheckGrant(ReadGrant grant)
     {
-        Assert.True(_committedWhenAsked.Remove(grant.Context, out LogIndex committed), $"read {grant.Context} is granted twice");
-        Assert.True(grant.Index >= committed, $"read {grant.Context} at {grant.Index} misses {committed}, committed when it was asked for");
+        Invariant.Holds(_committedWhenAsked.Remove(grant.Context, out LogIndex committed), $"read {grant.Context} is granted twice");
+        Invariant.Holds(grant.Index >= committed, $"read {grant.Context} at {grant.Index} misses {committed}, committed when it was asked for");
         ReadsGranted++;
     }
 }
