@@ -15,7 +15,9 @@ public sealed partial class RaftGroup
     {
         AdvanceTo(now);
         if (Role != Role.Leader) return new ProposeResult(ProposeStatus.NotLeader, default, Term);
-        if (_log.BytesAfter(Commit) + payload.Length > _options.MaxUncommittedBytes) return new ProposeResult(ProposeStatus.Busy, default, Term);
+        long uncommittedBytes = _log.BytesAfter(Commit);
+        // A payload above the limit is taken alone: Busy says "later", and a later time must come.
+        if (uncommittedBytes > 0 && uncommittedBytes + payload.Length > _options.MaxUncommittedBytes) return new ProposeResult(ProposeStatus.Busy, default, Term);
         Entry entry = new(_log.Last.Next, Term, EntryKind.Command, featureLevel, stampMillis, revisionFloor, payload);
         _log.Append(entry);
         return new ProposeResult(ProposeStatus.Appended, entry.Index, Term);
