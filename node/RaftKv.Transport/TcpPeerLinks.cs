@@ -1,0 +1,84 @@
+using System.Collections.Frozen;
+using Microsoft.Extensions.Logging;
+using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.Transport;
+
+/// <summary>
+/// The links to all other nodes, one TCP connection per peer and direction: this node dials every peer and sends on the connections
+/// it dialled; what it accepts (through <see cref="PeerConnectionHandler"/>) it only receives from. So two nodes that dial each
+/// other at the same moment have nothing to settle.
+/// </summary>
+/// <remarks>
+/// All members may be called from any thread. Frames to one peer arrive in the order in which they were sent, or not at all; after a
+/// lost connection earlier frames are not repeated. Memory per peer: the send queue (<see cref="TransportOptions.MaxQueuedBytes"/>
+/// and one frame), and on the receiving side the transport's read buffer and one frame twice (buffered, and its copy).
+/// </remarks>
+public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly FrozenDictionary<NodeId, PeerLink> _links;
+    private readonly TransportMetrics _metrics;
+    private readonly Lock _gate = new();
+    private Task[]? _running;
+    private Task? _disposal;
+
+    /// <param name="own">What this node says of itself; the addressee is filled in for each peer.</param>
+    /// <param name="peers">All other nodes; others are refused.</param>
+    /// <param name="receiver">May be called as soon as the port listens, before <see cref="Start"/>.</param>
+    public TcpPeerLinks(Hello own, IReadOnlyCollection<PeerAddress> peers, IPeerReceiver receiver, ILogger logger, TransportOptions? options = null, TimeProvider? time = null)
+    {
+        if (peers.Any(peer => peer.Node == own.Node)) throw new ArgumentException($"node {own.Name} is among its own peers", nameof(peers));
+        own = own with { Addressee = default };
+        options ??= new TransportOptions();
+        time ??= TimeProvider.System;
+        _metrics = new TransportMetrics(own.Name);
+        TransportLog log = new(logger, new LogLimiter(options.RepeatLogAfter, time));
+        _links = peers.Select(peer => new PeerLink(own, peer, options, _metrics, log, time)).ToFrozenDictionary(link => link.Peer.Node);
+        Listener = new PeerListener(own, _links, receiver, options, _metrics, log);
+    }
+
+    internal PeerListener Listener { get; }
+
+    /// <summary>The meter of this instance (all are named <see cref="TransportMetrics.MeterName"/>), so that a test can listen to one node.</summary>
+    internal System.Diagnostics.Metrics.Meter Meter => _metrics.Meter;
+
+    /// <summary>Begins to dial the peers. Once.</summary>
+    public void Start()
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposal is not null, this);
+            if (_running is not null) throw new InvalidOperationException("the links have been started before");
+            _running = [.. _links.Values.Select(link => Task.Run(() => link.RunAsync(_stopping.Token)))];
+        }
+    }
+
+    public void Send(NodeId to, byte[] frame)
+    {
+        if (_links.TryGetValue(to, out PeerLink? link)) link.Send(frame);
+        else _metrics.Dropped(TransportMetrics.NoPeer, DropReason.UnknownPeer);
+    }
+
+    public ulong BootIdOf(NodeId node) => _links.TryGetValue(node, out PeerLink? link) ? link.BootId : 0;
+
+    /// <summary>The send queue of one peer, for tests.</summary>
+    internal long QueuedBytesTo(NodeId node) => _links[node].QueuedBytes;
+
+    /// <summary>Closes every connection, dialled and accepted. Afterwards the receiver is not called any more and frames are dropped.</summary>
+    public ValueTask DisposeAsync()
+    {
+        lock (_gate) return new ValueTask(_disposal ??= StopAsync());
+    }
+
+    private async Task StopAsync()
+    {
+        await _stopping.CancelAsync();
+        await Task.WhenAll([Listener.StopAsync(), .. _running ?? []]);
+        foreach (PeerLink link in _links.Values) link.Dispose();
+        _stopping.Dispose();
+        _metrics.Dispose();
+    }
+}

@@ -1,0 +1,93 @@
+using System.Diagnostics.Metrics;
+
+namespace RaftKv.Transport;
+
+/// <summary>Why a frame was not sent: the tag <c>reason</c> of the dropped frames.</summary>
+internal static class DropReason
+{
+    public const string LinkDown = "link_down";
+    public const string QueueFull = "queue_full";
+    public const string TooLarge = "too_large";
+    public const string UnknownPeer = "unknown_peer";
+
+    /// <summary>It was queued, perhaps partly written, when the connection ended. It may have arrived.</summary>
+    public const string LinkLost = "link_lost";
+}
+
+/// <summary>Why a connection ended in its handshake by this node's decision: the tag <c>reason</c> of the refused connections.</summary>
+internal static class RefuseReason
+{
+    public const string Hello = "hello";
+    public const string WrongNode = "wrong_node";
+    public const string UnknownNode = "unknown_node";
+    public const string TooMany = "too_many_handshakes";
+}
+
+/// <summary>Which side dialled.</summary>
+internal static class Direction
+{
+    public const string Dialled = "dialled";
+    public const string Accepted = "accepted";
+}
+
+/// <summary>What the links count: the meter <c>RaftKv.Transport</c>, with the node's name among its tags. Peers are tagged by name; strangers are one.</summary>
+internal sealed class TransportMetrics : IDisposable
+{
+    public const string MeterName = "RaftKv.Transport";
+
+    /// <summary>The peer tag of those who have not said, or may not say, who they are.</summary>
+    public const string NoPeer = "unknown";
+
+    private readonly Counter<long> _framesSent;
+    private readonly Counter<long> _bytesSent;
+    private readonly Counter<long> _framesReceived;
+    private readonly Counter<long> _bytesReceived;
+    private readonly Counter<long> _framesDropped;
+    private readonly Counter<long> _opened;
+    private readonly Counter<long> _refused;
+    private readonly Counter<long> _closed;
+    private readonly Counter<long> _reconnects;
+
+    public TransportMetrics(string node)
+    {
+        Meter = new Meter(MeterName, version: null, [new("node", node)]);
+        _framesSent = Meter.CreateCounter<long>("raftkv.transport.frames.sent");
+        _bytesSent = Meter.CreateCounter<long>("raftkv.transport.bytes.sent", "By");
+        _framesReceived = Meter.CreateCounter<long>("raftkv.transport.frames.received");
+        _bytesReceived = Meter.CreateCounter<long>("raftkv.transport.bytes.received", "By");
+        _framesDropped = Meter.CreateCounter<long>("raftkv.transport.frames.dropped");
+        _opened = Meter.CreateCounter<long>("raftkv.transport.connections.opened", description: "Connections that completed the handshake");
+        _refused = Meter.CreateCounter<long>("raftkv.transport.connections.refused", description: "Connections ended by this node's decision in the handshake");
+        _closed = Meter.CreateCounter<long>("raftkv.transport.connections.closed", description: "Connections and attempts that ended otherwise");
+        _reconnects = Meter.CreateCounter<long>("raftkv.transport.reconnects", description: "Dialled connections after a peer's first");
+    }
+
+    public Meter Meter { get; }
+
+    public void Sent(string peer, int frames, long bytes)
+    {
+        _bytesSent.Add(bytes, new KeyValuePair<string, object?>("peer", peer));
+        _framesSent.Add(frames, new KeyValuePair<string, object?>("peer", peer));
+    }
+
+    public void Received(string peer, int frames, long bytes)
+    {
+        _bytesReceived.Add(bytes, new KeyValuePair<string, object?>("peer", peer));
+        _framesReceived.Add(frames, new KeyValuePair<string, object?>("peer", peer));
+    }
+
+    public void Dropped(string peer, string reason, int frames = 1)
+    {
+        if (frames > 0) _framesDropped.Add(frames, new("peer", peer), new("reason", reason));
+    }
+
+    public void Opened(string peer, string direction) => _opened.Add(1, new("peer", peer), new("direction", direction));
+
+    public void Refused(string peer, string direction, string reason) => _refused.Add(1, new("peer", peer), new("direction", direction), new("reason", reason));
+
+    public void Closed(string peer, string direction, string reason) => _closed.Add(1, new("peer", peer), new("direction", direction), new("reason", reason));
+
+    public void Reconnected(string peer) => _reconnects.Add(1, new KeyValuePair<string, object?>("peer", peer));
+
+    public void Dispose() => Meter.Dispose();
+}
