@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using RaftKv.MultiRaft.Wire;
 
 namespace RaftKv.Kv;
@@ -49,6 +50,24 @@ public readonly record struct KvRequest(
         writer.Block(Key.Span);
         writer.Block(Value.Span);
         return writer.ToArray();
+    }
+
+    /// <summary>
+    /// Encodes a put whose value is still to come: the caller fills <paramref name="value"/>, exactly that long, before anyone
+    /// else sees the bytes. So a value is copied once, from the socket to where log, peers and store take it from.
+    /// </summary>
+    public static byte[] EncodePut(ReadOnlySpan<byte> key, KvCondition condition, ulong conditionRevision, int valueLength, out Memory<byte> value)
+    {
+        byte[] bytes = new byte[20 + key.Length + valueLength];
+        bytes[0] = FormatVersion;
+        bytes[1] = (byte)KvOperation.Put;
+        bytes[2] = (byte)condition;
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(4), conditionRevision);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(12), key.Length);
+        key.CopyTo(bytes.AsSpan(16));
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(16 + key.Length), valueLength);
+        value = bytes.AsMemory(20 + key.Length);
+        return bytes;
     }
 
     /// <summary>Parses an encoded request; key and value are slices of it. Throws <see cref="MalformedException"/>.</summary>

@@ -27,12 +27,14 @@ public sealed class KvStateMachine : IStateMachine
     private readonly Dictionary<byte[], KeyVersion>.AlternateLookup<ReadOnlySpan<byte>> _writtenLookup;
     private IOrderedCursor? _cursor;
     private ShardMeta _meta;
+    private ulong _committedRevision;
 
     public KvStateMachine(GroupId group, IOrderedStore store)
     {
         _group = group;
         _store = store;
         _meta = ShardMeta.ReadFrom(store, group);
+        _committedRevision = _meta.Revision;
         _writtenLookup = _written.GetAlternateLookup<ReadOnlySpan<byte>>();
     }
 
@@ -42,6 +44,9 @@ public sealed class KvStateMachine : IStateMachine
     public GroupId Group => _group;
 
     public ShardMeta Meta => _meta;
+
+    /// <summary>The last revision assigned, as of the last batch; for status, from any thread.</summary>
+    public ulong CommittedRevision => Volatile.Read(ref _committedRevision);
 
     /// <summary>Makes a new shard's store: nothing but its meta row, flushed.</summary>
     public static void InitialiseStore(IOrderedStore store, ShardMeta meta)
@@ -88,6 +93,7 @@ public sealed class KvStateMachine : IStateMachine
         _batch.Put(RowLayout.MetaKey, _value.Written);
         _store.Write(_batch);
         _store.ThrowIfFailed();
+        Volatile.Write(ref _committedRevision, _meta.Revision);
     }
 
     /// <summary>The newest version of <paramref name="key"/> in the applied state; on the APPLY thread, between batches.</summary>

@@ -1,0 +1,56 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using RaftKv.Contracts;
+
+namespace RaftKv.Node.Http;
+
+/// <summary>RFC 9457, with the members of the HTTP API. <c>type</c> is absent, which means about:blank.</summary>
+internal sealed record ProblemJson(string Title, int Status, string Detail, string Code, string? Outcome, bool Retryable, long? Limit = null, long? Actual = null);
+
+/// <summary>A key is <c>key</c> when it is valid UTF-8, else <c>keyBase64</c>.</summary>
+internal sealed record PutJson(string? Key, string? KeyBase64, ulong Revision, ulong Created, ulong Version);
+
+internal sealed record DeleteJson(bool Deleted, ulong Revision);
+
+internal sealed record StatusJson(
+    string Node, string NodeId, string DiskId, string BootId, string ClusterId, string ClientUrl, string PeerAddress, GroupJson[] Groups);
+
+/// <summary>One group as this node sees it. Indexes are the log's; <c>revision</c> is the last one assigned here.</summary>
+internal sealed record GroupJson(
+    ulong Shard, string ReplicaId, string Role, ulong Term, string? Leader, ulong Commit, ulong Applied, ulong Last, ulong Durable, ulong Revision);
+
+internal sealed record ShardsJson(ShardJson[] Shards);
+
+/// <summary><c>leader</c> is null while this node does not know it.</summary>
+internal sealed record ShardJson(
+    ulong Id, string Start, string End, ulong Version, ulong ConfVersion, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Leader, ReplicaJson[] Replicas);
+
+internal sealed record ReplicaJson(string Node, string ReplicaId, string Role);
+
+internal sealed record NodesJson(NodeJson[] Nodes);
+
+/// <summary><c>clientUrl</c> is known of the node that answers only; <c>bootId</c> of those it has spoken with.</summary>
+internal sealed record NodeJson(string Name, string Id, string PeerAddress, string? ClientUrl, string? BootId, bool IsSelf);
+
+internal sealed record ReadyJson(bool Ready, ulong[] ShardsNotReady);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ProblemJson))]
+[JsonSerializable(typeof(PutJson))]
+[JsonSerializable(typeof(DeleteJson))]
+[JsonSerializable(typeof(StatusJson))]
+[JsonSerializable(typeof(ShardsJson))]
+[JsonSerializable(typeof(NodesJson))]
+[JsonSerializable(typeof(ReadyJson))]
+[JsonSerializable(typeof(Limits))]
+internal sealed partial class ApiJson : JsonSerializerContext
+{
+    /// <summary>Text outside ASCII stands as it is: these documents are read by people with curl, never put into HTML.</summary>
+    public static readonly ApiJson Readable = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}

@@ -1,0 +1,60 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http;
+using RaftKv.Contracts;
+using RaftKv.Kv;
+
+namespace RaftKv.Node.Http;
+
+/// <summary>Writes answers: the headers that say where a result stands, JSON documents, and problems.</summary>
+internal static class ApiResponse
+{
+    private const string JsonType = "application/json";
+    private const string ProblemType = "application/problem+json";
+
+    /// <summary>Who served the request, and at which position (issue 2, "The HTTP API").</summary>
+    public static void SetPosition(HttpContext http, KvResponse response, string ownName)
+    {
+        IHeaderDictionary headers = http.Response.Headers;
+        headers["RaftKv-Node"] = response.Node.Length > 0 ? response.Node : ownName;
+        if (response.Group.Value != 0) headers["RaftKv-Shard"] = Text(response.Group.Value);
+        if (response.Index.Value == 0) return;
+        headers["RaftKv-Epoch"] = response.Epoch.ToString();
+        headers["RaftKv-Term"] = Text(response.Term.Value);
+        headers["RaftKv-Index"] = Text(response.Index.Value);
+        headers["RaftKv-Revision"] = Text(response.Revision);
+    }
+
+    public static string ETagOf(ulong revision) => $"\"{Text(revision)}\"";
+
+    public static async Task WriteJsonAsync<T>(HttpContext http, T document, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK)
+    {
+        http.Response.StatusCode = status;
+        await WriteBytesAsync(http, JsonSerializer.SerializeToUtf8Bytes(document, type), JsonType);
+    }
+
+    public static Task WriteProblemAsync(HttpContext http, ApiException problem)
+    {
+        if (problem.Allow is not null) http.Response.Headers.Allow = problem.Allow;
+        return WriteProblemAsync(http, problem.Error, problem.Message, problem.Limit, problem.Actual);
+    }
+
+    public static async Task WriteProblemAsync(HttpContext http, ErrorCode error, string detail, long? limit = null, long? actual = null)
+    {
+        http.Response.StatusCode = error.HttpStatus;
+        if (error.HttpStatus == StatusCodes.Status429TooManyRequests) http.Response.Headers.RetryAfter = "1";
+        ProblemJson problem = new(error.Title, error.HttpStatus, detail, error.Code, error.OutcomeText, error.Retryable, limit, actual);
+        await WriteBytesAsync(http, JsonSerializer.SerializeToUtf8Bytes(problem, ApiJson.Readable.ProblemJson), ProblemType);
+    }
+
+    public static async Task WriteBytesAsync(HttpContext http, ReadOnlyMemory<byte> body, string contentType)
+    {
+        http.Response.ContentType = contentType;
+        http.Response.ContentLength = body.Length;
+        if (HttpMethods.IsHead(http.Request.Method)) return;
+        await http.Response.BodyWriter.WriteAsync(body, http.RequestAborted);
+    }
+
+    public static string Text(ulong number) => number.ToString(CultureInfo.InvariantCulture);
+}

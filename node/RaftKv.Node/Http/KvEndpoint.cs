@@ -1,0 +1,108 @@
+using System.Text;
+using System.Text.Unicode;
+using Microsoft.AspNetCore.Http;
+using RaftKv.Contracts;
+using RaftKv.Kv;
+using RaftKv.MultiRaft;
+using RaftKv.Node.Native;
+
+namespace RaftKv.Node.Http;
+
+/// <summary>PUT, GET, HEAD and DELETE of one key: request in, <see cref="KvCall"/> through STEP, answer out.</summary>
+internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, GroupWorker worker)
+{
+    private const string Allowed = "GET, HEAD, PUT, DELETE";
+    private readonly BodyReader _bodies = new(limits);
+
+    /// <summary>Throws <see cref="ApiException"/> for what is refused before it is appended anywhere.</summary>
+    public async Task HandleAsync(HttpContext http, RequestTarget target)
+    {
+        KvOperation operation = OperationOf(http.Request.Method);
+        byte[] key = KvParameters.ReadKey(target, operation, limits);
+        ulong hash = KeyHash.Of(key);
+        http.Response.Headers["RaftKv-Shard"] = ApiResponse.Text(map.ByHash(hash).Id);
+        long deadline = BootClock.NowMicros + KvParameters.ReadTimeoutMillis(http.Request.Headers, limits) * 1000L;
+
+        if (operation == KvOperation.Get)
+        {
+            ulong known = KvParameters.ReadKnownRevision(http.Request.Headers);
+            KvResponse read = await CallAsync(new KvRequest(operation, key).Encode(), operation, hash, deadline);
+            await AnswerReadAsync(http, read, known);
+            return;
+        }
+
+        var (condition, revision) = KvParameters.ReadCondition(http.Request.Headers, operation);
+        byte[] request = operation == KvOperation.Put
+            ? await _bodies.ReadPutAsync(http.Request, key, condition, revision, http.RequestAborted)
+            : new KvRequest(operation, key, Condition: condition, ConditionRevision: revision).Encode();
+        KvResponse written = await CallAsync(request, operation, hash, deadline);
+        await AnswerWriteAsync(http, written, operation, key);
+    }
+
+    private static KvOperation OperationOf(string method)
+    {
+        if (HttpMethods.IsGet(method) || HttpMethods.IsHead(method)) return KvOperation.Get;
+        if (HttpMethods.IsPut(method)) return KvOperation.Put;
+        if (HttpMethods.IsDelete(method)) return KvOperation.Delete;
+        throw new ApiException(ErrorCode.MethodNotAllowed, $"{method} is not one of {Allowed}") { Allow = Allowed };
+    }
+
+    /// <summary>Gives up on the deadline only: a client that goes away abandons the wait, not the write.</summary>
+    private async ValueTask<KvResponse> CallAsync(byte[] request, KvOperation operation, ulong hash, long deadline)
+    {
+        PendingCall call = new(request, operation, hash, deadline);
+        if (!worker.TryPost(call, request.Length)) throw new ApiException(ErrorCode.Overloaded, "this node has too much waiting");
+        return await call.Completion;
+    }
+
+    private async Task AnswerReadAsync(HttpContext http, KvResponse read, ulong known)
+    {
+        ApiResponse.SetPosition(http, read, nodeName);
+        if (read.Error is { } error)
+        {
+            await ApiResponse.WriteProblemAsync(http, error, read.Detail);
+            return;
+        }
+
+        IHeaderDictionary headers = http.Response.Headers;
+        headers["RaftKv-Consistency"] = "linearizable";
+        if (!read.Existed)
+        {
+            await ApiResponse.WriteProblemAsync(http, ErrorCode.KeyNotFound, "the key has no value");
+            return;
+        }
+
+        headers.ETag = ApiResponse.ETagOf(read.Revision);
+        headers["RaftKv-Created"] = ApiResponse.Text(read.Created);
+        headers["RaftKv-Version"] = ApiResponse.Text(read.Version);
+        if (known == read.Revision) http.Response.StatusCode = StatusCodes.Status304NotModified;
+        else await ApiResponse.WriteBytesAsync(http, read.Value, "application/octet-stream");
+    }
+
+    private async Task AnswerWriteAsync(HttpContext http, KvResponse written, KvOperation operation, byte[] key)
+    {
+        ApiResponse.SetPosition(http, written, nodeName);
+        IHeaderDictionary headers = http.Response.Headers;
+        if (written.Error is { } error)
+        {
+            if (error == ErrorCode.PreconditionFailed && written.Existed) headers.ETag = ApiResponse.ETagOf(written.Revision);
+            await ApiResponse.WriteProblemAsync(http, error, DetailOf(written));
+            return;
+        }
+
+        headers["RaftKv-Prev-Revision"] = ApiResponse.Text(written.PrevRevision);
+        if (operation == KvOperation.Delete)
+        {
+            await ApiResponse.WriteJsonAsync(http, new DeleteJson(written.Existed, written.Revision), ApiJson.Readable.DeleteJson);
+            return;
+        }
+
+        headers.ETag = ApiResponse.ETagOf(written.Revision);
+        bool isText = Utf8.IsValid(key);
+        PutJson document = new(isText ? Encoding.UTF8.GetString(key) : null, isText ? null : Convert.ToBase64String(key), written.Revision, written.Created, written.Version);
+        await ApiResponse.WriteJsonAsync(http, document, ApiJson.Readable.PutJson);
+    }
+
+    private static string DetailOf(KvResponse written) =>
+        written.Error == ErrorCode.PreconditionFailed && !written.Existed ? "the key has no value" : written.Detail;
+}

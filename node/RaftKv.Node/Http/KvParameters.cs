@@ -1,0 +1,97 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using RaftKv.Contracts;
+using RaftKv.Kv;
+
+namespace RaftKv.Node.Http;
+
+/// <summary>What a call on one key says beside its body: the key, conditions, consistency, deadline. Every complaint names its parameter.</summary>
+internal static class KvParameters
+{
+    public const string Path = "/v1/kv";
+
+    private const string Key64 = "key64";
+    private static readonly string[] s_readParameters = [Key64, "consistency", "revision"];
+    private static readonly string[] s_putParameters = [Key64, "ttl"];
+    private static readonly string[] s_deleteParameters = [Key64];
+    private static readonly string[] s_listParameters = ["prefix", "start", "end", "limit", "cursor", "keysOnly", "countOnly"];
+
+    /// <summary>Checks the query's parameters and returns the key's bytes. Throws <see cref="ApiException"/>.</summary>
+    public static byte[] ReadKey(in RequestTarget target, KvOperation operation, Limits limits)
+    {
+        bool isInPath = target.Path.Length > Path.Length;
+        Dictionary<string, string> parameters = ReadQuery(target, operation, isInPath);
+        byte[] key;
+        if (isInPath) key = RequestTarget.DecodePercent(target.Path.AsSpan(Path.Length + 1));
+        else if (parameters.TryGetValue(Key64, out string? encoded)) key = RequestTarget.DecodeBase64Url(encoded);
+        else throw new ApiException(ErrorCode.KeyEmpty, $"the key stands behind {Path}/ or in ?{Key64}=");
+        if (key.Length == 0) throw new ApiException(ErrorCode.KeyEmpty, "the key is empty");
+        if (key.Length > limits.MaxKeyBytes) throw new ApiException(ErrorCode.KeyTooLong, $"the key has {key.Length} bytes, the limit is {limits.MaxKeyBytes}", limits.MaxKeyBytes, key.Length);
+        return key;
+    }
+
+    /// <summary>The condition of a put or delete. Throws <see cref="ApiException"/>.</summary>
+    public static (KvCondition Condition, ulong Revision) ReadCondition(IHeaderDictionary headers, KvOperation operation)
+    {
+        StringValues match = headers.IfMatch;
+        StringValues noneMatch = headers.IfNoneMatch;
+        if (headers.ContainsKey("Idempotency-Key")) throw new ApiException(ErrorCode.BadArgument, "Idempotency-Key is not supported yet");
+        if (match.Count > 0 && noneMatch.Count > 0) throw new ApiException(ErrorCode.BadCondition, "If-Match and If-None-Match exclude each other");
+        if (match.Count > 0)
+            return (KvCondition.RevisionIs, TryReadETag(match) ?? throw new ApiException(ErrorCode.BadCondition, $"If-Match: {match} is not a revision in quotes, as in \"17\""));
+        if (noneMatch.Count == 0) return (KvCondition.None, 0);
+        if (operation != KvOperation.Put) throw new ApiException(ErrorCode.BadCondition, "DELETE knows If-Match only");
+        return noneMatch == "*" ? (KvCondition.Absent, 0UL) : throw new ApiException(ErrorCode.BadCondition, $"If-None-Match: {noneMatch} is not *");
+    }
+
+    /// <summary>The revision that the client has already, 0 if it says none. Throws <see cref="ApiException"/>.</summary>
+    public static ulong ReadKnownRevision(IHeaderDictionary headers)
+    {
+        if (headers.IfMatch.Count > 0) throw new ApiException(ErrorCode.BadCondition, "a read knows If-None-Match only");
+        StringValues known = headers.IfNoneMatch;
+        if (known.Count == 0) return 0;
+        return TryReadETag(known) ?? throw new ApiException(ErrorCode.BadCondition, $"If-None-Match: {known} is not a revision in quotes, as in \"17\"");
+    }
+
+    /// <summary>In ms. Throws <see cref="ApiException"/>.</summary>
+    public static int ReadTimeoutMillis(IHeaderDictionary headers, Limits limits)
+    {
+        StringValues text = headers["RaftKv-Timeout"];
+        if (text.Count == 0) return limits.DefaultDeadlineMillis;
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int millis) && millis >= 1 && millis <= limits.MaxDeadlineMillis) return millis;
+        throw new ApiException(ErrorCode.BadDeadline, $"RaftKv-Timeout: {text} is not a number of ms from 1 to {limits.MaxDeadlineMillis}");
+    }
+
+    private static Dictionary<string, string> ReadQuery(in RequestTarget target, KvOperation operation, bool isInPath)
+    {
+        string[] known = operation switch
+        {
+            KvOperation.Put => s_putParameters,
+            KvOperation.Delete => s_deleteParameters,
+            _ => s_readParameters,
+        };
+        bool isList = operation == KvOperation.Get && !isInPath;
+        Dictionary<string, string> parameters = target.Parameters(isList ? [.. known, .. s_listParameters] : known);
+        if (isInPath && parameters.ContainsKey(Key64)) throw new ApiException(ErrorCode.BadArgument, $"the key stands in the path and in {Key64}");
+        foreach (string later in (ReadOnlySpan<string>)["ttl", "revision", .. s_listParameters])
+            if (parameters.ContainsKey(later)) throw new ApiException(ErrorCode.BadArgument, $"parameter '{later}' is not supported yet");
+        if (parameters.TryGetValue("consistency", out string? consistency)) CheckConsistency(consistency);
+        return parameters;
+    }
+
+    /// <summary>Lease reads are off, so they are served by ReadIndex, and the answer says so (design §6).</summary>
+    private static void CheckConsistency(string consistency)
+    {
+        if (consistency is "linearizable" or "lease") return;
+        throw new ApiException(ErrorCode.BadConsistency, consistency == "stale" ? "stale reads are not supported yet" : $"consistency '{consistency}' is none of linearizable, lease, stale");
+    }
+
+    /// <summary>A revision ≥ 1 in double quotes, or null.</summary>
+    private static ulong? TryReadETag(StringValues header)
+    {
+        string? text = header.Count == 1 ? header[0] : null;
+        if (text is null || text.Length < 3 || text[0] != '"' || text[^1] != '"') return null;
+        return ulong.TryParse(text.AsSpan(1, text.Length - 2), NumberStyles.None, CultureInfo.InvariantCulture, out ulong revision) && revision > 0 ? revision : null;
+    }
+}

@@ -1,0 +1,76 @@
+using RaftKv.Contracts;
+using RaftKv.Kv;
+using RaftKv.MultiRaft;
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Node.Options;
+using RaftKv.Raft;
+
+namespace RaftKv.Node.Http;
+
+/// <summary>What this node says of itself and its cluster.</summary>
+/// <remarks>What consensus knows belongs to STEP; so questions are asked there, as a part of its next turn.</remarks>
+internal sealed class NodeView(
+    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, IPeerLinks links)
+{
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
+    private readonly Dictionary<NodeId, string> _names = members.ToDictionary(member => new NodeId(NodeIdentity.IdOf(member.Name)), member => member.Name);
+
+    public Task<StatusJson> StatusAsync() => AskStepAsync(() => new StatusJson(
+        identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress,
+        [.. host.Machines.Cast<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))]));
+
+    public Task<ShardsJson> ShardsAsync() => AskStepAsync(() => new ShardsJson([.. map.Shards.Select(ShardOf)]));
+
+    /// <summary>The local shards that know no leader, or have applied nothing of its term yet.</summary>
+    public Task<ulong[]> ShardsNotReadyAsync() => AskStepAsync(() => host.Worker.Groups
+        .Where(group => group.Leader.IsNone || group.TermAt(group.Applied) != group.Term)
+        .Select(group => group.Group.Value)
+        .ToArray());
+
+    public NodesJson Nodes() => new([.. members.Select(NodeOf)]);
+
+    private async Task<T> AskStepAsync<T>(Func<T> question)
+    {
+        TaskCompletionSource<T> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!host.Worker.TryPost((Action<long>)(_ => answer.SetResult(question())), bytes: 64)) throw new ApiException(ErrorCode.Overloaded, "this node has too much waiting");
+        try
+        {
+            return await answer.Task.WaitAsync(AnswerTimeout);
+        }
+        catch (TimeoutException)
+        {
+            throw new ApiException(ErrorCode.Deadline, $"the node did not answer within {AnswerTimeout.TotalSeconds} s");
+        }
+    }
+
+    private GroupJson GroupOf(RaftGroup group, KvStateMachine machine) => new(
+        group.Group.Value, ApiResponse.Text(group.Replica.Value), RoleText(group.Role), group.Term.Value, LeaderOf(group), group.Commit.Value,
+        group.Applied.Value, group.LastIndex.Value, group.DurableIndex.Value, machine.CommittedRevision);
+
+    private ShardJson ShardOf(ShardDescription shard) => new(
+        shard.Id, HashRange.FormatBound(shard.Range.Start), HashRange.FormatBound(shard.Range.End), shard.Epoch.Version, shard.Epoch.ConfVersion,
+        host.Worker.Find(new GroupId(shard.Id)) is { } group ? LeaderOf(group) : null,
+        [.. shard.Replicas.Select(replica => new ReplicaJson(replica.Node, ApiResponse.Text(replica.ReplicaId), replica.Role == ReplicaRole.Voter ? "voter" : "learner"))]);
+
+    private NodeJson NodeOf(ClusterMember member)
+    {
+        NodeId id = new(NodeIdentity.IdOf(member.Name));
+        bool isSelf = id == identity.Node;
+        ulong boot = isSelf ? bootId : links.BootIdOf(id);
+        string address = isSelf ? peerAddress : member.ToString()[(member.Name.Length + 1)..];
+        return new NodeJson(member.Name, id.ToString(), address, isSelf ? clientUrl : null, boot == 0 ? null : Hex(boot), isSelf);
+    }
+
+    private string? LeaderOf(RaftGroup group) =>
+        !group.Leader.IsNone && group.Configuration.NodeOf(group.Leader) is { } node ? _names.GetValueOrDefault(node) : null;
+
+    private static string RoleText(Role role) => role switch
+    {
+        Role.Leader => "leader",
+        Role.Candidate => "candidate",
+        Role.PreCandidate => "pre-candidate",
+        _ => "follower",
+    };
+
+    private static string Hex(ulong id) => NodeIdentity.FormatId(id);
+}

@@ -1,0 +1,26 @@
+using System.Threading.Tasks.Sources;
+using RaftKv.Kv;
+
+namespace RaftKv.Node.Http;
+
+/// <summary>A call that a request waits for. Awaited once.</summary>
+/// <remarks>
+/// Not reused: an attempt that lost the race against the deadline may still complete it later. The waiter continues on the
+/// thread pool, never on the STEP or APPLY thread that completes it.
+/// </remarks>
+internal sealed class PendingCall(byte[] request, KvOperation operation, ulong hash, long deadlineMicros)
+    : KvCall(request, operation, hash, deadlineMicros), IValueTaskSource<KvResponse>
+{
+    private ManualResetValueTaskSourceCore<KvResponse> _completion = new() { RunContinuationsAsynchronously = true };
+
+    public ValueTask<KvResponse> Completion => new(this, _completion.Version);
+
+    protected override void OnCompleted(KvResponse response) => _completion.SetResult(response);
+
+    KvResponse IValueTaskSource<KvResponse>.GetResult(short token) => _completion.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<KvResponse>.GetStatus(short token) => _completion.GetStatus(token);
+
+    void IValueTaskSource<KvResponse>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _completion.OnCompleted(continuation, state, token, flags);
+}

@@ -1,0 +1,55 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using RaftKv.Contracts;
+using RaftKv.Transport;
+
+namespace RaftKv.Node.Http;
+
+/// <summary>Kestrel with the two ports: clients (both protocols) and peers.</summary>
+internal static class WebHost
+{
+    public static WebApplication Build(BoundPorts ports, Limits limits, HttpApi api, PeerConnectionHandler peers, ILoggerFactory loggers)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<IHostLifetime, NoSignals>();
+        builder.Services.AddSingleton(peers);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            Limit(kestrel.Limits, limits);
+            kestrel.AddServerHeader = false;
+            kestrel.Listen(new SharedPortEndPoint(ports.Client, isHttp2: false), listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(new SharedPortEndPoint(ports.Client, isHttp2: true), listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(ports.Peer, listen => listen.UseConnectionHandler<PeerConnectionHandler>());
+        });
+        builder.Services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = ports.SocketOf);
+        builder.Services.AddSingleton<IConnectionListenerFactory, SharedPortTransport>();
+        WebApplication app = builder.Build();
+        app.Run(api.HandleAsync);
+        return app;
+    }
+
+    private static void Limit(KestrelServerLimits kestrel, Limits limits)
+    {
+        kestrel.MaxRequestLineSize = limits.MaxRequestLineBytes;
+        kestrel.MaxRequestBodySize = null; // BodyReader has its own limit, and answers so that the connection stays usable.
+        kestrel.Http2.MaxStreamsPerConnection = 1000;
+        kestrel.Http2.InitialStreamWindowSize = Limits.Mebi;
+        kestrel.Http2.InitialConnectionWindowSize = 4 * Limits.Mebi;
+        kestrel.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(20);
+        kestrel.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
+    }
+
+    /// <summary>The node handles SIGTERM itself: HTTP is only the first of what it stops.</summary>
+    private sealed class NoSignals : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,26 @@
+namespace RaftKv.Node.Native;
+
+/// <summary>
+/// The end of a process that must not go on: its disk lied, or a state is impossible. One line, then out, before anything
+/// more can be acknowledged (design §3.5).
+/// </summary>
+internal static class FatalError
+{
+    /// <summary>Tells such an end from a refused start (1, 2) and from a kill.</summary>
+    public const int ExitCode = 86;
+
+    private const int WriteTimeoutMillis = 1_000;
+
+    /// <summary>Logs the reason and ends the process. Does not return.</summary>
+    public static void Exit(string where, Exception reason)
+    {
+        // A reader of our stderr that has stopped reading must not keep a node alive that has failed.
+        Thread writer = new(() => Console.Error.WriteLine(Line(where, reason))) { IsBackground = true };
+        writer.Start();
+        writer.Join(WriteTimeoutMillis);
+        Libc.ExitNow(ExitCode);
+    }
+
+    private static string Line(string where, Exception reason) =>
+        $"fatal: {where}: {reason.GetType().Name}: {reason.Message} | {reason.StackTrace}".ReplaceLineEndings(" ");
+}

@@ -1,0 +1,116 @@
+using Microsoft.AspNetCore.Builder;
+using RaftKv.Contracts;
+using RaftKv.Kv;
+using RaftKv.MultiRaft;
+using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Node.Http;
+using RaftKv.Node.Native;
+using RaftKv.Node.Options;
+using RaftKv.Node.Storage;
+using RaftKv.Raft;
+using RaftKv.Storage;
+using RaftKv.Transport;
+
+namespace RaftKv.Node;
+
+/// <summary>A running node: everything concrete is made here, in the order in which it depends on each other, and stopped in the reverse.</summary>
+internal sealed partial class NodeProcess : IAsyncDisposable
+{
+    private const long BlockCacheBytes = 64L * Limits.Mebi;
+    private static readonly TimeSpan HttpStopTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly DataDirectory _directory;
+    private readonly RocksEnvironment _rocks;
+    private readonly MultiRaftHost _host;
+    private readonly PumpThreads _pumps;
+    private readonly TcpPeerLinks _links;
+    private readonly HttpApi _api;
+    private readonly WebApplication _web;
+    private readonly ILogger _logger;
+
+    private NodeProcess(NodeOptions options, BoundPorts ports, DataDirectory directory, RocksEnvironment rocks, BootedNode node, RocksShardStores stores, ILoggerFactory loggers)
+    {
+        _directory = directory;
+        _rocks = rocks;
+        _logger = loggers.CreateLogger<NodeProcess>();
+        DiskIdentity identity = node.Identity;
+        ulong bootId = NodeBoot.RandomId();
+        LateReceiver receiver = new();
+        Hello hello = new(Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name);
+        _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>());
+        _host = MultiRaftHost.Start(HostOptionsOf(options, identity), node.Recovered, node.Log, new KvStateMachines(stores), _links, BootClock.NowMicros);
+        _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId), node.Map, _host.Worker, _links));
+        receiver.Target = _host.Worker;
+        _pumps = new PumpThreads(_host);
+
+        string clientUrl = options.AdvertiseClient ?? $"http://{ports.Client}";
+        string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
+        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links);
+        KvEndpoint kv = new(identity.Name, options.Limits, node.Map, _host.Worker);
+        _api = new HttpApi(identity.Name, options.Limits, kv, view, loggers.CreateLogger<HttpApi>());
+        _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
+        Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count, ports.Client.ToString(), ports.Peer.ToString());
+    }
+
+    /// <summary>
+    /// Recovers and starts. Throws what <see cref="NodeBoot.Run"/> throws; everything is closed again then, but for the ports.
+    /// </summary>
+    public static async Task<NodeProcess> StartAsync(NodeOptions options, BoundPorts ports, DataDirectory directory, ILoggerFactory loggers)
+    {
+        RocksEnvironment rocks = new(BlockCacheBytes);
+        RocksShardStores stores = new(directory.Shards, rocks);
+        BootedNode node = NodeBoot.Run(options, directory, stores);
+        NodeProcess process = new(options, ports, directory, rocks, node, stores, loggers);
+        process._pumps.Start();
+        process._links.Start();
+        await process._web.StartAsync();
+        return process;
+    }
+
+    /// <summary>Stops in the order of the write path, so that nothing that was taken in is cut off without need; then flushes the stores.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _api.BeginStop();
+        using (CancellationTokenSource deadline = new(HttpStopTimeout)) await _web.StopAsync(deadline.Token);
+        await _links.DisposeAsync();
+        _pumps.Stop();
+        foreach (IStateMachine machine in _host.Machines) ((KvStateMachine)machine).Flush();
+        _host.Dispose();
+        _rocks.Dispose();
+        _directory.MoveOut();
+        Stopped();
+    }
+
+    private static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity) => new()
+    {
+        Node = identity.Node,
+        Seed = NodeBoot.RandomId(),
+        TickMicros = options.TickMillis * 1000L,
+        HeartbeatIntervalMicros = options.HeartbeatMillis * 1000L,
+        ElectionTimeoutMicros = options.ElectionTimeoutMillis * 1000L,
+        // A few of the largest values must always fit, or they could never be proposed.
+        MaxUncommittedBytes = Math.Max(16 * Limits.Mebi, 4 * options.Limits.MaxValueBytes),
+    };
+
+    private static PeerAddress[] PeersOf(BootedNode node) =>
+    [
+        .. node.Members.Where(member => member.Name != node.Identity.Name)
+            .Select(member => new PeerAddress(new NodeId(NodeIdentity.IdOf(member.Name)), member.Name, member.Host, member.Port)),
+    ];
+
+    [LoggerMessage(1, LogLevel.Information, "Node {Name} of cluster {Cluster} starts with {Shards} shards; clients at {Client}, peers at {Peer}")]
+    private partial void Starts(string name, string cluster, int shards, string client, string peer);
+
+    [LoggerMessage(2, LogLevel.Information, "Stopped; the stores are flushed")]
+    private partial void Stopped();
+
+    /// <summary>The links must exist before the pumps that they feed. No frame comes before the peer port is served, and then it is set.</summary>
+    private sealed class LateReceiver : IPeerReceiver
+    {
+        public GroupWorker? Target { get; set; }
+
+        /// <inheritdoc/>
+        public void OnFrame(NodeId from, FrameKind kind, byte[] body) => Target!.OnFrame(from, kind, body);
+    }
+}

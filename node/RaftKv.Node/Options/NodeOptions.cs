@@ -1,0 +1,54 @@
+using System.Net;
+using RaftKv.Contracts;
+
+namespace RaftKv.Node.Options;
+
+/// <summary>Another member, or this one, as --initial-cluster names it.</summary>
+internal sealed record ClusterMember(string Name, string Host, int Port)
+{
+    public override string ToString() => $"{Name}={(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}";
+}
+
+/// <summary>Everything a node is told at its start, checked. What is null was not given.</summary>
+internal sealed record NodeOptions
+{
+    public required string Name { get; init; }
+
+    /// <summary>Absolute.</summary>
+    public required string DataDirectory { get; init; }
+
+    public required IPEndPoint ListenClient { get; init; }
+
+    public required IPEndPoint ListenPeer { get; init; }
+
+    /// <summary>The URL under which clients reach this node; null: what it listens on.</summary>
+    public string? AdvertiseClient { get; init; }
+
+    /// <summary>HOST:PORT under which peers reach this node; null: what --initial-cluster says, or what it listens on.</summary>
+    public string? AdvertisePeer { get; init; }
+
+    /// <summary>Needed at the first start only; in their order, with this node among them.</summary>
+    public IReadOnlyList<ClusterMember>? InitialCluster { get; init; }
+
+    public int InitialShards { get; init; } = 8;
+
+    /// <summary>Null: three, or as many as there are nodes.</summary>
+    public int? Replicas { get; init; }
+
+    public string ClusterToken { get; init; } = "";
+
+    public int TickMillis { get; init; } = 50;
+
+    public int HeartbeatMillis { get; init; } = 100;
+
+    public int ElectionTimeoutMillis { get; init; } = 500;
+
+    public long SegmentBytes { get; init; } = 64L * Limits.Mebi;
+
+    public Limits Limits { get; init; } = Limits.Default;
+
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+}
+
+/// <summary>An option is wrong; the message is one line that names it. The process ends with exit code 2 and has created nothing.</summary>
+internal sealed class OptionException(string message) : Exception(message);

@@ -1,0 +1,138 @@
+using System.Globalization;
+using System.Net;
+using RaftKv.Contracts;
+
+namespace RaftKv.Node.Options;
+
+/// <summary>Turns the given texts into <see cref="NodeOptions"/>, or says which is wrong and why.</summary>
+internal static class OptionParser
+{
+    private const int MaxShards = 4096;
+
+    /// <summary>Null when help was asked for. Throws <see cref="OptionException"/>.</summary>
+    public static NodeOptions? Parse(string[] arguments, Func<string, string?> variable) =>
+        OptionSources.Gather(arguments, variable) is { } given ? Check(new Reader(given)) : null;
+
+    /// <summary>The members that a list of NAME=HOST:PORT names; what is none is left out.</summary>
+    public static IEnumerable<ClusterMember> ParseMembers(IEnumerable<string> lines) => lines.Select(TryParseMember).OfType<ClusterMember>();
+
+    private static NodeOptions Check(Reader read)
+    {
+        string name = read.Text(OptionTable.Name) ?? throw new OptionException("--name is missing");
+        if (!NodeIdentity.IsValidName(name)) throw read.Wrong(OptionTable.Name, $"'{name}' is not 1 to {NodeIdentity.MaxNameChars} of A-Z a-z 0-9 . _ -, beginning with a letter or digit");
+        string directory = read.Text(OptionTable.DataDirectory) ?? throw new OptionException("--data-dir is missing");
+        if (directory.Length == 0) throw read.Wrong(OptionTable.DataDirectory, "it is empty");
+
+        NodeOptions defaults = new() { Name = name, DataDirectory = Path.GetFullPath(directory), ListenClient = new(IPAddress.Loopback, 2379), ListenPeer = new(IPAddress.Loopback, 2380) };
+        NodeOptions options = defaults with
+        {
+            ListenClient = read.EndPoint(OptionTable.ListenClient) ?? defaults.ListenClient,
+            ListenPeer = read.EndPoint(OptionTable.ListenPeer) ?? defaults.ListenPeer,
+            AdvertiseClient = CheckUrl(read),
+            AdvertisePeer = CheckAdvertisePeer(read),
+            InitialCluster = CheckCluster(read, name),
+            InitialShards = (int)(read.Number(OptionTable.InitialShards, 1, MaxShards) ?? defaults.InitialShards),
+            ClusterToken = read.Text(OptionTable.ClusterToken) ?? defaults.ClusterToken,
+            TickMillis = (int)(read.Number(OptionTable.TickMillis, 1, 10_000) ?? defaults.TickMillis),
+            HeartbeatMillis = (int)(read.Number(OptionTable.HeartbeatMillis, 1, 60_000) ?? defaults.HeartbeatMillis),
+            ElectionTimeoutMillis = (int)(read.Number(OptionTable.ElectionTimeoutMillis, 10, 600_000) ?? defaults.ElectionTimeoutMillis),
+            SegmentBytes = read.Number(OptionTable.SegmentBytes, 64 * Limits.Kibi, Limits.Gibi) ?? defaults.SegmentBytes,
+            Limits = Limits.Default with { MaxValueBytes = (int)(read.Number(OptionTable.MaxValueBytes, 1, Limits.MaxValueBytesCeiling) ?? Limits.Default.MaxValueBytes) },
+            LogLevel = read.Level(OptionTable.LogLevel) ?? defaults.LogLevel,
+        };
+        CheckTimes(options);
+        int nodes = options.InitialCluster?.Count ?? 1;
+        long? replicas = options.InitialCluster is null ? read.Number(OptionTable.Replicas, 1, int.MaxValue) : read.Number(OptionTable.Replicas, 1, nodes);
+        return options with { Replicas = (int?)replicas };
+    }
+
+    private static void CheckTimes(NodeOptions options)
+    {
+        if (options.TickMillis > options.HeartbeatMillis)
+            throw new OptionException($"--tick-ms {options.TickMillis} must not be above --heartbeat-ms {options.HeartbeatMillis}");
+        if (options.HeartbeatMillis * 2 > options.ElectionTimeoutMillis)
+            throw new OptionException($"--election-timeout-ms {options.ElectionTimeoutMillis} must be at least twice --heartbeat-ms {options.HeartbeatMillis}");
+    }
+
+    private static string? CheckUrl(Reader read)
+    {
+        string? url = read.Text(OptionTable.AdvertiseClient);
+        if (url is null || (Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https")) return url;
+        throw read.Wrong(OptionTable.AdvertiseClient, $"'{url}' is no http URL");
+    }
+
+    private static string? CheckAdvertisePeer(Reader read)
+    {
+        string? address = read.Text(OptionTable.AdvertisePeer);
+        if (address is not null && !TrySplit(address, out _, out _)) throw read.Wrong(OptionTable.AdvertisePeer, $"'{address}' is not HOST:PORT");
+        return address;
+    }
+
+    private static List<ClusterMember>? CheckCluster(Reader read, string name)
+    {
+        if (read.Text(OptionTable.InitialCluster) is not { } text) return null;
+        List<ClusterMember> members = [];
+        foreach (string part in text.Split(',', StringSplitOptions.TrimEntries))
+            members.Add(TryParseMember(part) ?? throw read.Wrong(OptionTable.InitialCluster, $"'{part}' is not NAME=HOST:PORT"));
+
+        try
+        {
+            NodeIdentity.IdsOf([.. members.Select(member => member.Name)]);
+        }
+        catch (ArgumentException exception)
+        {
+            throw read.Wrong(OptionTable.InitialCluster, exception.Message);
+        }
+
+        if (members.All(member => member.Name != name)) throw read.Wrong(OptionTable.InitialCluster, $"this node, {name}, is not among them");
+        return members;
+    }
+
+    private static ClusterMember? TryParseMember(string text)
+    {
+        int equals = text.IndexOf('=', StringComparison.Ordinal);
+        if (equals < 1 || !TrySplit(text[(equals + 1)..], out string host, out int port) || port == 0) return null;
+        return new ClusterMember(text[..equals], host, port);
+    }
+
+    /// <summary>Splits HOST:PORT; an IPv6 address stands in brackets. Port 0…65535.</summary>
+    private static bool TrySplit(string text, out string host, out int port)
+    {
+        int colon = text.LastIndexOf(':');
+        host = colon < 0 ? "" : text[..colon];
+        port = 0;
+        if (host.StartsWith('[') && host.EndsWith(']')) host = host[1..^1];
+        else if (host.Contains(':', StringComparison.Ordinal)) return false;
+        return host.Length > 0 && int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) && port <= IPEndPoint.MaxPort;
+    }
+
+    /// <summary>Reads typed values; a message names the source of the wrong one.</summary>
+    private sealed class Reader(Dictionary<string, GivenOption> given)
+    {
+        public string? Text(OptionName name) => given.TryGetValue(name.Name, out GivenOption option) ? option.Text : null;
+
+        public OptionException Wrong(OptionName name, string why) => new($"{given[name.Name].Source}: {why}");
+
+        public long? Number(OptionName name, long min, long max)
+        {
+            if (Text(name) is not { } text) return null;
+            if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= min && number <= max) return number;
+            throw Wrong(name, $"'{text}' is not a number from {min} to {max}");
+        }
+
+        public IPEndPoint? EndPoint(OptionName name)
+        {
+            if (Text(name) is not { } text) return null;
+            if (!TrySplit(text, out string host, out int port)) throw Wrong(name, $"'{text}' is not IP:PORT");
+            if (host == "localhost") return new IPEndPoint(IPAddress.Loopback, port);
+            return IPAddress.TryParse(host, out IPAddress? address) ? new IPEndPoint(address, port) : throw Wrong(name, $"'{host}' is no IP address of this machine");
+        }
+
+        public LogLevel? Level(OptionName name)
+        {
+            if (Text(name) is not { } text) return null;
+            if (Enum.TryParse(text, ignoreCase: true, out LogLevel level) && Enum.IsDefined(level) && level != LogLevel.None && !char.IsAsciiDigit(text[0])) return level;
+            throw Wrong(name, $"'{text}' is none of trace, debug, information, warning, error, critical");
+        }
+    }
+}

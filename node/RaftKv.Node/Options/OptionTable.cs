@@ -1,0 +1,39 @@
+namespace RaftKv.Node.Options;
+
+/// <summary>One option: <c>--name</c>, <c>RAFTKV_NAME</c>, and <c>"name"</c> in the JSON file.</summary>
+internal sealed record OptionName(string Name, string ValueName, string Description)
+{
+    public string Flag => "--" + Name;
+
+    public string Variable => "RAFTKV_" + Name.ToUpperInvariant().Replace('-', '_');
+}
+
+/// <summary>All options, in the order in which --help shows them.</summary>
+internal static class OptionTable
+{
+    public static readonly OptionName Name = new("name", "NAME", "This node's name: letters, digits, '.', '_', '-'.");
+    public static readonly OptionName DataDirectory = new("data-dir", "DIR", "Where everything is kept; made if missing.");
+    public static readonly OptionName ListenClient = new("listen-client", "IP:PORT", "The client port, HTTP/1.1 and HTTP/2 without TLS. Default 127.0.0.1:2379.");
+    public static readonly OptionName ListenPeer = new("listen-peer", "IP:PORT", "The port for the other nodes. Default 127.0.0.1:2380.");
+    public static readonly OptionName AdvertiseClient = new("advertise-client", "URL", "Where clients reach this node. Default: the address it listens on.");
+    public static readonly OptionName AdvertisePeer = new("advertise-peer", "HOST:PORT", "Where the other nodes reach this one. Default: its address in --initial-cluster.");
+    public static readonly OptionName InitialCluster = new("initial-cluster", "NAME=HOST:PORT,…", "All members with their peer addresses, this one too. Needed at the first start.");
+    public static readonly OptionName InitialShards = new("initial-shards", "N", "Shards of a new cluster. Default 8. First start only.");
+    public static readonly OptionName Replicas = new("replicas", "N", "Copies of each shard. Default 3, or the number of nodes. First start only.");
+    public static readonly OptionName ClusterToken = new("cluster-token", "TEXT", "Tells clusters of equal member names apart.");
+    public static readonly OptionName TickMillis = new("tick-ms", "MS", "How often timers are looked at. Default 50.");
+    public static readonly OptionName HeartbeatMillis = new("heartbeat-ms", "MS", "How often leaders call. Default 100.");
+    public static readonly OptionName ElectionTimeoutMillis = new("election-timeout-ms", "MS", "A follower campaigns after one to two times this. Default 500.");
+    public static readonly OptionName SegmentBytes = new("segment-bytes", "BYTES", "Size of a raft log segment. Default 67108864.");
+    public static readonly OptionName MaxValueBytes = new("max-value-bytes", "BYTES", "The largest value, at most 16777216. Default 1048576.");
+    public static readonly OptionName LogLevel = new("log-level", "LEVEL", "trace, debug, information, warning, error or critical. Default information.");
+
+    public static readonly IReadOnlyList<OptionName> All =
+    [
+        Name, DataDirectory, ListenClient, ListenPeer, AdvertiseClient, AdvertisePeer, InitialCluster, InitialShards, Replicas, ClusterToken,
+        TickMillis, HeartbeatMillis, ElectionTimeoutMillis, SegmentBytes, MaxValueBytes, LogLevel,
+    ];
+
+    /// <summary>The one option that is not in the file: it names it.</summary>
+    public static readonly OptionName ConfigFile = new("config", "FILE", "A JSON object of these options by their names. A flag beats a variable, which beats the file.");
+}

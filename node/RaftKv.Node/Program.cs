@@ -1,0 +1,73 @@
+using System.Runtime.InteropServices;
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Node.Http;
+using RaftKv.Node.Native;
+using RaftKv.Node.Options;
+using RaftKv.Node.Storage;
+using RaftKv.Raft;
+using RaftKv.RaftLog;
+using RaftKv.Storage.Native;
+
+namespace RaftKv.Node;
+
+/// <summary>
+/// raftkv-node. Exit codes: 0 after SIGTERM or SIGINT; 1 when what the directory holds forbids to start; 2 when an option is wrong, a port taken
+/// or the directory not ours to use, in which case nothing was created; 86 when a disk or an invariant failed while running.
+/// </summary>
+internal static class Program
+{
+    private const int Stopped = 0;
+    private const int Refused = 1;
+    private const int Usage = 2;
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(9);
+
+    public static async Task<int> Main(string[] arguments)
+    {
+        try
+        {
+            return OptionParser.Parse(arguments, Environment.GetEnvironmentVariable) is { } options ? await RunAsync(options) : Stopped;
+        }
+        catch (Exception exception) when (exception is OptionException or RocksDbUnavailableException)
+        {
+            return Complain(exception, Usage);
+        }
+        catch (Exception exception) when (exception is StartRefusedException or LogCorruptException or DiskFailedException or StoreFailedException or InvariantViolatedException)
+        {
+            return Complain(exception, Refused);
+        }
+    }
+
+    private static async Task<int> RunAsync(NodeOptions options)
+    {
+        TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stopRequested);
+        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stopRequested);
+
+        // What can be refused without a trace comes first.
+        RocksDbLibrary.Probe();
+        if (options.InitialCluster is null && !DataDirectory.IsInhabited(options.DataDirectory))
+            throw new OptionException($"--data-dir {options.DataDirectory} holds no node yet: the first start needs --initial-cluster");
+        using BoundPorts ports = BoundPorts.Bind(options);
+        using DataDirectory directory = DataDirectory.Open(options.DataDirectory);
+        using ILoggerFactory loggers = ConsoleLog.Create(options.LogLevel);
+
+        NodeProcess node = await NodeProcess.StartAsync(options, ports, directory, loggers);
+        await stopRequested.Task;
+        using Timer deadline = new(_ => Libc.ExitNow(Stopped), null, StopTimeout, Timeout.InfiniteTimeSpan); // All that counts is in the log already.
+        await node.DisposeAsync();
+        return Stopped;
+    }
+
+    private static PosixSignalRegistration OnSignal(PosixSignal signal, TaskCompletionSource stopRequested) =>
+        PosixSignalRegistration.Create(signal, context =>
+        {
+            context.Cancel = true;
+            stopRequested.TrySetResult();
+        });
+
+    private static int Complain(Exception exception, int exitCode)
+    {
+        Console.Error.WriteLine($"raftkv-node: {exception.Message.ReplaceLineEndings(" ")}");
+        return exitCode;
+    }
+}
