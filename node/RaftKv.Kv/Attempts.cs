@@ -17,12 +17,13 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
         Complete(new KvResponse
         {
             Error = applied.Error,
-            Detail = applied.Error is null ? "" : $"the key's revision is {applied.Revision}",
+            Detail = applied.Error == ErrorCode.PreconditionFailed ? $"the key's revision is {applied.Revision}" : "",
             Node = Front.NodeName,
             Group = group,
             Epoch = applied.Epoch,
-            Term = term,
-            Index = index,
+            Term = applied.IsReplay ? applied.FirstTerm : term,
+            Index = applied.IsReplay ? applied.FirstIndex : index,
+            IsReplay = applied.IsReplay,
             Revision = applied.Revision,
             PrevRevision = applied.PrevRevision,
             Created = applied.Created,
@@ -47,6 +48,7 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
             Created = read.Created,
             Version = read.Version,
             Existed = read.Value is not null,
+            TtlMillis = read.TtlMillis,
             Value = read.Value,
         });
     }

@@ -13,8 +13,8 @@ public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
     /// <summary>Calls under way at once; more are refused (backpressure).</summary>
     public int MaxCalls { get; init; } = 65_536;
 
-    /// <summary>A forwarded read without an answer is tried again after this, in µs.</summary>
-    public long ReadRetryMicros { get; init; } = 500_000;
+    /// <summary>A read, or a write with an idempotency key, that has no answer after this is tried again, in µs.</summary>
+    public long RetryMicros { get; init; } = 500_000;
 }
 
 /// <summary>
@@ -22,8 +22,8 @@ public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
 /// safe to try again until the deadline, and says of everything else exactly what is known (design §3.3, §3.4).
 /// </summary>
 /// <remarks>
-/// A read is tried again whenever an attempt comes to nothing. A write is tried again only after a definite
-/// "not applied"; once an attempt may have appended it, only that attempt's answer or the deadline ends the call.
+/// A read, and a write with an idempotency key, is tried again whenever an attempt comes to nothing. Any other write is tried again
+/// only after a definite "not applied"; once an attempt may have appended it, only that attempt's answer or the deadline ends the call.
 /// <code>
 /// forward frame: origin boot u64 | addressee boot u64 | number u64 | hops u8 | remaining µs u64 | group u64 | epoch version u64 | request (block)
 /// answer frame:  origin boot u64 | number u64 | response (<see cref="KvResponse"/>)
@@ -71,8 +71,8 @@ public sealed class Front : IFront
                 Route(now, call);
                 break;
             case Retry retry:
-                retry.Call.MayBeAppended = false;
-                Route(now, retry.Call);
+                // A later attempt under way decides for itself.
+                if (retry.Call.ForwardNumber == 0) Route(now, retry.Call);
                 break;
             case Action<long> action:
                 action(now);
@@ -100,7 +100,10 @@ public sealed class Front : IFront
             if (call.IsCompleted) continue;
             if (now >= call.DeadlineMicros) Expire(call);
             else if (call.IsParked) Route(now, call);
-            else if (!call.IsWrite && call.ForwardNumber != 0 && now - call.ForwardedAt >= _options.ReadRetryMicros) Route(now, call);
+#if MUTANTS
+            else if (Mutants.On(Mutant.UnkeyedWriteRepeated) && now - call.AttemptedAt >= _options.RetryMicros) Repeat(now, call);
+#endif
+            else if (call.IsRepeatable && now - call.AttemptedAt >= _options.RetryMicros) Repeat(now, call);
         }
 
         _active.RemoveAll(call =>
@@ -119,10 +122,21 @@ public sealed class Front : IFront
 
     internal void SendToPeer(NodeId node, byte[] frame) => _worker.SendToPeer(node, frame);
 
+    /// <summary>Begins another attempt while the last one may still be under way somewhere.</summary>
+    private void Repeat(long now, KvCall call)
+    {
+        // The leader here has it in its log: asking again would add nothing but load.
+        if (call.ForwardNumber == 0 && _worker.Find(call.Group) is { Role: Role.Leader }) return;
+        call.WasUnknown |= call.MayBeAppended;
+        Route(now, call);
+    }
+
     private void Route(long now, KvCall call)
     {
         if (call.IsCompleted) return;
         call.IsParked = false;
+        call.MayBeAppended = false;
+        call.AttemptedAt = now;
         if (call.ForwardNumber != 0)
         {
             _forwarded.Remove(call.ForwardNumber);
@@ -164,7 +178,6 @@ public sealed class Front : IFront
     {
         ulong number = ++_nextNumber;
         call.ForwardNumber = number;
-        call.ForwardedAt = now;
         call.MayBeAppended = call.IsWrite;
         _forwarded.Add(number, call);
         ByteWriter frame = new(96 + call.Request.Length);
@@ -196,7 +209,11 @@ public sealed class Front : IFront
         if (number == 0 || hops > MaxHops) throw new MalformedException($"forwarded request {number} after {hops} hops");
         // For an earlier life of this process, or from an earlier life of that one: whoever asked has long given up.
         if (addresseeBoot != _options.BootId || originBoot != _links.BootIdOf(from)) return;
-        if (!WindowOf(from, originBoot).TryTake(number)) return;
+        bool isNew = WindowOf(from, originBoot).TryTake(number);
+#if MUTANTS
+        if (Mutants.On(Mutant.ForwardedTwiceAppendedTwice)) isNew = true;
+#endif
+        if (!isNew) return;
 
         ForwardedAttempt attempt = new(this, from, originBoot, number, bytes);
         RaftGroup? local = _worker.Find(group);
@@ -244,10 +261,16 @@ public sealed class Front : IFront
         return window;
     }
 
-    private void Expire(KvCall call) =>
-        call.TryComplete(call.MayBeAppended
+    private void Expire(KvCall call)
+    {
+        bool mayBeApplied = call.MayBeAppended || call.WasUnknown;
+#if MUTANTS
+        if (Mutants.On(Mutant.DefiniteFailureAfterAppend)) mayBeApplied = false;
+#endif
+        call.TryComplete(mayBeApplied
             ? Fail(ErrorCode.OutcomeUnknown, "the write may have been appended; its outcome was not known when the deadline passed", call.Group)
             : Fail(ErrorCode.NoLeader, "no leader could be reached before the deadline; nothing was appended", call.Group));
+    }
 
     private KvResponse Fail(ErrorCode error, string detail, GroupId group = default) => KvResponse.Fail(error, detail, NodeName, group);
 

@@ -1,3 +1,4 @@
+using RaftKv.Contracts;
 using RaftKv.Raft;
 
 namespace RaftKv.Kv;
@@ -18,6 +19,9 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
 
     public bool IsWrite => KvRequest.IsWriteOperation(Operation);
 
+    /// <summary>It may be tried again even when an earlier attempt may have been applied: a read, or a write with an idempotency key.</summary>
+    public bool IsRepeatable { get; } = !KvRequest.IsWriteOperation(operation) || KvRequest.HasIdempotencyKey(request);
+
     /// <summary>The key's hash.</summary>
     public ulong Hash { get; } = hash;
 
@@ -26,13 +30,20 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
 
     public bool IsCompleted => Volatile.Read(ref _isCompleted) != 0;
 
-    /// <summary>An attempt is under way that may have appended the write somewhere: until it is known, the outcome is unknown.</summary>
+    /// <summary>The attempt under way may have appended the write somewhere: until it is known, its outcome is unknown.</summary>
     internal bool MayBeAppended { get; set; }
+
+    /// <summary>
+    /// An earlier attempt ended unknown. The request stays unknown until a later attempt with the same idempotency key is applied,
+    /// replayed, or refused at apply (design §3.3).
+    /// </summary>
+    internal bool WasUnknown { get; set; }
 
     /// <summary>The number it was forwarded under, 0 if it is not forwarded.</summary>
     internal ulong ForwardNumber { get; set; }
 
-    internal long ForwardedAt { get; set; }
+    /// <summary>When the attempt under way began; 0 when none is.</summary>
+    internal long AttemptedAt { get; set; }
 
     internal GroupId Group { get; set; }
 
@@ -42,8 +53,15 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>Completes the call; only the first answer counts.</summary>
     internal void TryComplete(KvResponse response)
     {
-        if (Interlocked.Exchange(ref _isCompleted, 1) == 0) OnCompleted(response);
+        if (Interlocked.Exchange(ref _isCompleted, 1) == 0) OnCompleted(WasUnknown && IsOnlyThisAttempts(response) ? AsUnknown(response) : response);
     }
+
+    /// <summary>A refusal that speaks of one attempt only says nothing about an earlier one.</summary>
+    private static bool IsOnlyThisAttempts(KvResponse response) =>
+        response.Error is { Outcome: ErrorOutcome.NotApplied } error && error != ErrorCode.PreconditionFailed && error != ErrorCode.IdempotencyKeyReused;
+
+    private static KvResponse AsUnknown(KvResponse response) =>
+        response with { Error = ErrorCode.OutcomeUnknown, Detail = $"an earlier attempt may have been applied; the last one ended with {response.Error!.Code}: {response.Detail}" };
 
     /// <summary>Hands the answer to the client. Must not block: it runs on the STEP or APPLY thread.</summary>
     protected abstract void OnCompleted(KvResponse response);

@@ -8,6 +8,9 @@ public enum KvOperation : byte
 {
     Put = 1,
     Delete = 2,
+
+    /// <summary>Deadlines that the entry's stamp has passed: keys with a ttl and idempotency records. Leaders propose it.</summary>
+    Expire = 3,
     Get = 16,
 }
 
@@ -27,50 +30,70 @@ public enum KvCondition : byte
 /// One request on one key. It is encoded once, at the front door; the same bytes are forwarded, stand in the log as the
 /// entry's payload, and hold the value that the store writes.
 /// </summary>
+/// <param name="TtlMillis">For a put: how long the value lives, in shard time; 0 is for ever.</param>
+/// <param name="IdempotencyKey">UTF-8, 1 to 64 bytes; empty is none.</param>
 /// <remarks>
 /// <code>
-/// format u8 (1) | operation u8 | condition u8 | zero u8 | condition revision u64 | key (block) | value (block)
+/// format u8 (1) | operation u8 | condition u8 | zero u8 | condition revision u64 | ttl ms u64 | idempotency key (block) | key (block) | value (block)
 /// </code>
+/// Expire (proposed by leaders only) has neither key nor value.
 /// </remarks>
 public readonly record struct KvRequest(
-    KvOperation Operation, ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value = default, KvCondition Condition = KvCondition.None, ulong ConditionRevision = 0)
+    KvOperation Operation,
+    ReadOnlyMemory<byte> Key,
+    ReadOnlyMemory<byte> Value = default,
+    KvCondition Condition = KvCondition.None,
+    ulong ConditionRevision = 0,
+    ulong TtlMillis = 0,
+    ReadOnlyMemory<byte> IdempotencyKey = default)
 {
     public const byte FormatVersion = 1;
+    private const int IdempotencyKeyOffset = 20;
+
+    /// <summary>The command by which a leader lets deadlines pass; the entry's stamp says up to when.</summary>
+    public static readonly byte[] ExpireCommand = new KvRequest(KvOperation.Expire, default).Encode();
 
     public bool IsWrite => IsWriteOperation(Operation);
 
     public byte[] Encode()
     {
-        ByteWriter writer = new(20 + Key.Length + Value.Length);
-        writer.U8(FormatVersion);
-        writer.U8((byte)Operation);
-        writer.U8((byte)Condition);
-        writer.U8(0);
-        writer.U64(ConditionRevision);
-        writer.Block(Key.Span);
-        writer.Block(Value.Span);
-        return writer.ToArray();
+        byte[] bytes = EncodeFor(Value.Length, out Memory<byte> value);
+        Value.CopyTo(value);
+        return bytes;
     }
 
     /// <summary>
     /// Encodes a put whose value is still to come: the caller fills <paramref name="value"/>, exactly that long, before anyone
     /// else sees the bytes. So a value is copied once, from the socket to where log, peers and store take it from.
     /// </summary>
-    public static byte[] EncodePut(ReadOnlySpan<byte> key, KvCondition condition, ulong conditionRevision, int valueLength, out Memory<byte> value)
+    public byte[] EncodeFor(int valueLength, out Memory<byte> value)
     {
-        byte[] bytes = new byte[20 + key.Length + valueLength];
-        bytes[0] = FormatVersion;
-        bytes[1] = (byte)KvOperation.Put;
-        bytes[2] = (byte)condition;
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(4), conditionRevision);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(12), key.Length);
-        key.CopyTo(bytes.AsSpan(16));
-        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(16 + key.Length), valueLength);
-        value = bytes.AsMemory(20 + key.Length);
+        int fixedLength = IdempotencyKeyOffset + 4 + IdempotencyKey.Length + 4 + Key.Length + 4;
+        byte[] bytes = new byte[fixedLength + valueLength];
+        Span<byte> rest = bytes;
+        rest[0] = FormatVersion;
+        rest[1] = (byte)Operation;
+        rest[2] = (byte)Condition;
+        BinaryPrimitives.WriteUInt64LittleEndian(rest[4..], ConditionRevision);
+        BinaryPrimitives.WriteUInt64LittleEndian(rest[12..], TtlMillis);
+        rest = Put(rest[IdempotencyKeyOffset..], IdempotencyKey.Span);
+        rest = Put(rest, Key.Span);
+        BinaryPrimitives.WriteInt32LittleEndian(rest, valueLength);
+        value = bytes.AsMemory(fixedLength);
         return bytes;
+
+        static Span<byte> Put(Span<byte> room, ReadOnlySpan<byte> block)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(room, block.Length);
+            block.CopyTo(room[4..]);
+            return room[(4 + block.Length)..];
+        }
     }
 
-    /// <summary>Parses an encoded request; key and value are slices of it. Throws <see cref="MalformedException"/>.</summary>
+    /// <summary>Whether an encoded request carries an idempotency key, so that repeating it is safe.</summary>
+    public static bool HasIdempotencyKey(ReadOnlySpan<byte> encoded) => BinaryPrimitives.ReadInt32LittleEndian(encoded[IdempotencyKeyOffset..]) > 0;
+
+    /// <summary>Parses an encoded request; its parts are slices of it. Throws <see cref="MalformedException"/>.</summary>
     public static KvRequest Decode(ReadOnlyMemory<byte> bytes)
     {
         ByteReader reader = new(bytes);
@@ -82,9 +105,11 @@ public readonly record struct KvRequest(
         if (!Enum.IsDefined(condition)) throw new MalformedException($"condition {(byte)condition}");
         reader.U8();
         ulong revision = reader.U64();
-        KvRequest request = new(operation, reader.Block(), reader.Block(), condition, revision);
+        ulong ttl = reader.U64();
+        ReadOnlyMemory<byte> idempotencyKey = reader.Block();
+        KvRequest request = new(operation, reader.Block(), reader.Block(), condition, revision, ttl, idempotencyKey);
         reader.ExpectEnd();
-        if (request.Key.IsEmpty) throw new MalformedException("empty key");
+        if (request.Key.IsEmpty != (operation == KvOperation.Expire)) throw new MalformedException($"a key of {request.Key.Length} bytes for {operation}");
         return request;
     }
 

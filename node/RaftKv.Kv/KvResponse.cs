@@ -8,7 +8,8 @@ namespace RaftKv.Kv;
 /// <remarks>
 /// <code>
 /// error code (text, empty = none) | detail (text) | node (text) | group u64 | epoch version u64 | epoch conf version u64
-/// | term u64 | index u64 | revision u64 | prev revision u64 | created u64 | version u64 | existed u8 | value (block) | leader hint u64
+/// | term u64 | index u64 | revision u64 | prev revision u64 | created u64 | version u64 | existed u8 | replayed u8 | ttl ms u64
+/// | value (block) | leader hint u64
 /// </code>
 /// </remarks>
 public sealed record KvResponse
@@ -45,6 +46,12 @@ public sealed record KvResponse
     /// <summary>Whether the key had a value: found by a get, replaced by a put, deleted by a delete.</summary>
     public bool Existed { get; init; }
 
+    /// <summary>The first result of an earlier attempt with the same idempotency key: position and revisions are the first one's.</summary>
+    public bool IsReplay { get; init; }
+
+    /// <summary>For a get: how much longer the value lives, at the state it was read from; 0 is for ever.</summary>
+    public ulong TtlMillis { get; init; }
+
     public ReadOnlyMemory<byte> Value { get; init; }
 
     /// <summary>With no-leader: who leads as far as the answering node knows; default if it does not.</summary>
@@ -68,6 +75,8 @@ public sealed record KvResponse
         writer.U64(Created);
         writer.U64(Version);
         writer.U8(Existed ? (byte)1 : (byte)0);
+        writer.U8(IsReplay ? (byte)1 : (byte)0);
+        writer.U64(TtlMillis);
         writer.Block(Value.Span);
         writer.U64(LeaderHint.Value);
     }
@@ -90,6 +99,8 @@ public sealed record KvResponse
             Created = reader.U64(),
             Version = reader.U64(),
             Existed = reader.U8() != 0,
+            IsReplay = reader.U8() != 0,
+            TtlMillis = reader.U64(),
             Value = reader.Block(),
             LeaderHint = new NodeId(reader.U64()),
         };

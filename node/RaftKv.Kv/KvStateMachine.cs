@@ -7,19 +7,26 @@ using RaftKv.Raft;
 namespace RaftKv.Kv;
 
 /// <summary>What an applied write did. <see cref="Error"/> is null when it took effect (or was a delete of nothing).</summary>
-public sealed record KvApplied(ErrorCode? Error, ulong Revision, ulong PrevRevision, ulong Created, ulong Version, bool Existed, ShardEpoch Epoch);
+/// <param name="FirstIndex">For a replay: the index of the entry that was applied first, and <paramref name="FirstTerm"/> its term; else 0.</param>
+public sealed record KvApplied(
+    ErrorCode? Error, ulong Revision, ulong PrevRevision, ulong Created, ulong Version, bool Existed, ShardEpoch Epoch, LogIndex FirstIndex = default, Term FirstTerm = default)
+{
+    public bool IsReplay => FirstIndex != LogIndex.Zero;
+}
 
 /// <summary>What a read found, and the state it was read from.</summary>
-public readonly record struct KvRead(LogIndex Applied, ShardEpoch Epoch, bool IsInRange, ulong Revision, ulong Created, ulong Version, byte[]? Value);
+public readonly record struct KvRead(LogIndex Applied, ShardEpoch Epoch, bool IsInRange, ulong Revision, ulong Created, ulong Version, ulong TtlMillis, byte[]? Value);
 
 /// <summary>
-/// A shard's state machine: revisions, versions and conditions over an ordered store. What it does depends on nothing but
-/// the entries. Owned by APPLY.
+/// A shard's state machine: revisions, versions, conditions, idempotency and expiry over an ordered store. What it does depends
+/// on nothing but the entries, and not on how they are batched. Owned by APPLY.
 /// </summary>
-public sealed class KvStateMachine : IStateMachine
+/// <remarks>Idempotency and expiry stand in KvStateMachine.Deadlines.cs.</remarks>
+public sealed partial class KvStateMachine : IStateMachine
 {
     private readonly IOrderedStore _store;
     private readonly GroupId _group;
+    private readonly Limits _limits;
     private readonly WriteBatch _batch = new();
     private readonly ByteWriter _key = new();
     private readonly ByteWriter _value = new();
@@ -27,15 +34,16 @@ public sealed class KvStateMachine : IStateMachine
     private readonly Dictionary<byte[], KeyVersion>.AlternateLookup<ReadOnlySpan<byte>> _writtenLookup;
     private IOrderedCursor? _cursor;
     private ShardMeta _meta;
-    private ulong _committedRevision;
 
-    public KvStateMachine(GroupId group, IOrderedStore store)
+    /// <param name="limits">Equal on all nodes of a cluster: the idempotency window and limits take part in what is applied.</param>
+    public KvStateMachine(GroupId group, IOrderedStore store, Limits limits)
     {
         _group = group;
         _store = store;
+        _limits = limits;
         _meta = ShardMeta.ReadFrom(store, group);
-        _committedRevision = _meta.Revision;
         _writtenLookup = _written.GetAlternateLookup<ReadOnlySpan<byte>>();
+        FindNextDeadline();
     }
 
     /// <inheritdoc/>
@@ -45,8 +53,8 @@ public sealed class KvStateMachine : IStateMachine
 
     public ShardMeta Meta => _meta;
 
-    /// <summary>The last revision assigned, as of the last batch; for status, from any thread.</summary>
-    public ulong CommittedRevision => Volatile.Read(ref _committedRevision);
+    /// <inheritdoc/>
+    public ulong TimeMillis => _meta.ShardTimeMillis;
 
     /// <summary>Makes a new shard's store: nothing but its meta row, flushed.</summary>
     public static void InitialiseStore(IOrderedStore store, ShardMeta meta)
@@ -60,50 +68,53 @@ public sealed class KvStateMachine : IStateMachine
     }
 
     /// <inheritdoc/>
-    public void Begin()
-    {
-        _batch.Clear();
-        _written.Clear();
-    }
+    public void Begin() => Invariant.Holds(_batch.Count == 0);
 
     /// <inheritdoc/>
     public object? Apply(in Entry entry, bool wantsResult)
     {
         Invariant.Holds(entry.Index == _meta.Applied.Next, $"{_group}: applying {entry.Index} after {_meta.Applied}");
+        KvRequest request = entry.Kind == EntryKind.Command ? KvRequest.Decode(entry.Payload) : default;
+        // Expiry looks at rows by deadline: it must see what this batch wrote, however the batch was cut.
+        if (request.Operation == KvOperation.Expire) WriteOut();
+        int start = _batch.Bytes.Length;
         _meta = _meta with
         {
             Applied = entry.Index,
             AppliedTerm = entry.Term,
             ShardTimeMillis = Math.Max(_meta.ShardTimeMillis, entry.StampMillis),
         };
-        int start = _batch.Bytes.Length;
-        KvApplied? result = entry.Kind == EntryKind.Command ? ApplyWrite(KvRequest.Decode(entry.Payload), entry.RevisionFloor) : null;
+        KvApplied? result = null;
+        if (request.Operation == KvOperation.Expire) Expire(entry.RevisionFloor);
+        else if (entry.Kind == EntryKind.Command) result = ApplyOnce(entry, request);
         // By entry, not by batch: replicas batch differently.
         _meta = _meta with { ChainHash = ChainHash(_meta.ChainHash, entry.Index, _batch.Bytes[start..]) };
+        if (request.Operation == KvOperation.Expire)
+        {
+            WriteOut();
+            FindNextDeadline();
+        }
+
         return wantsResult ? result : null;
     }
 
     /// <inheritdoc/>
     public void Commit()
     {
-        _cursor?.Dispose();
-        _cursor = null;
-        _value.Clear();
-        _meta.Write(_value);
-        _batch.Put(RowLayout.MetaKey, _value.Written);
-        _store.Write(_batch);
+        WriteOut();
         _store.ThrowIfFailed();
-        Volatile.Write(ref _committedRevision, _meta.Revision);
     }
 
     /// <summary>The newest version of <paramref name="key"/> in the applied state; on the APPLY thread, between batches.</summary>
     public KvRead Get(ReadOnlySpan<byte> key)
     {
-        if (!_meta.Range.Contains(KeyHash.Of(key))) return new KvRead(_meta.Applied, _meta.Epoch, false, 0, 0, 0, null);
+        if (!_meta.Range.Contains(KeyHash.Of(key))) return new KvRead(_meta.Applied, _meta.Epoch, false, 0, 0, 0, 0, null);
         using IOrderedCursor cursor = _store.OpenCursor();
         KeyVersion found = Seek(cursor, key);
-        byte[]? value = found.HasValue ? RowLayout.ValueOf(cursor.Value).ToArray() : null;
-        return new KvRead(_meta.Applied, _meta.Epoch, true, found.HasValue ? found.Revision : 0, found.Created, found.Version, value);
+        if (!found.HasValue) return new KvRead(_meta.Applied, _meta.Epoch, true, 0, 0, 0, 0, null);
+        // Visible until its expiry is applied; what is left is at least a millisecond.
+        ulong ttl = found.DeadlineMillis == 0 ? 0 : Math.Max(1, found.DeadlineMillis - Math.Min(found.DeadlineMillis, _meta.ShardTimeMillis));
+        return new KvRead(_meta.Applied, _meta.Epoch, true, found.Revision, found.Created, found.Version, ttl, RowLayout.ValueOf(cursor.Value).ToArray());
     }
 
     /// <summary>Makes what is applied so far durable, so that a restart need not apply it again.</summary>
@@ -115,11 +126,23 @@ public sealed class KvStateMachine : IStateMachine
         _store.Dispose();
     }
 
+    /// <summary>Writes the batch so far, with the meta row that covers it, and starts an empty one.</summary>
+    private void WriteOut()
+    {
+        _cursor?.Dispose();
+        _cursor = null;
+        _written.Clear();
+        _dedupWritten.Clear();
+        _value.Clear();
+        _meta.Write(_value);
+        _batch.Put(RowLayout.MetaKey, _value.Written);
+        _store.Write(_batch);
+        _batch.Clear();
+    }
+
     private KvApplied ApplyWrite(in KvRequest request, ulong revisionFloor)
     {
         ReadOnlySpan<byte> key = request.Key.Span;
-        // The door only hints; here, at this index, it is decided who owns the key (design §8).
-        if (!_meta.Range.Contains(KeyHash.Of(key))) return new KvApplied(ErrorCode.WrongShard, 0, 0, 0, 0, false, _meta.Epoch);
         KeyVersion current = CurrentVersion(key);
         ulong currentRevision = current.HasValue ? current.Revision : 0;
         bool isRefused = request.Condition switch
@@ -129,28 +152,46 @@ public sealed class KvStateMachine : IStateMachine
             _ => false,
         };
         if (isRefused) return new KvApplied(ErrorCode.PreconditionFailed, currentRevision, 0, current.Created, current.Version, current.HasValue, _meta.Epoch);
-        bool isDelete = request.Operation == KvOperation.Delete;
-        if (isDelete && !current.HasValue) return new KvApplied(null, _meta.Revision, 0, 0, 0, false, _meta.Epoch);
+        if (request.Operation == KvOperation.Delete)
+        {
+            if (!current.HasValue) return new KvApplied(null, _meta.Revision, 0, 0, 0, false, _meta.Epoch);
+            ulong deletedAt = Delete(key, current, revisionFloor);
+            return new KvApplied(null, deletedAt, currentRevision, 0, 0, true, _meta.Epoch);
+        }
 
-        ulong revision = Math.Max(revisionFloor, _meta.Revision + 1);
+        ulong revision = TakeRevision(revisionFloor);
         ulong created = current.HasValue ? current.Created : revision;
-        ulong version = isDelete ? 0 : current.HasValue ? current.Version + 1 : 1;
-        _meta = _meta with { Revision = revision };
-        WriteVersion(key, new KeyVersion(revision, isDelete, isDelete ? 0 : created, version), request.Value.Span);
-        return new KvApplied(null, revision, currentRevision, isDelete ? 0 : created, version, current.HasValue, _meta.Epoch);
+        ulong version = current.HasValue ? current.Version + 1 : 1;
+        ulong deadline = request.TtlMillis == 0 ? 0 : _meta.ShardTimeMillis + request.TtlMillis;
+        WriteVersion(key, current, new KeyVersion(revision, false, created, version, deadline), request.Value.Span);
+        return new KvApplied(null, revision, currentRevision, created, version, current.HasValue, _meta.Epoch);
     }
 
-    private void WriteVersion(ReadOnlySpan<byte> key, KeyVersion version, ReadOnlySpan<byte> value)
+    private ulong Delete(ReadOnlySpan<byte> key, in KeyVersion current, ulong revisionFloor)
+    {
+        ulong revision = TakeRevision(revisionFloor);
+        WriteVersion(key, current, new KeyVersion(revision, true, 0, 0, 0), default);
+        return revision;
+    }
+
+    private ulong TakeRevision(ulong floor)
+    {
+        _meta = _meta with { Revision = Math.Max(floor, _meta.Revision + 1) };
+        return _meta.Revision;
+    }
+
+    private void WriteVersion(ReadOnlySpan<byte> key, in KeyVersion replaced, in KeyVersion version, ReadOnlySpan<byte> value)
     {
         _key.Clear();
         RowLayout.WriteKeyPrefix(_key, key);
         RowLayout.WriteRevisionDescending(_key, version.Revision);
         _value.Clear();
-        RowLayout.WriteVersionValue(_value, version.IsDelete, version.Created, version.Version, value);
+        RowLayout.WriteVersionValue(_value, version, value);
         _batch.Put(_key.Written, _value.Written);
         _key.Clear();
         RowLayout.WriteChangeKey(_key, version.Revision, item: 0);
         _batch.Put(_key.Written, key);
+        ReplaceTtlDeadline(key, replaced, version);
         _writtenLookup[key] = version;
     }
 

@@ -1,10 +1,12 @@
+using RaftKv.Contracts;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.Raft;
 
 namespace RaftKv.Kv;
 
 /// <summary>Opens key-value state machines over a node's store directories.</summary>
-public sealed class KvStateMachines(IShardStores stores) : IStateMachines
+/// <param name="limits">Equal on all nodes of a cluster.</param>
+public sealed class KvStateMachines(IShardStores stores, Limits limits) : IStateMachines
 {
     /// <inheritdoc/>
     public IStateMachine Open(GroupId group, ulong generation)
@@ -12,7 +14,7 @@ public sealed class KvStateMachines(IShardStores stores) : IStateMachines
         IOrderedStore store = stores.Open(group, generation);
         try
         {
-            return new KvStateMachine(group, store);
+            return new KvStateMachine(group, store, limits);
         }
         catch
         {

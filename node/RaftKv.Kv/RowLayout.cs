@@ -8,8 +8,11 @@ namespace RaftKv.Kv;
 /// <code>
 /// row               key                                              value
 /// meta              01                                               see <see cref="ShardMeta"/>
-/// version           10 | escaped key | ~revision (u64 BE)            kind u8 (0 put, 1 delete) | created u64 LE | version u64 LE | value
+/// version           10 | escaped key | ~revision (u64 BE)            kind u8 (0 put, 1 delete) | created u64 LE | version u64 LE | deadline ms u64 LE | value
 /// change index      20 | revision (u64 BE) | item (u32 BE)           key
+/// dedup record      30 | escaped key | length u8 | idempotency key | item (u32 BE)      see <see cref="DedupRecord"/>
+/// dedup deadline    31 | deadline ms (u64 BE) | dedup record's key without its tag      empty
+/// ttl deadline      32 | deadline ms (u64 BE) | revision (u64 BE)    key
 ///
 /// escaped key: every 00 becomes 00 FF, and 00 01 ends it; so byte order is key order, and no key is a prefix of another
 /// ~revision:   descending, so that the newest version of a key is the first at or after its prefix
@@ -21,11 +24,14 @@ internal static class RowLayout
     public const byte MetaTag = 0x01;
     public const byte VersionTag = 0x10;
     public const byte ChangeTag = 0x20;
+    public const byte DedupTag = 0x30;
+    public const byte DedupDeadlineTag = 0x31;
+    public const byte TtlDeadlineTag = 0x32;
     private const byte EscapeByte = 0x00;
     private const byte EscapedZero = 0xFF;
     private const byte EndOfKey = 0x01;
     private const int RevisionBytes = 8;
-    private const int VersionHeaderBytes = 17;
+    private const int VersionHeaderBytes = 25;
 
     public static ReadOnlySpan<byte> MetaKey => [MetaTag];
 
@@ -33,6 +39,56 @@ internal static class RowLayout
     public static void WriteKeyPrefix(ByteWriter writer, ReadOnlySpan<byte> key)
     {
         writer.U8(VersionTag);
+        WriteEscaped(writer, key);
+    }
+
+    /// <summary>Writes the key of a dedup record. Its idempotency key has at most 255 bytes.</summary>
+    public static void WriteDedupKey(ByteWriter writer, ReadOnlySpan<byte> key, ReadOnlySpan<byte> idempotencyKey, uint item)
+    {
+        writer.U8(DedupTag);
+        WriteEscaped(writer, key);
+        writer.U8(checked((byte)idempotencyKey.Length));
+        writer.Raw(idempotencyKey);
+        BinaryPrimitives.WriteUInt32BigEndian(writer.Take(4), item);
+    }
+
+    /// <summary>The idempotency key in a dedup record's key.</summary>
+    public static ReadOnlySpan<byte> IdempotencyKeyOf(ReadOnlySpan<byte> dedupKey)
+    {
+        int end = 1;
+        while (dedupKey[end] != EscapeByte || dedupKey[end + 1] != EndOfKey) end += dedupKey[end] == EscapeByte ? 2 : 1;
+        return dedupKey.Slice(end + 3, dedupKey[end + 2]);
+    }
+
+    /// <summary>Writes the key of the deadline row of a dedup record.</summary>
+    public static void WriteDedupDeadlineKey(ByteWriter writer, ulong deadlineMillis, ReadOnlySpan<byte> dedupKey)
+    {
+        WriteDeadline(writer, DedupDeadlineTag, deadlineMillis);
+        writer.Raw(dedupKey[1..]);
+    }
+
+    /// <summary>The key of the dedup record that a deadline row points to.</summary>
+    public static byte[] DedupKeyOf(ReadOnlySpan<byte> deadlineKey) => [DedupTag, .. deadlineKey[9..]];
+
+    public static void WriteTtlDeadlineKey(ByteWriter writer, ulong deadlineMillis, ulong revision)
+    {
+        WriteDeadline(writer, TtlDeadlineTag, deadlineMillis);
+        BinaryPrimitives.WriteUInt64BigEndian(writer.Take(8), revision);
+    }
+
+    public static ulong TtlRevisionOf(ReadOnlySpan<byte> deadlineKey) => BinaryPrimitives.ReadUInt64BigEndian(deadlineKey[9..]);
+
+    /// <summary>The deadline of a row of <paramref name="tag"/>, or null when the row is another kind's.</summary>
+    public static ulong? DeadlineOf(ReadOnlySpan<byte> rowKey, byte tag) => rowKey.Length > 9 && rowKey[0] == tag ? BinaryPrimitives.ReadUInt64BigEndian(rowKey[1..]) : null;
+
+    private static void WriteDeadline(ByteWriter writer, byte tag, ulong deadlineMillis)
+    {
+        writer.U8(tag);
+        BinaryPrimitives.WriteUInt64BigEndian(writer.Take(8), deadlineMillis);
+    }
+
+    private static void WriteEscaped(ByteWriter writer, ReadOnlySpan<byte> key)
+    {
         while (true)
         {
             int zero = key.IndexOf(EscapeByte);
@@ -70,16 +126,17 @@ internal static class RowLayout
         return key.ToArray();
     }
 
-    public static void WriteVersionValue(ByteWriter writer, bool isDelete, ulong created, ulong version, ReadOnlySpan<byte> value)
+    public static void WriteVersionValue(ByteWriter writer, in KeyVersion version, ReadOnlySpan<byte> value)
     {
-        writer.U8(isDelete ? (byte)1 : (byte)0);
-        writer.U64(created);
-        writer.U64(version);
+        writer.U8(version.IsDelete ? (byte)1 : (byte)0);
+        writer.U64(version.Created);
+        writer.U64(version.Version);
+        writer.U64(version.DeadlineMillis);
         writer.Raw(value);
     }
 
     public static KeyVersion ReadVersion(ulong revision, ReadOnlySpan<byte> value) =>
-        new(revision, value[0] == 1, BinaryPrimitives.ReadUInt64LittleEndian(value[1..]), BinaryPrimitives.ReadUInt64LittleEndian(value[9..]));
+        new(revision, value[0] == 1, BinaryPrimitives.ReadUInt64LittleEndian(value[1..]), BinaryPrimitives.ReadUInt64LittleEndian(value[9..]), BinaryPrimitives.ReadUInt64LittleEndian(value[17..]));
 
     public static ReadOnlySpan<byte> ValueOf(ReadOnlySpan<byte> versionValue) => versionValue[VersionHeaderBytes..];
 
@@ -92,7 +149,8 @@ internal static class RowLayout
 }
 
 /// <summary>One version of a key, without its value. A delete is a version too, so that revisions go on.</summary>
-internal readonly record struct KeyVersion(ulong Revision, bool IsDelete, ulong Created, ulong Version)
+/// <param name="DeadlineMillis">The shard time at which it expires; 0 is never.</param>
+internal readonly record struct KeyVersion(ulong Revision, bool IsDelete, ulong Created, ulong Version, ulong DeadlineMillis)
 {
     public bool HasValue => Revision != 0 && !IsDelete;
 }

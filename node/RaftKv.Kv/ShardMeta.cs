@@ -10,14 +10,25 @@ namespace RaftKv.Kv;
 /// <param name="Revision">The last revision assigned.</param>
 /// <param name="ShardTimeMillis">The largest stamp applied (design §9).</param>
 /// <param name="ChainHash">XXH64 chained over (index, canonical batch) of everything applied; equal on all replicas at equal index.</param>
+/// <param name="DedupFloorMillis">The newest timestamp of an expired UUIDv7 idempotency key; keys at or below it without a record are refused.</param>
+/// <param name="DedupRecords">How many dedup records there are, and <paramref name="DedupBytes"/> their size.</param>
 /// <remarks>
 /// <code>
 /// format u8 (1) | applied u64 | applied term u64 | revision u64 | shard time u64 | chain hash u64 | range start u64 | range end u64
-/// | epoch version u64 | epoch conf version u64
+/// | epoch version u64 | epoch conf version u64 | dedup floor ms u64 | dedup records u64 | dedup bytes u64
 /// </code>
 /// </remarks>
 public readonly record struct ShardMeta(
-    LogIndex Applied, Term AppliedTerm, ulong Revision, ulong ShardTimeMillis, ulong ChainHash, HashRange Range, ShardEpoch Epoch)
+    LogIndex Applied,
+    Term AppliedTerm,
+    ulong Revision,
+    ulong ShardTimeMillis,
+    ulong ChainHash,
+    HashRange Range,
+    ShardEpoch Epoch,
+    ulong DedupFloorMillis,
+    ulong DedupRecords,
+    ulong DedupBytes)
 {
     private const byte FormatVersion = 1;
 
@@ -26,7 +37,7 @@ public readonly record struct ShardMeta(
 
     public static readonly Term BirthTerm = new(5);
 
-    public static ShardMeta AtBirth(ShardDescription shard) => new(BirthIndex, BirthTerm, 0, 0, 0, shard.Range, shard.Epoch);
+    public static ShardMeta AtBirth(ShardDescription shard) => new(BirthIndex, BirthTerm, 0, 0, 0, shard.Range, shard.Epoch, 0, 0, 0);
 
     /// <summary>Reads a store's meta row. Throws <see cref="StoreFailedException"/> when it is missing or malformed.</summary>
     public static ShardMeta ReadFrom(IOrderedStore store, GroupId group)
@@ -38,7 +49,7 @@ public readonly record struct ShardMeta(
             byte format = reader.U8();
             if (format != FormatVersion) throw new MalformedException($"meta format {format}, this build knows {FormatVersion}");
             return new ShardMeta(new LogIndex(reader.U64()), new Term(reader.U64()), reader.U64(), reader.U64(), reader.U64(),
-                new HashRange(reader.U64(), reader.U64()), new ShardEpoch(reader.U64(), reader.U64()));
+                new HashRange(reader.U64(), reader.U64()), new ShardEpoch(reader.U64(), reader.U64()), reader.U64(), reader.U64(), reader.U64());
         }
         catch (MalformedException malformed)
         {
@@ -58,5 +69,8 @@ public readonly record struct ShardMeta(
         writer.U64(Range.End);
         writer.U64(Epoch.Version);
         writer.U64(Epoch.ConfVersion);
+        writer.U64(DedupFloorMillis);
+        writer.U64(DedupRecords);
+        writer.U64(DedupBytes);
     }
 }

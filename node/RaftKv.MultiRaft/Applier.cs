@@ -69,7 +69,7 @@ public sealed class Applier
             }
         }
 
-        _worker!.PostApplied(replica, work.Last);
+        _worker!.PostApplied(replica, work.Last, replica.Machine.TimeMillis, replica.Machine.NextDeadlineMillis);
         replica.WaitingReads.RemoveAll(read =>
         {
             if (read.Index > replica.Machine.Applied) return false;

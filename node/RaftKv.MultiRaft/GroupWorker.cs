@@ -89,10 +89,8 @@ public sealed class GroupWorker : IPeerReceiver
     {
         if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return new ProposeResult(ProposeStatus.NotLeader, default, default);
         if (_logWriter.IsFull || _applier.IsFull) return new ProposeResult(ProposeStatus.Busy, default, default);
-        ProposeResult result = replica.Group.Propose(now, featureLevel, stampMillis: 0, revisionFloor: 0, payload);
-        if (result.Status != ProposeStatus.Appended) return result;
-        replica.AddPending(new PendingProposal(result.Index, result.Term, owner));
-        Touch(replica);
+        ProposeResult result = ProposeStamped(now, replica, featureLevel, payload);
+        if (result.Status == ProposeStatus.Appended) replica.AddPending(new PendingProposal(result.Index, result.Term, owner));
         return result;
     }
 
@@ -126,7 +124,8 @@ public sealed class GroupWorker : IPeerReceiver
 
     internal void PostPersisted(HostedReplica replica, ulong readyNumber) => _inbox.AddAlways(new WorkerEvent(WorkKind.Persisted, replica, readyNumber, null));
 
-    internal void PostApplied(HostedReplica replica, LogIndex index) => _inbox.AddAlways(new WorkerEvent(WorkKind.Applied, replica, index.Value, null));
+    internal void PostApplied(HostedReplica replica, LogIndex index, ulong timeMillis, ulong? nextDeadlineMillis) =>
+        _inbox.AddAlways(new WorkerEvent(WorkKind.Applied, replica, index.Value, new AppliedTimes(timeMillis, nextDeadlineMillis)));
 
     internal void PostLogRead(HostedReplica replica, LogReadRequest request, Entry[] entries) =>
         _inbox.AddAlways(new WorkerEvent(WorkKind.LogRead, replica, 0, new LogReadAnswer(request, entries)));
@@ -143,7 +142,9 @@ public sealed class GroupWorker : IPeerReceiver
                 Touch(work.Replica);
                 break;
             case WorkKind.Applied:
+                AppliedTimes times = (AppliedTimes)work.Payload!;
                 work.Replica!.Group.OnApplied(new LogIndex(work.Number));
+                work.Replica.Clock.OnApplied(times.TimeMillis, times.NextDeadlineMillis);
                 Touch(work.Replica);
                 break;
             case WorkKind.LogRead:
@@ -190,10 +191,29 @@ public sealed class GroupWorker : IPeerReceiver
         foreach (HostedReplica replica in _replicas.Values)
         {
             replica.Group.Tick(now);
+            ProposeDeadlines(now, replica);
             Touch(replica);
         }
 
         _front!.OnTick(now);
+    }
+
+    /// <summary>Lets the deadlines that have passed in the group's time pass in its state too, on every replica at one index.</summary>
+    private void ProposeDeadlines(long now, HostedReplica replica)
+    {
+        if (!replica.Clock.IsCommandDue(now, replica.Group) || _logWriter.IsFull || _applier.IsFull) return;
+        ProposeResult result = ProposeStamped(now, replica, featureLevel: 0, replica.DeadlineCommand);
+        if (result.Status == ProposeStatus.Appended) replica.Clock.OnCommandProposed(result.Index, result.Term);
+    }
+
+    private ProposeResult ProposeStamped(long now, HostedReplica replica, byte featureLevel, ReadOnlyMemory<byte> payload)
+    {
+        ulong stamp = replica.Clock.Stamp(now, replica.Group);
+        ProposeResult result = replica.Group.Propose(now, featureLevel, stamp, revisionFloor: 0, payload);
+        if (result.Status != ProposeStatus.Appended) return result;
+        if (stamp > 0) replica.Clock.OnStamped(now);
+        Touch(replica);
+        return result;
     }
 
     private void HandOn(HostedReplica replica)
@@ -254,6 +274,8 @@ public sealed class GroupWorker : IPeerReceiver
     }
 
     private readonly record struct WorkerEvent(WorkKind Kind, HostedReplica? Replica, ulong Number, object? Payload, NodeId From = default);
+
+    private sealed record AppliedTimes(ulong TimeMillis, ulong? NextDeadlineMillis);
 
     private sealed record LogReadAnswer(LogReadRequest Request, Entry[] Entries);
 }

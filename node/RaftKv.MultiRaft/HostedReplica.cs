@@ -20,6 +20,11 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine)
     /// <summary>Reads whose index is not confirmed yet, by the context that the group knows them by.</summary>
     public Dictionary<ulong, IReadOwner> Reads { get; } = [];
 
+    /// <summary>The group's time as this replica knows it, and whether a deadline is due.</summary>
+    public GroupClock Clock { get; } = new(machine.TimeMillis, machine.NextDeadlineMillis);
+
+    public ReadOnlyMemory<byte> DeadlineCommand { get; } = machine.DeadlineCommand;
+
     public IStateMachine Machine { get; } = machine;
 
     /// <summary>APPLY's: reads that are confirmed but whose index is not applied yet.</summary>

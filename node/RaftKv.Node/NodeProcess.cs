@@ -39,7 +39,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         LateReceiver receiver = new();
         Hello hello = new(Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name);
         _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>());
-        _host = MultiRaftHost.Start(HostOptionsOf(options, identity), node.Recovered, node.Log, new KvStateMachines(stores), _links, BootClock.NowMicros);
+        _host = MultiRaftHost.Start(HostOptionsOf(options, identity), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
         _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId), node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);

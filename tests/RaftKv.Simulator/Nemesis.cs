@@ -5,6 +5,7 @@ namespace RaftKv.Simulator;
 /// <summary>Injects the seed's mix of faults, each healed after a while; faults overlap.</summary>
 internal sealed class Nemesis(World world, SplitMix random)
 {
+    public const long FastestClockPerMille = 3_100;
     private readonly int _totalWeight = world.Options.FaultWeights.Sum();
 
     public void Start()
@@ -61,7 +62,7 @@ internal sealed class Nemesis(World world, SplitMix random)
             case Fault.Pause: node.PauseFor(random.Below(3_000_000)); break;
             case Fault.PauseLeader: (Leader() ?? node).PauseFor(random.Below(3_000_000)); break;
             case Fault.SlowDisk: node.SlowDiskFor(random.Below(5_000_000)); break;
-            case Fault.ChangeClockRate: node.RunClockAt(perMille: 100 + random.Below(3_000), forMicros: random.Below(8_000_000)); break;
+            case Fault.ChangeClockRate: node.RunClockAt(perMille: 100 + random.Below(FastestClockPerMille - 100), forMicros: random.Below(8_000_000)); break;
             default: Partition(fault, node); break;
         }
     }

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
 using RaftKv.Checking;
-using RaftKv.Contracts;
 using RaftKv.Kv;
 using RaftKv.Raft;
 
@@ -14,6 +13,7 @@ namespace RaftKv.Simulator;
 internal sealed class SimClient(World world, SplitMix random)
 {
     private const long DeadlineMicros = 2_000_000;
+    private const int MaxAttempts = 5;
     private readonly Dictionary<int, ulong> _lastSeen = [];
     private int _process = world.TakeProcessId();
 
@@ -49,23 +49,59 @@ internal sealed class SimClient(World world, SplitMix random)
         return seen == 0 ? RegisterRequest.PutIfNoneMatch(value) : RegisterRequest.PutIfMatch(value, seen);
     }
 
+    /// <summary>
+    /// Asks one node; a write with an idempotency key is repeated elsewhere until its outcome is known. However many attempts it takes,
+    /// to the history it is one operation.
+    /// </summary>
     private void Call(int key, RegisterRequest request, SimNode node, Action<RegisterOutcome> onDone)
     {
+        bool isKeyed = request.Kind != RequestKind.Get && random.Below(100) < world.Options.KeyedPercent;
         byte[] keyBytes = Encoding.UTF8.GetBytes(World.KeyName(key));
-        long calledAt = world.Now;
-        byte[] encoded = Encode(keyBytes, request).Encode();
-        KvOperation operation = KvRequest.Decode(encoded).Operation;
-        Operation open = new(World.KeyName(key), _process, calledAt, Operation.Never, request, RegisterOutcome.Unknown, node.Name);
-        SimCall call = new(world, encoded, operation, KeyHash.Of(keyBytes), node.Now + DeadlineMicros, told =>
+        byte[] encoded = (Encode(keyBytes, request) with { IdempotencyKey = isKeyed ? NewUuid7() : default }).Encode();
+        Operation open = new(World.KeyName(key), _process, world.Now, Operation.Never, request, RegisterOutcome.Unknown, node.Name);
+        world.Open(open);
+        Attempt(1, false);
+
+        void Attempt(int number, bool wasUnknown)
+        {
+            SimNode target = number == 1 ? node : world.Nodes[(int)random.Below(world.Nodes.Count)];
+            world.Trace(() => $"client {_process} asks {target.Name}: {request} of {World.KeyName(key)}{(isKeyed ? $" with an idempotency key, attempt {number}" : "")}");
+            SimCall.Send(world, target, encoded, keyBytes, DeadlineMicros, told =>
+            {
+                bool isOpen = told.Kind == OutcomeKind.Unknown || (told.Kind == OutcomeKind.Failed && wasUnknown);
+                if (isKeyed && isOpen && number < MaxAttempts) world.After(random.Below(500_000), () => Attempt(number + 1, true));
+                else Finish(isOpen ? RegisterOutcome.Unknown : told);
+            });
+        }
+
+        void Finish(RegisterOutcome told)
         {
             world.Record(open, open with { Return = world.Now, Outcome = told });
             if (told.Kind == OutcomeKind.Unknown) _process = world.TakeProcessId();
             else if (told.Kind != OutcomeKind.Failed) _lastSeen[key] = told.Revision ?? 0;
+            if (isKeyed && told.Kind == OutcomeKind.Ok && random.Below(100) < 20) world.After(random.Below(40_000_000), () => RepeatLate(encoded, keyBytes, told));
             onDone(told);
-        });
-        world.Trace(() => $"client {_process} asks {node.Name}: {request} of {World.KeyName(key)}");
-        world.Open(open);
-        if (!node.TryCall(call)) call.Refuse();
+        }
+    }
+
+    /// <summary>
+    /// A duplicate turns up long after its request was answered, perhaps after the window has passed: it may answer the first result, or
+    /// be refused, but must never be applied again.
+    /// </summary>
+    private void RepeatLate(byte[] encoded, byte[] keyBytes, RegisterOutcome first)
+    {
+        if (world.IsQuiet) return;
+        SimCall.Send(world, world.Nodes[(int)random.Below(world.Nodes.Count)], encoded, keyBytes, DeadlineMicros, told =>
+            Invariant.Holds(told.Kind is OutcomeKind.Unknown or OutcomeKind.Failed || told == first, $"a late repetition of {Encoding.UTF8.GetString(keyBytes)} was told {told}, at first it was {first}"));
+    }
+
+    /// <summary>A UUIDv7 (RFC 9562) of virtual time, as our client makes them.</summary>
+    private byte[] NewUuid7()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, (1_700_000_000_000 + (ulong)world.Now / 1000) << 16 | 0x7000 | (ulong)random.Below(4096));
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[8..], 0x8000_0000_0000_0000 | (random.Next() >> 2));
+        return Encoding.ASCII.GetBytes(new Guid(bytes, bigEndian: true).ToString("D"));
     }
 
     private static KvRequest Encode(byte[] key, RegisterRequest request)
@@ -83,44 +119,6 @@ internal sealed class SimClient(World world, SplitMix random)
             RequestKind.Get => new KvRequest(KvOperation.Get, key),
             RequestKind.Delete => new KvRequest(KvOperation.Delete, key, default, condition, request.MatchRevision),
             _ => new KvRequest(KvOperation.Put, key, value, condition, request.MatchRevision),
-        };
-    }
-}
-
-/// <summary>A client's call at a simulated node.</summary>
-internal sealed class SimCall(World world, byte[] request, KvOperation operation, ulong hash, long deadline, Action<RegisterOutcome> onDone)
-    : KvCall(request, operation, hash, deadline)
-{
-    private bool _isAnswered;
-
-    /// <summary>The node died: whatever it was doing, the client will not hear of it.</summary>
-    public void OnConnectionLost() => Answer(RegisterOutcome.Unknown);
-
-    /// <summary>Refused at the door, or nobody there: definitely not applied.</summary>
-    public void Refuse() => Answer(RegisterOutcome.Failed);
-
-    protected override void OnCompleted(KvResponse response)
-    {
-        world.Trace(() => $"answer to {Operation} of {response.Group}: {response.Error?.Code ?? "ok"} revision {response.Revision} at {response.Index}/{response.Term} by {response.Node} {response.Detail}");
-        Answer(OutcomeOf(response));
-    }
-
-    private void Answer(RegisterOutcome outcome)
-    {
-        if (_isAnswered) return;
-        _isAnswered = true;
-        world.After(10, () => onDone(outcome));
-    }
-
-    private RegisterOutcome OutcomeOf(KvResponse response)
-    {
-        if (response.Error == ErrorCode.PreconditionFailed) return RegisterOutcome.Refused(response.Revision);
-        if (response.Error is { } error) return error.Outcome == ErrorOutcome.Unknown ? RegisterOutcome.Unknown : RegisterOutcome.Failed;
-        return Operation switch
-        {
-            KvOperation.Get => response.Existed ? RegisterOutcome.Found(BinaryPrimitives.ReadInt64LittleEndian(response.Value.Span), response.Revision) : RegisterOutcome.Absent,
-            KvOperation.Delete => response.Existed ? RegisterOutcome.Deleted(response.Revision, response.PrevRevision) : RegisterOutcome.NothingDeleted,
-            _ => RegisterOutcome.Written(response.Revision, response.PrevRevision),
         };
     }
 }

@@ -176,7 +176,7 @@ internal sealed class SimNode : IPeerLinks
             MaxCachedBytes = world.MaxCachedBytes,
             MaxUncommittedBytes = world.MaxUncommittedBytes,
         };
-        Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores), this, Now);
+        Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores, World.Limits), this, Now);
         Host.Connect(new Front(new FrontOptions(Id, Name, BootId), _world.Map, Host.Worker, this));
         Host.Worker.OnWork = () => Schedule(Pump.Step);
         Host.LogWriter.OnWork = () => Schedule(Pump.Persist);

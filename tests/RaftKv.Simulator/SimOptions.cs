@@ -29,6 +29,12 @@ internal sealed record SimOptions
 
     public int ConditionPercent { get; private init; }
 
+    /// <summary>Writes that carry an idempotency key, and are repeated until their outcome is known.</summary>
+    public int KeyedPercent { get; private init; }
+
+    /// <summary>Clients that put keys with a ttl and watch them expire.</summary>
+    public int TtlClients { get; private init; }
+
     public long NetworkBaseMicros { get; private init; }
 
     public long NetworkSpreadMicros { get; private init; }
@@ -85,6 +91,8 @@ internal sealed record SimOptions
             ThinkMicros = Pick(random, 5_000, 50_000, 100_000, 300_000),
             ReadPercent = Pick(random, 20, 50, 80),
             ConditionPercent = Pick(random, 0, 20, 60),
+            KeyedPercent = Pick(random, 0, 30, 100),
+            TtlClients = Pick(random, 0, 1, 2),
             NetworkBaseMicros = Pick(random, 50, 500, 5_000, 20_000),
             NetworkSpreadMicros = Pick(random, 100, 2_000, 20_000, 60_000),
             DropChance = Pick(random, 0, 0, 10_000, 100_000, 200_000),

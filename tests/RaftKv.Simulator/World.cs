@@ -15,6 +15,9 @@ namespace RaftKv.Simulator;
 internal sealed class World
 {
     private const long QuietMicros = 60_000_000;
+
+    /// <summary>A change of leader may hold up deadlines by as much (design §9).</summary>
+    private const long TtlSlackMicros = 80_000_000;
     private readonly EventQueue _events;
     private readonly List<Operation> _history = [];
     private readonly List<Operation> _open = [];
@@ -22,6 +25,7 @@ internal sealed class World
     private readonly TextWriter? _trace;
     private readonly Nemesis _nemesis;
     private int _nextProcess;
+    private long _replays;
     private long _nextValue;
     private ulong _traceHash;
 
@@ -39,8 +43,12 @@ internal sealed class World
         _nemesis = new Nemesis(this, root.Fork(5));
         foreach (SimNode node in Nodes) node.Start();
         for (int i = 0; i < options.Clients; i++) new SimClient(this, root.Fork(200 + (ulong)i)).Start();
+        for (int i = 0; i < options.TtlClients; i++) new TtlClient(this, root.Fork(400 + (ulong)i), i).Start();
         _nemesis.Start();
     }
+
+    /// <summary>The product's limits, with an idempotency window short enough to pass within a run.</summary>
+    public static Limits Limits { get; } = Limits.Default with { IdempotencyWindowMillis = 20_000 };
 
     public SimOptions Options { get; }
 
@@ -53,6 +61,12 @@ internal sealed class World
     public SafetyOracle Safety { get; }
 
     public long Now => _events.Now;
+
+    /// <summary>Keys that were put with a ttl and not yet seen to be gone.</summary>
+    public int TtlKeysAlive { get; set; }
+
+    /// <summary>The fastest any node's clock may run in this world, in thousandths of true time.</summary>
+    public long FastestClockPerMille => Math.Max(1000 + Options.ClockRateSpreadPerMille, Options.FaultWeights[(int)Fault.ChangeClockRate] > 0 ? Nemesis.FastestClockPerMille : 0);
 
     /// <summary>No more faults, no more load: now everything must get well.</summary>
     public bool IsQuiet { get; private set; }
@@ -72,11 +86,12 @@ internal sealed class World
             client.Insist(key, RegisterRequest.Put(TakeValue()), until, () => client.Insist(chosen, RegisterRequest.Get, until, () => remaining--));
         }
 
-        RunUntil(() => remaining == 0 && ReplicasAreEqual(), Now + QuietMicros);
+        RunUntil(() => remaining == 0 && TtlKeysAlive == 0 && ReplicasAreEqual(), Now + QuietMicros + TtlSlackMicros);
         Invariant.Holds(remaining == 0, $"no progress: {remaining} keys are not readable {QuietMicros / 1_000_000} s after everything healed");
+        Invariant.Holds(TtlKeysAlive == 0, $"no progress: {TtlKeysAlive} keys have outlived their ttl by far");
         Invariant.Holds(ReplicasAreEqual(), "no progress: replicas have not reached the same index after everything healed");
         CheckHistory();
-        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _traceHash);
+        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _traceHash);
     }
 
     public void After(long micros, Action action) => _events.After(micros, action);
@@ -112,6 +127,8 @@ internal sealed class World
         Trace(() => $"{node.Name} leads {group.Group} in {group.Term}");
         _nemesis.OnElected(node);
     }
+
+    public void CountReplay() => _replays++;
 
     public void CountFault(Fault fault) => _faults[(int)fault]++;
 
@@ -163,4 +180,4 @@ internal sealed class World
 
 /// <summary>What a clean run did.</summary>
 /// <param name="Fingerprint">Over every event of the run, in order.</param>
-internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, ulong Fingerprint);
+internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, ulong Fingerprint);

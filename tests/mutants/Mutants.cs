@@ -28,6 +28,24 @@ public enum Mutant
 
     /// <summary>A persisted completion from before a truncation passes the new entries off as durable (L10, L11).</summary>
     LatePersistedCompletionTakenForNew,
+
+    /// <summary>A repeated write with an idempotency key is applied again (A5, K10, L12).</summary>
+    DedupLookupSkipped,
+
+    /// <summary>A repetition that comes after the window is applied as if it were new (A11).</summary>
+    DedupFloorIgnored,
+
+    /// <summary>A leader stamps its own clock instead of the group's replicated time: expiry by a local clock (W7, W8).</summary>
+    StampIsLocalClock,
+
+    /// <summary>The front repeats a write without an idempotency key although an attempt may have been applied (A5).</summary>
+    UnkeyedWriteRepeated,
+
+    /// <summary>A write that was appended is reported as definitely not applied when its deadline passes (design §3.3).</summary>
+    DefiniteFailureAfterAppend,
+
+    /// <summary>A forwarded request that is delivered twice is appended twice (design §4).</summary>
+    ForwardedTwiceAppendedTwice,
 }
 
 /// <summary>The one mutant that is on in this process, set once at start.</summary>

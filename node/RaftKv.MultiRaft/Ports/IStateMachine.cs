@@ -11,6 +11,15 @@ public interface IStateMachine : IDisposable
     /// <summary>The last entry applied, as the store says.</summary>
     LogIndex Applied { get; }
 
+    /// <summary>The largest stamp applied, in ms: what the group's own time stands at (design §9).</summary>
+    ulong TimeMillis { get; }
+
+    /// <summary>The earliest deadline the state holds, in the group's time; null when it holds none. May be too early, never too late.</summary>
+    ulong? NextDeadlineMillis { get; }
+
+    /// <summary>The command that a leader proposes so that deadlines up to its stamp pass.</summary>
+    ReadOnlyMemory<byte> DeadlineCommand { get; }
+
     /// <summary>Starts a batch of consecutive entries.</summary>
     void Begin();
 

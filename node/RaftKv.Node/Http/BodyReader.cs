@@ -25,7 +25,7 @@ internal sealed class BodyReader(Limits limits)
             if (Interlocked.Add(ref _bytesBeingRead, reserved) > MaxBytesBeingRead) throw new ApiException(ErrorCode.Overloaded, $"values of more than {MaxBytesBeingRead} bytes are being received");
             if (http.ContentLength is { } length)
             {
-                byte[] request = KvRequest.EncodePut(key, condition, conditionRevision, (int)length, out Memory<byte> room);
+                byte[] request = new KvRequest(KvOperation.Put, key, Condition: condition, ConditionRevision: conditionRevision).EncodeFor((int)length, out Memory<byte> room);
                 await http.Body.ReadExactlyAsync(room, cancel);
                 return request;
             }
@@ -51,7 +51,7 @@ internal sealed class BodyReader(Limits limits)
             if (length > limits.MaxValueBytes) throw TooLarge(length);
             if (!read.IsCompleted) continue;
 
-            byte[] request = KvRequest.EncodePut(key, condition, conditionRevision, value.WrittenCount, out Memory<byte> room);
+            byte[] request = new KvRequest(KvOperation.Put, key, Condition: condition, ConditionRevision: conditionRevision).EncodeFor(value.WrittenCount, out Memory<byte> room);
             value.WrittenMemory.CopyTo(room);
             return request;
         }

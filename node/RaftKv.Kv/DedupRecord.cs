@@ -1,0 +1,68 @@
+using System.Text;
+using RaftKv.Contracts;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.Kv;
+
+/// <summary>
+/// What became of a write with an idempotency key, so that a repetition within the window answers the first result instead of
+/// being applied again. It hangs on its user key, so that splits and merges carry it (design §9).
+/// </summary>
+/// <param name="Fingerprint">XXH64 of the whole encoded request; another request under the same key is refused.</param>
+/// <param name="DeadlineMillis">The shard time at which it expires.</param>
+/// <remarks>
+/// <code>
+/// fingerprint u64 | deadline ms u64 | index u64 | term u64 | error code (text, empty = none) | revision u64 | prev revision u64
+/// | created u64 | version u64 | existed u8
+/// </code>
+/// </remarks>
+internal sealed record DedupRecord(ulong Fingerprint, ulong DeadlineMillis, LogIndex Index, Term Term, KvApplied Result)
+{
+    public void Write(ByteWriter writer)
+    {
+        writer.U64(Fingerprint);
+        writer.U64(DeadlineMillis);
+        writer.U64(Index.Value);
+        writer.U64(Term.Value);
+        writer.Text(Result.Error?.Code ?? "");
+        writer.U64(Result.Revision);
+        writer.U64(Result.PrevRevision);
+        writer.U64(Result.Created);
+        writer.U64(Result.Version);
+        writer.U8(Result.Existed ? (byte)1 : (byte)0);
+    }
+
+    public static DedupRecord Read(byte[] bytes, ShardEpoch epoch)
+    {
+        ByteReader reader = new(bytes);
+        ulong fingerprint = reader.U64();
+        ulong deadline = reader.U64();
+        LogIndex index = new(reader.U64());
+        Term term = new(reader.U64());
+        string error = reader.Text();
+        KvApplied result = new(error.Length == 0 ? null : ErrorCode.Find(error), reader.U64(), reader.U64(), reader.U64(), reader.U64(), reader.U8() != 0, epoch);
+        return new DedupRecord(fingerprint, deadline, index, term, result);
+    }
+}
+
+/// <summary>Idempotency keys that carry their time.</summary>
+public static class IdempotencyKey
+{
+    /// <summary>
+    /// The Unix time in milliseconds of a UUIDv7 (RFC 9562 §5.7) in its canonical 36-character form, or null when the key is anything else:
+    /// then it is opaque, and protected inside the window only.
+    /// </summary>
+    public static ulong? TimestampMillis(ReadOnlySpan<byte> key)
+    {
+        if (key.Length != 36 || key[14] != (byte)'7') return null;
+        Span<char> text = stackalloc char[36];
+        if (!Encoding.ASCII.TryGetChars(key, text, out int count) || count != 36) return null;
+        if (!Guid.TryParseExact(text, "D", out Guid id)) return null;
+        Span<byte> bytes = stackalloc byte[16];
+        id.TryWriteBytes(bytes, bigEndian: true, out _);
+        ulong millis = 0;
+        for (int i = 0; i < 6; i++) millis = millis << 8 | bytes[i];
+        return millis;
+    }
+}

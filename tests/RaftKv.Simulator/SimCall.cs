@@ -1,0 +1,60 @@
+using System.Buffers.Binary;
+using RaftKv.Checking;
+using RaftKv.Contracts;
+using RaftKv.Kv;
+
+namespace RaftKv.Simulator;
+
+/// <summary>A client's call at a simulated node.</summary>
+internal sealed class SimCall : KvCall
+{
+    private readonly World _world;
+    private readonly Action<RegisterOutcome> _onDone;
+    private bool _isAnswered;
+
+    private SimCall(World world, byte[] request, KvOperation operation, ulong hash, long deadline, Action<RegisterOutcome> onDone)
+        : base(request, operation, hash, deadline)
+    {
+        _world = world;
+        _onDone = onDone;
+    }
+
+    /// <summary>Sends an encoded request to a node; <paramref name="onDone"/> hears what the client is told, once.</summary>
+    public static void Send(World world, SimNode node, byte[] request, ReadOnlySpan<byte> key, long timeoutMicros, Action<RegisterOutcome> onDone)
+    {
+        SimCall call = new(world, request, KvRequest.Decode(request).Operation, KeyHash.Of(key), node.Now + timeoutMicros, onDone);
+        if (!node.TryCall(call)) call.Refuse();
+    }
+
+    /// <summary>The node died: whatever it was doing, the client will not hear of it.</summary>
+    public void OnConnectionLost() => Answer(RegisterOutcome.Unknown);
+
+    /// <summary>Refused at the door, or nobody there: definitely not applied.</summary>
+    public void Refuse() => Answer(RegisterOutcome.Failed);
+
+    protected override void OnCompleted(KvResponse response)
+    {
+        _world.Trace(() => $"answer to {Operation} of {response.Group}: {response.Error?.Code ?? "ok"}{(response.IsReplay ? " replayed" : "")} revision {response.Revision} at {response.Index}/{response.Term} by {response.Node} {response.Detail}");
+        if (response.IsReplay) _world.CountReplay();
+        Answer(OutcomeOf(response));
+    }
+
+    private void Answer(RegisterOutcome outcome)
+    {
+        if (_isAnswered) return;
+        _isAnswered = true;
+        _world.After(10, () => _onDone(outcome));
+    }
+
+    private RegisterOutcome OutcomeOf(KvResponse response)
+    {
+        if (response.Error == ErrorCode.PreconditionFailed) return RegisterOutcome.Refused(response.Revision);
+        if (response.Error is { } error) return error.Outcome == ErrorOutcome.Unknown ? RegisterOutcome.Unknown : RegisterOutcome.Failed;
+        return Operation switch
+        {
+            KvOperation.Get => response.Existed ? RegisterOutcome.Found(BinaryPrimitives.ReadInt64LittleEndian(response.Value.Span), response.Revision) : RegisterOutcome.Absent,
+            KvOperation.Delete => response.Existed ? RegisterOutcome.Deleted(response.Revision, response.PrevRevision) : RegisterOutcome.NothingDeleted,
+            _ => RegisterOutcome.Written(response.Revision, response.PrevRevision),
+        };
+    }
+}
