@@ -27,7 +27,7 @@ internal sealed class KeyHistory
     /// <summary>When each can have taken effect.</summary>
     public Interval[] Intervals { get; }
 
-    /// <summary>The revision that each change took, where that is known.</summary>
+    /// <summary>The revision that each change took, where that is known; only of changes that are required.</summary>
     public ulong?[] Revisions { get; }
 
     private static bool SaysSomething(Operation operation) => operation.Outcome.Kind switch

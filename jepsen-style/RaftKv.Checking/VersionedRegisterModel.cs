@@ -24,8 +24,8 @@ namespace RaftKv.Checking;
 /// its result without having looked at it, leaving the first out gives a linearization too: the second then meets a
 /// smaller last revision, and results in the same or a wider state. (If the second is an unknown delete and the key was
 /// absent before the first, leave out both.) So a linearization with as few optional writes as possible has no such
-/// pair, and the model refuses to make one. Without this rule n unknown writes cost 2^n; with it, about n at each
-/// position. It agrees with the search's rule on observations: moving one to the front adds no optional write.</para>
+/// pair, and the model refuses to make one; without this rule n unknown writes cost 2^n. It agrees with the search's
+/// rules: neither moving an observation to the front nor exchanging twins adds an optional write.</para>
 /// <para><b>Revisions that are taken.</b> A revision known to be that of a write that must be placed is no other
 /// write's, so a state that is not exact cannot have it. The search would find that out, but only when it comes to place
 /// that write, once for each unknown write tried in its stead.</para>
@@ -40,11 +40,7 @@ public readonly struct VersionedRegisterModel : IModel<RegisterState>
 
     internal VersionedRegisterModel(KeyHistory history)
     {
-        (_history, _sets, _taken) = (history, new RevisionSets(), []);
-        for (int i = 0; i < history.Operations.Length; i++)
-        {
-            if (history.Intervals[i].Required && history.Revisions[i] is { } revision) _taken.Add(revision);
-        }
+        (_history, _sets, _taken) = (history, new RevisionSets(), [.. history.Revisions.OfType<ulong>()]);
     }
 
     public RegisterState Initial => RegisterState.NeverWritten;

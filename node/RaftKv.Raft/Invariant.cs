@@ -41,5 +41,7 @@ public ref struct InvariantMessage
 
     public void AppendFormatted<T>(T value) => _inner.AppendFormatted(value);
 
+    public void AppendFormatted<T>(T value, string? format) => _inner.AppendFormatted(value, format);
+
     public override string ToString() => _inner.ToString();
 }

@@ -159,7 +159,7 @@ internal sealed class LogTail
         if (_bytesThrough[start + count - 1] - before > maxBytes)
         {
             int fitting = 1;
-            while (_bytesThrough[start + fitting] - before <= maxBytes) fitting++;
+            while (fitting < count && _bytesThrough[start + fitting] - before <= maxBytes) fitting++;
             count = fitting;
         }
 

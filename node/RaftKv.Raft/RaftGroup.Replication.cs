@@ -15,7 +15,9 @@ public sealed partial class RaftGroup
     {
         AdvanceTo(now);
         if (Role != Role.Leader) return new ProposeResult(ProposeStatus.NotLeader, default, Term);
-        if (_log.BytesAfter(Commit) + payload.Length > _options.MaxUncommittedBytes) return new ProposeResult(ProposeStatus.Busy, default, Term);
+        long uncommittedBytes = _log.BytesAfter(Commit);
+        // A payload above the limit is taken alone: Busy says "later", and a later time must come.
+        if (uncommittedBytes > 0 && uncommittedBytes + payload.Length > _options.MaxUncommittedBytes) return new ProposeResult(ProposeStatus.Busy, default, Term);
         Entry entry = new(_log.Last.Next, Term, EntryKind.Command, featureLevel, stampMillis, revisionFloor, payload);
         _log.Append(entry);
         return new ProposeResult(ProposeStatus.Appended, entry.Index, Term);
@@ -28,10 +30,24 @@ public sealed partial class RaftGroup
         if (Role != Role.Leader || Term != request.Term) return;
         if (FindProgress(request.For) is not { ReadOutstanding: true } progress) return;
         progress.ReadOutstanding = false;
-        if (progress.Next != request.First || entries.IsEmpty || !progress.MaySend(_options)) return;
-        Entry last = entries.Span[^1];
-        Invariant.Holds(_log.Matches(last.Index, last.Term), $"{Group}: read {last}, which the log does not hold");
-        SendAppend(progress, entries);
+        if (progress.Next != request.First) return;
+        Invariant.Holds(entries.IsEmpty || entries.Span[0].Index == request.First, $"{Group}: asked for {request.First}");
+        while (!entries.IsEmpty && progress.MaySend(_options))
+        {
+            int count = CountUpTo(entries.Span, _options.MaxAppendBytes);
+            Entry last = entries.Span[count - 1];
+            Invariant.Holds(_log.Matches(last.Index, last.Term), $"{Group}: read {last}, which the log does not hold");
+            SendAppend(progress, entries[..count]);
+            entries = entries[count..];
+        }
+    }
+
+    /// <summary>How many of the entries fit into <paramref name="maxBytes"/>; one at least.</summary>
+    private static int CountUpTo(ReadOnlySpan<Entry> entries, int maxBytes)
+    {
+        int count = 1;
+        for (long bytes = entries[0].SizeBytes; count < entries.Length && bytes + entries[count].SizeBytes <= maxBytes; count++) bytes += entries[count].SizeBytes;
+        return count;
     }
 
     private void OnAppendAsFollower(in Message message)
@@ -107,7 +123,7 @@ public sealed partial class RaftGroup
         progress.LastContactMicros = _now;
         OnReadRoundConfirmed(progress, message.ReadRound);
         if (progress.Match >= _log.Last) return;
-        progress.AllowProbe();
+        progress.AllowProbe(_now, _options.HeartbeatIntervalMicros);
         // A lost append shows only by a gap: ask at the end of what was sent, and a follower without it says where it stands.
         if (progress.State == ProgressState.Replicate) SendAppend(progress, default);
     }
@@ -163,7 +179,7 @@ public sealed partial class RaftGroup
     private void RequestLogRead(Progress progress, Ready ready)
     {
         progress.ReadOutstanding = true;
-        ready.LogReads.Add(new LogReadRequest(progress.Replica, Term, progress.Next, _log.CacheStart.Previous, _options.MaxAppendBytes));
+        ready.LogReads.Add(new LogReadRequest(progress.Replica, Term, progress.Next, _log.CacheStart.Previous, _options.LogReadBytes));
     }
 
     private void SendAppend(Progress progress, ReadOnlyMemory<Entry> entries)
@@ -182,7 +198,7 @@ public sealed partial class RaftGroup
         });
         int bytes = 0;
         foreach (ref readonly Entry entry in entries.Span) bytes += entry.SizeBytes;
-        progress.OnSent(entries.IsEmpty ? previous : entries.Span[^1].Index, bytes);
+        progress.OnSent(entries.IsEmpty ? previous : entries.Span[^1].Index, bytes, _now);
     }
 
     private void SendHeartbeats()

@@ -15,6 +15,9 @@ public sealed record RaftOptions
     /// <summary>Entries in one append message, in bytes; at least one entry is always sent.</summary>
     public int MaxAppendBytes { get; init; } = 256 * 1024;
 
+    /// <summary>Entries read back from disk at once for a follower that is far behind, in bytes; sent in several messages.</summary>
+    public int LogReadBytes { get; init; } = 1024 * 1024;
+
     /// <summary>Append messages on their way to one follower.</summary>
     public int MaxInFlightMessages { get; init; } = 128;
 

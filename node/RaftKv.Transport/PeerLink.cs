@@ -132,8 +132,8 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
         catch (Exception exception) when (!stopping.IsCancellationRequested)
         {
             string reason = connection is null ? CloseReason.Unreachable : CloseReason.Of(exception, connection);
-            metrics.Closed(peer.Name, Direction.Dialled, reason);
             log.CannotOpen(peer, reason, exception);
+            metrics.Closed(peer.Name, Direction.Dialled, reason);
         }
         catch (Exception)
         {
@@ -155,8 +155,8 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
         }
 
         if (refusal is null) return true;
-        metrics.Refused(peer.Name, Direction.Dialled, reason);
         log.RefusedDialled(peer, refusal);
+        metrics.Refused(peer.Name, Direction.Dialled, reason);
         return false;
     }
 
@@ -192,18 +192,18 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
         }
 
         _queue.Open();
-        metrics.Opened(peer.Name, Direction.Dialled);
+        log.LinkUp(peer, Handshake.Protocol(own, hello), hello.BootId);
         if (_wasUp) metrics.Reconnected(peer.Name);
         _wasUp = true;
-        log.LinkUp(peer, Handshake.Protocol(own, hello), hello.BootId);
+        metrics.Opened(peer.Name, Direction.Dialled);
     }
 
     private void Down(PeerConnection connection, string reason)
     {
         lock (_gate) _dialled = null;
+        if (reason != CloseReason.Stopping) log.LinkDown(peer, reason);
         metrics.Dropped(peer.Name, DropReason.LinkLost, _queue.Discard());
         metrics.Closed(peer.Name, Direction.Dialled, reason);
-        if (reason != CloseReason.Stopping) log.LinkDown(peer, reason);
     }
 
     private async Task<string> DrainAsync(PeerConnection connection)

@@ -95,8 +95,8 @@ internal sealed class PeerListener(
             }
         }
 
-        metrics.Refused(TransportMetrics.NoPeer, Direction.Accepted, RefuseReason.TooMany);
         log.TooManyHandshakes(connection.Remote, options.MaxHandshaking);
+        metrics.Refused(TransportMetrics.NoPeer, Direction.Accepted, RefuseReason.TooMany);
         return false;
     }
 
@@ -143,8 +143,8 @@ internal sealed class PeerListener(
 
     private void Refuse(PeerConnection connection, Hello hello, string reason, string refusal)
     {
-        metrics.Refused(links.TryGetValue(hello.Node, out PeerLink? link) ? link.Peer.Name : TransportMetrics.NoPeer, Direction.Accepted, reason);
         log.RefusedAccepted(hello.Node, connection.Remote, refusal);
+        metrics.Refused(links.TryGetValue(hello.Node, out PeerLink? link) ? link.Peer.Name : TransportMetrics.NoPeer, Direction.Accepted, reason);
     }
 
     /// <summary>Delivers frames until the connection ends; returns why it did.</summary>

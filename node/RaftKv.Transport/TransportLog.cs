@@ -39,7 +39,7 @@ internal sealed partial class TransportLog(ILogger logger, LogLimiter limiter)
     public void AcceptedFailed(string? peer, string remote, string reason, Exception exception)
     {
         bool isTrouble = reason is CloseReason.Malformed or CloseReason.HelloTimeout or CloseReason.Failed or CloseReason.TimedOut;
-        if (!isTrouble || !limiter.Allows(peer ?? remote, reason)) return;
+        if (!isTrouble || !limiter.Allows("accepted " + (peer ?? remote), reason)) return;
         if (reason == CloseReason.Failed) ReceiveFailed(exception, peer ?? "unknown", remote);
         else AcceptedClosed(peer ?? "unknown", remote, reason, DetailOf(exception));
     }

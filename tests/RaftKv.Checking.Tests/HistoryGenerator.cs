@@ -37,7 +37,8 @@ internal sealed class HistoryGenerator(int seed)
     public Operation[] MutatedExecution(int lies)
     {
         double unreported = _random.Next(3) switch { 0 => 0, 1 => 0.4, _ => 0.9 };
-        Operation[] history = Execution(_random.Next(1, 7), spacing: 2, width: _random.Next(1, 8), unknown: 0.2, unreported);
+        double unknown = _random.Next(3) switch { 0 => 0.05, 1 => 0.3, _ => 0.6 };
+        Operation[] history = Execution(_random.Next(1, 7), spacing: 2, width: _random.Next(1, 8), unknown, unreported);
         for (int i = 0; i < lies; i++)
         {
             int victim = _random.Next(history.Length);

@@ -37,6 +37,18 @@ public sealed class SearchTests
     }
 
     [Fact]
+    public void A_wrong_read_among_unknown_writes_is_found()
+    {
+        // The size recommended for one key; unknown writes make every dead end wider, and the budget must still do.
+        for (int seed = 0; seed < 10; seed++)
+        {
+            Operation[] history = new HistoryGenerator(seed).Execution(operations: 300, spacing: 4, width: 20, unknown: 0.1, unreported: 0);
+            CheckResult result = LinearizabilityChecker.Check([.. history, Op(9, 100_000, 100_001, Get, Found(-1))], maxStepsPerKey: 80_000);
+            Assert.True(result.Verdict == Verdict.NotLinearizable, $"seed {seed}: {result}");
+        }
+    }
+
+    [Fact]
     public void Unknown_writes_that_explain_nothing_are_soon_exhausted()
     {
         Operation[] lost = [.. Enumerable.Range(100, 60).Select(value => Lost(value, 2, Put(value)))];

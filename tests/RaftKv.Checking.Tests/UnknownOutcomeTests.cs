@@ -111,6 +111,26 @@ public sealed class UnknownOutcomeTests
     }
 
     [Fact]
+    public void An_unknown_write_used_too_early_in_one_order_is_still_there_in_another()
+    {
+        // Tried first: delete, put v2, the lost delete, put v3. That leaves nothing to explain the key's absence at the end;
+        // put v2, delete, put v3 reaches the same state and saves the lost delete for it.
+        AssertLinearizable(
+            FirstPut,
+            Lost(1, 2, Delete),
+            Op(2, 3, 9, Delete, Deleted()), Op(3, 4, 9, Put(2), Written()), Op(4, 5, 9, PutIfNoneMatch(3), Written(10)),
+            Op(5, 10, 11, Get, Found(3, 10)), Op(5, 12, 13, Get, Absent));
+    }
+
+    [Fact]
+    public void Unknown_writes_of_which_one_may_have_been_seen_are_told_apart()
+    {
+        // v2 has two writers, so the get does not say which of them it saw.
+        AssertLinearizable(
+            FirstPut, Lost(1, 2, Put(3)), Lost(2, 3, Put(2)), Op(3, 5, 6, Get, Found(2)), Op(4, 8, 9, Put(2), Written()));
+    }
+
+    [Fact]
     public void A_value_written_twice_by_a_wrong_history_is_judged_all_the_same() =>
         AssertLinearizable(FirstPut, Lost(1, 2, Put(2)), Op(2, 3, 4, Put(2), Written(2, 1)), Op(3, 5, 6, Get, Found(2, 2)));
 }

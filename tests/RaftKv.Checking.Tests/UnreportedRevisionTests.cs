@@ -66,6 +66,22 @@ public sealed class UnreportedRevisionTests
     }
 
     [Fact]
+    public void What_is_ruled_out_stays_so_when_a_smaller_revision_is_too()
+    {
+        Operation[] history = [FirstPut, _secondPut, Op(1, 4, 5, PutIfMatch(3, 5), Refused()), Op(1, 6, 7, PutIfMatch(3, 2), Refused())];
+        AssertLinearizable([.. history, Op(2, 8, 9, PutIfNoneMatch(4), Refused(4))]);
+        AssertNotLinearizable([.. history, Op(2, 8, 9, PutIfNoneMatch(4), Refused(5))]);
+    }
+
+    [Fact]
+    public void A_refusal_of_a_revision_long_gone_says_nothing()
+    {
+        Operation[] history = [Op(0, 0, 1, Put(1), Written(5)), _secondPut, Op(1, 4, 5, PutIfMatch(3, 2), Refused())];
+        AssertLinearizable([.. history, Op(2, 6, 7, PutIfNoneMatch(4), Refused(6))]);
+        AssertNotLinearizable([.. history, Op(2, 6, 7, PutIfNoneMatch(4), Refused(4))]);
+    }
+
+    [Fact]
     public void What_was_ruled_out_for_one_value_is_free_for_the_next()
     {
         Operation refused = Op(1, 4, 5, PutIfMatch(3, 4), Refused());

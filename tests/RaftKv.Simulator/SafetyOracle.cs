@@ -9,7 +9,8 @@ namespace RaftKv.Simulator;
 /// </summary>
 internal sealed class SafetyOracle(World world)
 {
-    private readonly SortedDictionary<ulong, List<Term>> _committed = [];
+    /// <summary>Per group: the term of each committed entry, and the term in which it was first seen committed.</summary>
+    private readonly SortedDictionary<ulong, List<(Term Of, Term In)>> _committed = [];
     private readonly Dictionary<(ulong Group, ulong Term), ReplicaId> _leaders = [];
     private readonly Dictionary<(ulong Group, ulong Index), (ulong Hash, string Node)> _states = [];
     private readonly Dictionary<(int Node, ulong Group), LogIndex> _checkedCommit = [];
@@ -24,6 +25,7 @@ internal sealed class SafetyOracle(World world)
             group.CheckInvariants();
             if (group.Role == Role.Leader) CheckLeader(node, group);
             CheckCommitted(node, group);
+            ExpectDurable(node, group.Group, group.DurableIndex, group.TermAt(group.DurableIndex)!.Value, "believes durable");
         }
     }
 
@@ -32,6 +34,7 @@ internal sealed class SafetyOracle(World world)
     {
         foreach (KvStateMachine machine in node.Host!.Machines.Cast<KvStateMachine>())
         {
+            ExpectDurable(node, machine.Group, machine.Applied, machine.Meta.AppliedTerm, "has applied");
             var key = (machine.Group.Value, machine.Applied.Value);
             ulong hash = machine.Meta.ChainHash;
             if (!_states.TryAdd(key, (hash, node.Name)))
@@ -48,6 +51,13 @@ internal sealed class SafetyOracle(World world)
         foreach (RaftGroup group in node.Host!.Worker.Groups) _checkedCommit.Remove((node.Index, group.Group.Value));
     }
 
+    /// <summary>applied ≤ durable here, and durable is what the disk says, not what the core remembers of an earlier log.</summary>
+    private static void ExpectDurable(SimNode node, GroupId group, LogIndex index, Term term, string what)
+    {
+        if (index <= ShardMeta.BirthIndex) return;
+        Invariant.Holds(node.Durability.Holds(group, index, term), $"{group}: {node.Name} {what} {index}/{term}, which its disk does not hold");
+    }
+
     private void CheckLeader(SimNode node, RaftGroup group)
     {
         var key = (group.Group.Value, group.Term.Value);
@@ -57,18 +67,20 @@ internal sealed class SafetyOracle(World world)
             return;
         }
 
-        world.Trace(() => $"{node.Name} leads {group.Group} in {group.Term}");
-        if (!_committed.TryGetValue(group.Group.Value, out List<Term>? committed)) return;
+        world.OnElected(node, group);
+        if (!_committed.TryGetValue(group.Group.Value, out List<(Term Of, Term In)>? committed)) return;
         for (int i = 0; i < committed.Count; i++)
         {
+            // Leader completeness speaks of leaders of later terms; one of an earlier term may notice late that it won.
+            if (committed[i].In >= group.Term) continue;
             LogIndex index = ShardMeta.BirthIndex + (ulong)(i + 1);
-            Invariant.Holds(group.TermAt(index) == committed[i], $"{group.Group}: leader {group.Replica} of {group.Term} has {group.TermAt(index)} at {index}, where {committed[i]} is committed");
+            Invariant.Holds(group.TermAt(index) == committed[i].Of, $"{group.Group}: leader {group.Replica} of {group.Term} has {group.TermAt(index)} at {index}, where {committed[i].Of} is committed");
         }
     }
 
     private void CheckCommitted(SimNode node, RaftGroup group)
     {
-        if (!_committed.TryGetValue(group.Group.Value, out List<Term>? committed)) _committed.Add(group.Group.Value, committed = []);
+        if (!_committed.TryGetValue(group.Group.Value, out List<(Term Of, Term In)>? committed)) _committed.Add(group.Group.Value, committed = []);
         var key = (node.Index, group.Group.Value);
         if (!_checkedCommit.TryGetValue(key, out LogIndex from)) from = ShardMeta.BirthIndex;
         for (LogIndex index = from.Next; index <= group.Commit; index = index.Next)
@@ -77,13 +89,13 @@ internal sealed class SafetyOracle(World world)
             int position = (int)(index.Value - ShardMeta.BirthIndex.Value) - 1;
             if (position < committed.Count)
             {
-                Invariant.Holds(committed[position] == term, $"{group.Group} at {index}: {node.Name} has committed {term}, before it was {committed[position]}");
+                Invariant.Holds(committed[position].Of == term, $"{group.Group} at {index}: {node.Name} has committed {term}, before it was {committed[position].Of}");
                 continue;
             }
 
             int holders = world.Nodes.Count(other => other.Durability.Holds(group.Group, index, term));
             Invariant.Holds(holders >= group.Configuration.Incoming.Majority, $"{group.Group} at {index}: {node.Name} has committed {term}, which only {holders} disks hold");
-            committed.Add(term);
+            committed.Add((term, group.Term));
         }
 
         _checkedCommit[key] = LogIndex.Max(from, group.Commit);

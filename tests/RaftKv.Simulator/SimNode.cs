@@ -1,5 +1,4 @@
 using System.Buffers;
-using RaftKv.Contracts;
 using RaftKv.Kv;
 using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
@@ -26,13 +25,14 @@ internal sealed class SimNode : IPeerLinks
     private long _life;
     private long _pausedUntil;
     private long _slowUntil;
+    private long _tickScheduledFor;
 
     public SimNode(World world, int index, SplitMix random)
     {
         _world = world;
         Index = index;
         Name = $"n{index + 1}";
-        Id = new NodeId(RaftKv.Contracts.NodeIdentity.IdOf(Name));
+        Id = new NodeId(Contracts.NodeIdentity.IdOf(Name));
         _random = random;
         _disk = new SimDisk(random.Fork(2));
         int spread = world.Options.ClockRateSpreadPerMille;
@@ -74,6 +74,7 @@ internal sealed class SimNode : IPeerLinks
         _life++;
         BootId = _random.Next() | 1;
         Array.Clear(_isScheduled);
+        _tickScheduledFor = 0;
         try
         {
             SegmentedRaftLog log = SegmentedRaftLog.Open(_disk, new RaftLogOptions { SegmentBytes = _world.Options.SegmentBytes, ZeroAheadBytes = 16 * 1024 }, _random.Next(), out RecoveredLog recovered);
@@ -239,19 +240,13 @@ internal sealed class SimNode : IPeerLinks
         _world.Note((ulong)pump + 1, (ulong)Index);
     }
 
-    /// <summary>Wakes STEP for its next tick, by this node's clock.</summary>
+    /// <summary>Wakes STEP for its next tick, by this node's clock; work that comes before does not wait for it.</summary>
     private void ScheduleTick()
     {
-        if (_isScheduled[(int)Pump.Step]) return;
-        _isScheduled[(int)Pump.Step] = true;
-        long wait = (Host!.Worker.NextTickAt - Now) * 1000 / _clockPerMille;
-        long life = _life;
-        _world.After(Math.Max(1, wait), () =>
-        {
-            if (life == _life) Run(Pump.Step);
-        });
-        // Work that comes before the tick must not wait for it.
-        _isScheduled[(int)Pump.Step] = false;
+        long due = Host!.Worker.NextTickAt;
+        if (due == _tickScheduledFor) return;
+        _tickScheduledFor = due;
+        At(Math.Max(1, (due - Now) * 1000 / _clockPerMille + 1), Pump.Step);
     }
 
     private long Delay(Pump pump)

@@ -52,6 +52,9 @@ internal sealed record SimOptions
     /// <summary>Relative weights of the faults, by the order of <see cref="Fault"/>; 0 leaves one out.</summary>
     public required int[] FaultWeights { get; init; }
 
+    /// <summary>Chance that a new leader is killed while it replicates its first entries.</summary>
+    public int AssassinChance { get; private init; }
+
     public int ClockRateSpreadPerMille { get; private init; }
 
     public int MaxAppendBytes { get; private init; }
@@ -93,7 +96,8 @@ internal sealed record SimOptions
             SlowDiskChance = Pick(random, 0, 0, 2_000, 20_000),
             FaultIntervalMicros = Pick(random, 300_000, 1_000_000, 3_000_000, 8_000_000),
             FaultWeights = weights,
-            ClockRateSpreadPerMille = Pick(random, 0, 0, 10, 100),
+            AssassinChance = Pick(random, 0, 0, 0, 300_000, 900_000),
+            ClockRateSpreadPerMille = Pick(random, 0, 0, 10, 100, 500),
             MaxAppendBytes = Pick(random, 1, 300, 4_096, 262_144),
             MaxCachedBytes = Pick(random, 0, 1_000, 100_000),
             MaxUncommittedBytes = Pick(random, 2_000, 100_000, 16_000_000),
@@ -106,7 +110,7 @@ internal sealed record SimOptions
         $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys, {DurationMicros / 1_000_000} s; " +
         $"network {NetworkBaseMicros}+{NetworkSpreadMicros} µs, drop {DropChance}, duplicate {DuplicateChance}, replay {ReplayChance}, corrupt {CorruptChance} ppm; " +
         $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B; " +
-        $"clock ±{ClockRateSpreadPerMille} ‰; a fault every {FaultIntervalMicros / 1000} ms of " +
+        $"clock ±{ClockRateSpreadPerMille} ‰; assassin {AssassinChance} ppm; a fault every {FaultIntervalMicros / 1000} ms of " +
         string.Join(' ', Enum.GetValues<Fault>().Where(fault => FaultWeights[(int)fault] > 0));
 
     private static int Pick(SplitMix random, params ReadOnlySpan<int> choices) => choices[(int)random.Below(choices.Length)];

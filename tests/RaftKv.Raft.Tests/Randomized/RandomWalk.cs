@@ -1,0 +1,211 @@
+using System.Text;
+
+namespace RaftKv.Raft.Tests.Randomized;
+
+/// <summary>
+/// One seeded run of a small cluster: messages are delivered in any order, twice or never, disks are slow, replicas crash
+/// and start again with what was on disk; then everything is well again, and the group must be too.
+/// </summary>
+internal sealed class RandomWalk
+{
+    private readonly SplitMix _random;
+    private readonly Cluster _cluster;
+    private readonly List<string>? _trace;
+    private readonly int _dropMillionths;
+    private readonly int _duplicateMillionths;
+    private readonly int _restartMillionths;
+    private readonly int _isolateMillionths;
+    private readonly int _reorderWindow;
+    private readonly int _maxTickMillis;
+    private readonly bool _slowDisks;
+    private readonly bool _slowApply;
+    private ulong _context;
+
+    public RandomWalk(ulong seed, List<string>? trace = null)
+    {
+        _random = new SplitMix(seed * 7919);
+        _trace = trace;
+        // Parameters differ per seed, so that every run is hard in another way (simulation.md §5.4).
+        Configuration configuration = DrawConfiguration();
+        _dropMillionths = (int)_random.Below(3) * 60_000;
+        _duplicateMillionths = (int)_random.Below(3) * 60_000;
+        _restartMillionths = (int)_random.Below(3) * 4_000;
+        _isolateMillionths = (int)_random.Below(3) * 3_000;
+        _reorderWindow = _random.Chance(500_000) ? 1 : 12;
+        _maxTickMillis = _random.Chance(500_000) ? 50 : 120;
+        _slowDisks = _random.Chance(700_000);
+        _slowApply = _random.Chance(300_000);
+        int maxAppendBytes = _random.Chance(500_000) ? 1 : 100_000;
+        int maxCachedBytes = _random.Chance(500_000) ? 0 : 100_000;
+        int maxInFlight = 1 + (int)_random.Below(8);
+        int maxApplyBytes = _random.Chance(300_000) ? 1 : 100_000;
+        _cluster = new Cluster(configuration, null, options => options with
+        {
+            MaxAppendBytes = maxAppendBytes,
+            MaxCachedBytes = maxCachedBytes,
+            MaxInFlightMessages = maxInFlight,
+            MaxApplyBytes = maxApplyBytes,
+            MaxUncommittedBytes = 4000,
+            Seed = options.Seed + seed * 1_000_003,
+        });
+        foreach (Replica replica in _cluster.Replicas)
+        {
+            replica.HoldsWrites = _slowDisks;
+            replica.HoldsApply = _slowApply;
+            replica.HoldsLogReads = true;
+        }
+
+        Checker = new SafetyChecker(_cluster, configuration);
+    }
+
+    public SafetyChecker Checker { get; }
+
+    public int Restarts { get; private set; }
+
+    public void Run(int events)
+    {
+        for (int i = 0; i < events; i++)
+        {
+            Act();
+            Checker.Check();
+            foreach (Replica replica in _cluster.Replicas)
+            {
+                foreach (Message message in replica.TakeSent())
+                    if (!_cluster.IsCut(message)) _cluster.InFlight.Add(message);
+            }
+        }
+
+        Checker.CheckLogsMatch();
+    }
+
+    /// <summary>The faults end. Within 20 s of virtual time there is one leader, everything is applied everywhere, writes and reads go through, and it stays so.</summary>
+    public void Settle()
+    {
+        Trace("settle");
+        _cluster.Heal();
+        foreach (Replica replica in _cluster.Replicas)
+        {
+            replica.HoldsWrites = replica.HoldsApply = replica.HoldsLogReads = false;
+            replica.PersistAll();
+            replica.ApplyAll();
+            while (replica.LogReads.Count > 0) replica.AnswerLogRead();
+        }
+
+        // A leader that has not heard its quorum for a while may look well and yet step down with its next tick.
+        for (int i = 0; i < 12; i++) Pass();
+        RunUntil(20_000, IsQuiet, "no leader with everything replicated");
+        Replica leader = _cluster.Leader!;
+        ulong term = leader.Term;
+        Assert.Equal(ProposeStatus.Appended, leader.Propose("settled").Status);
+        Read(leader);
+        int grants = leader.Grants.Count;
+        RunUntil(500, () => IsQuiet() && leader.Grants.Count >= grants, "a proposal or a read did not go through");
+        for (int i = 0; i < 40; i++) Pass();
+        Assert.True(_cluster.Leader == leader && leader.Term == term, $"{leader.Group} does not stay leader");
+        Checker.CheckLogsMatch();
+        Assert.All(_cluster.Replicas, replica => Assert.Equal(leader.StateMachine.Count, replica.StateMachine.Count));
+        Assert.All(_cluster.Replicas, replica => Assert.Equal(leader.LogTerms, replica.LogTerms));
+    }
+
+    private bool IsQuiet() =>
+        _cluster.Leader is { } leader
+        && _cluster.Replicas.All(replica => replica.Group.Leader == leader.Id && replica.Group.Applied == leader.Group.LastIndex && replica.Group.LastIndex == leader.Group.LastIndex);
+
+    private void RunUntil(long maxMillis, Func<bool> condition, string otherwise)
+    {
+        for (long passed = 0; !condition(); passed += 50)
+        {
+            Invariant.Holds(passed < maxMillis, $"{otherwise}:\n{string.Join('\n', _cluster.Replicas.Select(replica => replica.Group))}");
+            Pass();
+        }
+    }
+
+    private void Pass()
+    {
+        _cluster.Run(50);
+        Checker.Check();
+    }
+
+    private void Act()
+    {
+        Replica replica = _cluster.Replicas[(int)_random.Below(_cluster.Replicas.Count)];
+        long dice = _random.Below(100);
+        if (_random.Chance(_restartMillionths)) Restart(replica);
+        else if (_random.Chance(_isolateMillionths)) IsolateOrHeal(replica);
+        else if (dice < 55) DeliverOne();
+        else if (dice < 70) Tick(replica);
+        else if (dice < 80 && replica.PendingWrites > 0) PersistOne(replica);
+        else if (dice < 83 && replica.LogReads.Count > 0) replica.AnswerLogRead();
+        else if (dice < 86) replica.ApplyAll();
+        else if (dice < 94 && replica.Group.Role == Role.Leader) Propose(replica);
+        else if (replica.Group.Role == Role.Leader) Read(replica);
+    }
+
+    private void DeliverOne()
+    {
+        if (_cluster.InFlight.Count == 0) return;
+        int at = (int)_random.Below(Math.Min(_reorderWindow, _cluster.InFlight.Count));
+        Message message = _cluster.InFlight[at];
+        if (!_random.Chance(_duplicateMillionths)) _cluster.InFlight.RemoveAt(at);
+        if (_random.Chance(_dropMillionths)) return;
+        if (_trace is not null) Trace(message);
+        _cluster[(int)message.To.Value].Receive(message);
+    }
+
+    private void Tick(Replica replica)
+    {
+        _cluster.Clock.AdvanceMicros(_random.Below(_maxTickMillis * 1000));
+        replica.Tick();
+        if (_trace is not null) Trace(replica.Group);
+    }
+
+    private void PersistOne(Replica replica)
+    {
+        if (_trace is not null) Trace($"{replica.Id} persists");
+        replica.PersistOne();
+    }
+
+    private void Propose(Replica replica)
+    {
+        for (long i = _random.Below(3); i >= 0; i--) replica.ProposeSilently(new string('x', (int)_random.Below(200)) + _context++);
+        if (_trace is not null) Trace($"{replica.Id} proposes");
+        replica.Pump();
+    }
+
+    private void Read(Replica replica)
+    {
+        Checker.OnReadAsked(++_context);
+        if (_trace is not null) Trace($"{replica.Id} reads {_context}");
+        replica.Read(_context);
+    }
+
+    private void Restart(Replica replica)
+    {
+        LogIndex applied = replica.Disk.Applied;
+        // The store may have lost what it had not synced.
+        if (_random.Chance(500_000)) replica.Disk.Applied = new LogIndex((ulong)_random.Below((long)applied.Value + 1));
+        replica.Restart((int)_random.Below(replica.PendingWrites + 1));
+        if (_trace is not null) Trace($"restarted {replica.Group}");
+        Restarts++;
+    }
+
+    private void IsolateOrHeal(Replica replica)
+    {
+        if (_random.Chance(500_000)) _cluster.Heal();
+        else if (_random.Chance(700_000)) _cluster.Isolate((int)replica.Id.Value);
+        else _cluster.Cut((int)replica.Id.Value, 1 + (int)_random.Below(_cluster.Replicas.Count));
+    }
+
+    private Configuration DrawConfiguration()
+    {
+        int members = 1 + (int)_random.Below(5);
+        if (members < 3 || _random.Chance(700_000)) return Some.Voters(members);
+        // A joint configuration or one with a learner, for the quorums' sake.
+        Member[] all = [.. Enumerable.Range(1, members).Select(id => Some.Member((ulong)id))];
+        return _random.Chance(500_000)
+            ? new Configuration(new ConfigurationHalf([.. all[..^1]], [all[^1]]), ConfigurationHalf.Empty)
+            : new Configuration(new ConfigurationHalf([.. all[..^1]], []), new ConfigurationHalf([.. all[1..]], []));
+    }
+
+    private void Trace<T>(T what) => _trace?.Add(new StringBuilder().Append(_cluster.Clock.Micros).Append(' ').Append(what).ToString());
+}

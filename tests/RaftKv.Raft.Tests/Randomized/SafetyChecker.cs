@@ -1,0 +1,160 @@
+namespace RaftKv.Raft.Tests.Randomized;
+
+/// <summary>
+/// Watches a cluster from outside and knows everything: the properties of Raft paper figure 3 and the host's rules,
+/// checked after every event. It never touches the replicas.
+/// Invariant.Holds formats a message only when it is needed: there are millions of checks.
+/// </summary>
+internal sealed class SafetyChecker
+{
+    private readonly Cluster _cluster;
+    private readonly Configuration _configuration;
+    private readonly Dictionary<Term, ReplicaId> _leaders = [];
+    private readonly Dictionary<(ReplicaId Replica, Term Term), ReplicaId> _durableVotes = [];
+    private readonly Dictionary<(LogIndex Index, Term Term), (Entry Entry, Term PreviousTerm)> _entries = [];
+    private readonly SortedDictionary<LogIndex, Term> _committed = [];
+    private readonly Dictionary<ReplicaId, (RaftGroup Life, LogIndex Commit, int Grants)> _seen = [];
+    private readonly Dictionary<ulong, LogIndex> _committedWhenAsked = [];
+    private LogIndex _lastCommitted;
+
+    public SafetyChecker(Cluster cluster, Configuration configuration)
+    {
+        _cluster = cluster;
+        _configuration = configuration;
+        foreach (Replica replica in cluster.Replicas)
+        {
+            replica.OnReady = ready => OnReady(replica, ready);
+            replica.OnLeave = message => OnLeave(replica, message);
+            replica.OnApply = entry => OnApply(replica, entry);
+        }
+    }
+
+    public int Leaderships => _leaders.Count;
+
+    public int Committed => _committed.Count;
+
+    public int ReadsGranted { get; private set; }
+
+    /// <summary>A read may not miss anything that was committed, anywhere, when it was asked for.</summary>
+    public void OnReadAsked(ulong context) => _committedWhenAsked.Add(context, _lastCommitted);
+
+    /// <summary>To be called after every event.</summary>
+    public void Check()
+    {
+        foreach (Replica replica in _cluster.Replicas)
+        {
+            var (life, commit, grants) = _seen.TryGetValue(replica.Id, out var seen) && seen.Life == replica.Group
+                ? seen
+                : (replica.Group, _cluster.Replicas[0].Disk.SnapshotIndex, 0);
+            CheckDurableVote(replica);
+            if (replica.Group.Role == Role.Leader) CheckLeader(replica);
+            for (LogIndex index = commit.Next; index <= replica.Group.Commit; index = index.Next) CheckCommitted(replica, index);
+            for (; grants < replica.Grants.Count; grants++) CheckGrant(replica.Grants[grants]);
+            // What a replica takes for durable is what its disk has: no replaced entries, no promises (L10).
+            LogIndex durable = replica.Group.DurableIndex;
+            Invariant.Holds(replica.Group.TermAt(durable) == replica.Disk.TermAt(durable), $"{replica.Group}, on disk {durable}/{replica.Disk.TermAt(durable)}");
+            replica.Group.CheckInvariants();
+            _seen[replica.Id] = (life, replica.Group.Commit, grants);
+        }
+    }
+
+    /// <summary>Log matching (figure 3), the long way round: any two logs are the same up to the last place where their terms agree.</summary>
+    public void CheckLogsMatch()
+    {
+        foreach (Replica left in _cluster.Replicas)
+        {
+            foreach (Replica right in _cluster.Replicas)
+            {
+                bool mustAgree = false;
+                for (LogIndex index = LogIndex.Min(left.Group.LastIndex, right.Group.LastIndex); index > left.Group.SnapshotIndex; index = index.Previous)
+                {
+                    bool agrees = left.Group.TermAt(index) == right.Group.TermAt(index);
+                    Invariant.Holds(agrees || !mustAgree, $"{left.Id} and {right.Id} agree after {index}, but not there");
+                    mustAgree = agrees;
+                }
+            }
+        }
+    }
+
+    private void OnReady(Replica replica, Ready ready)
+    {
+        // Log matching by induction: an entry is the same, with the same predecessor, in whichever log it appears.
+        foreach (Entry entry in ready.Entries.Span)
+        {
+            Term previous = replica.Group.TermAt(entry.Index.Previous)!.Value;
+            if (_entries.TryAdd((entry.Index, entry.Term), (entry, previous))) continue;
+            var known = _entries[(entry.Index, entry.Term)];
+            Invariant.Holds(known.PreviousTerm == previous, $"{entry} follows {known.PreviousTerm} and {previous}");
+            Invariant.Holds(known.Entry.Payload.Span.SequenceEqual(entry.Payload.Span), $"{entry} has two contents");
+        }
+
+        LogIndex limit = LogIndex.Min(replica.Group.Commit, replica.Disk.Last);
+        Invariant.Holds(ready.ApplyLast <= limit, $"{replica.Id} hands out {ready.ApplyLast}, commit {replica.Group.Commit}, on disk {replica.Disk.Last}");
+    }
+
+    /// <summary>Nothing is promised that is not on disk.</summary>
+    private static void OnLeave(Replica replica, Message message)
+    {
+        HardState onDisk = replica.Disk.HardState;
+        bool isPreVote = message.Kind == MessageKind.PreVote || message is { Kind: MessageKind.PreVoteResponse, Rejected: false };
+        Invariant.Holds(isPreVote || onDisk.Term >= message.Term, $"{message} leaves, hard state on disk {onDisk}");
+        if (onDisk.Term == message.Term)
+        {
+            if (message.Kind == MessageKind.Vote) Invariant.Holds(onDisk.Vote == replica.Id, $"{message} leaves, hard state on disk {onDisk}");
+            if (message is { Kind: MessageKind.VoteResponse, Rejected: false }) Invariant.Holds(onDisk.Vote == message.To, $"{message} leaves, hard state on disk {onDisk}");
+        }
+
+        if (message is { Kind: MessageKind.AppendResponse, Rejected: false } && message.Term == replica.Group.Term)
+            Invariant.Holds(replica.Disk.TermAt(message.Index) == replica.Group.TermAt(message.Index), $"{message} leaves, on disk {replica.Disk.Last}");
+    }
+
+    private void OnApply(Replica replica, Entry entry)
+    {
+        // State machine safety: what is applied is committed, and so the same everywhere.
+        Invariant.Holds(entry.Index <= replica.Group.Commit);
+        Invariant.Holds(!_committed.TryGetValue(entry.Index, out Term term) || term == entry.Term, $"{replica.Id} applies {entry}, committed is {term}");
+        Invariant.Holds(_entries[(entry.Index, entry.Term)].Entry.Payload.Span.SequenceEqual(entry.Payload.Span));
+    }
+
+    private void CheckDurableVote(Replica replica)
+    {
+        HardState state = replica.Disk.HardState;
+        if (_durableVotes.TryGetValue((replica.Id, state.Term), out ReplicaId before) && !before.IsNone)
+            Invariant.Holds(before == state.Vote, $"{replica.Id} voted for {before} and for {state.Vote} in {state.Term}");
+        _durableVotes[(replica.Id, state.Term)] = state.Vote;
+    }
+
+    private void CheckLeader(Replica leader)
+    {
+        if (!_leaders.TryAdd(leader.Group.Term, leader.Id))
+        {
+            Invariant.Holds(_leaders[leader.Group.Term] == leader.Id, $"election safety: {_leaders[leader.Group.Term]} and {leader.Id} lead {leader.Group.Term}");
+            return;
+        }
+
+        foreach (var (index, term) in _committed)
+            Invariant.Holds(leader.Group.TermAt(index) == term, $"leader completeness: {leader.Group} lacks {index}/{term}");
+    }
+
+    private void CheckCommitted(Replica replica, LogIndex index)
+    {
+        Term term = replica.Group.TermAt(index)!.Value;
+        if (_committed.TryGetValue(index, out Term known))
+        {
+            Invariant.Holds(known == term, $"{replica.Id} commits {index}/{term}, committed is {index}/{known}");
+            return;
+        }
+
+        _committed.Add(index, term);
+        _lastCommitted = LogIndex.Max(_lastCommitted, index);
+        ulong onDisks = Quorum.Agreed(_configuration, id => _cluster[(int)id.Value].Disk.TermAt(index) == term ? 1UL : 0);
+        Invariant.Holds(onDisks == 1, $"{replica.Id} commits {index}/{term}, which is not on the disks of a majority");
+    }
+
+    private void CheckGrant(ReadGrant grant)
+    {
+        Invariant.Holds(_committedWhenAsked.Remove(grant.Context, out LogIndex committed), $"read {grant.Context} is granted twice");
+        Invariant.Holds(grant.Index >= committed, $"read {grant.Context} at {grant.Index} misses {committed}, committed when it was asked for");
+        ReadsGranted++;
+    }
+}

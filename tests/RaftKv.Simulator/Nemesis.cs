@@ -1,0 +1,151 @@
+using RaftKv.Raft;
+
+namespace RaftKv.Simulator;
+
+/// <summary>Injects the seed's mix of faults, each healed after a while; faults overlap.</summary>
+internal sealed class Nemesis(World world, SplitMix random)
+{
+    private readonly int _totalWeight = world.Options.FaultWeights.Sum();
+
+    public void Start()
+    {
+        if (_totalWeight > 0) Later();
+    }
+
+    /// <summary>In some worlds leaders live dangerously: killed about when their first entries reach the first followers (figure 8).</summary>
+    public void OnElected(SimNode leader)
+    {
+        SimOptions options = world.Options;
+        if (world.IsQuiet || !random.Chance(options.AssassinChance)) return;
+        long delay = random.Below(4 * (options.NetworkBaseMicros + options.NetworkSpreadMicros + options.SyncMicros));
+        world.After(delay, () =>
+        {
+            if (!world.IsQuiet) Crash(leader, cutPower: random.Chance(300_000));
+        });
+    }
+
+    private void Later() => world.After(1 + random.Below(2 * world.Options.FaultIntervalMicros), () =>
+    {
+        if (world.IsQuiet) return;
+        Inject(Draw());
+        Later();
+    });
+
+    private Fault Draw()
+    {
+        long drawn = random.Below(_totalWeight);
+        for (int i = 0; ; i++)
+        {
+            drawn -= world.Options.FaultWeights[i];
+            if (drawn < 0) return (Fault)i;
+        }
+    }
+
+    private void Inject(Fault fault)
+    {
+        world.Trace(() => $"nemesis: {fault}");
+        world.CountFault(fault);
+        SimNode node = world.Nodes[(int)random.Below(world.Nodes.Count)];
+        switch (fault)
+        {
+            case Fault.KillNode: Crash(node, cutPower: false); break;
+            case Fault.KillLeader: Crash(Leader() ?? node, cutPower: random.Chance(500_000)); break;
+            case Fault.CutPower: Crash(node, cutPower: true); break;
+            case Fault.CutPowerOfMajority: CrashSome(world.Nodes.Count / 2 + 1); break;
+            case Fault.CutPowerOfAll: CrashSome(world.Nodes.Count); break;
+            case Fault.CrashInDiskOperation: node.CrashInNextDiskOperations((int)random.Below(20)); break;
+            case Fault.RestartAtOnce:
+                node.Crash(cutPower: random.Chance(500_000));
+                if (!node.IsRunning) node.Start();
+                break;
+            case Fault.Pause: node.PauseFor(random.Below(3_000_000)); break;
+            case Fault.PauseLeader: (Leader() ?? node).PauseFor(random.Below(3_000_000)); break;
+            case Fault.SlowDisk: node.SlowDiskFor(random.Below(5_000_000)); break;
+            default: Partition(fault, node); break;
+        }
+    }
+
+    private void CrashSome(int count)
+    {
+        int first = (int)random.Below(world.Nodes.Count);
+        for (int i = 0; i < count; i++) Crash(world.Nodes[(first + i) % world.Nodes.Count], cutPower: true);
+    }
+
+    private void Crash(SimNode node, bool cutPower)
+    {
+        if (!node.IsRunning) return;
+        node.Crash(cutPower);
+        long downtime = random.Chance(300_000) ? random.Below(10_000) : random.Below(5_000_000);
+        world.After(downtime, () => { if (!node.IsRunning) node.Start(); });
+    }
+
+    private void Partition(Fault fault, SimNode node)
+    {
+        int count = world.Nodes.Count;
+        SimNetwork network = world.Network;
+        network.Heal();
+        switch (fault)
+        {
+            case Fault.IsolateNode: Isolate(node.Index); break;
+            case Fault.IsolateLeader: Isolate((Leader() ?? node).Index); break;
+            case Fault.PartitionHalves:
+                int[] shuffled = Shuffled();
+                for (int i = 0; i < count / 2; i++)
+                    for (int j = count / 2; j < count; j++) CutBoth(shuffled[i], shuffled[j]);
+                break;
+            case Fault.PartitionOneWay:
+                for (int other = 0; other < count; other++)
+                    if (random.Chance(600_000)) network.Cut(node.Index, other);
+                break;
+            case Fault.PartitionBridge:
+                // Two halves that only one node can reach both of.
+                int[] order = Shuffled();
+                for (int i = 0; i < count / 2; i++)
+                    for (int j = count / 2 + 1; j < count; j++) CutBoth(order[i], order[j]);
+                break;
+            case Fault.PartitionRing:
+                // Every node sees a majority, no two the same one.
+                for (int i = 0; i < count; i++)
+                    for (int j = 0; j < count; j++)
+                        if (i != j && (i + 1) % count != j && (j + 1) % count != i) network.Cut(i, j);
+                break;
+            default: Invariant.Holds(false, $"no such fault: {fault}"); break;
+        }
+
+        world.After(100_000 + random.Below(8_000_000), network.Heal);
+    }
+
+    private void Isolate(int node)
+    {
+        for (int other = 0; other < world.Nodes.Count; other++)
+            if (other != node) CutBoth(node, other);
+    }
+
+    private void CutBoth(int left, int right)
+    {
+        world.Network.Cut(left, right);
+        world.Network.Cut(right, left);
+    }
+
+    /// <summary>The node that leads some group, of the newest term if several believe so.</summary>
+    private SimNode? Leader()
+    {
+        GroupId group = new(1 + (ulong)random.Below(world.Options.Shards));
+        SimNode? leader = null;
+        foreach (SimNode node in world.Nodes)
+            if (node.Group(group) is { Role: Role.Leader } found && (leader is null || found.Term > leader.Group(group)!.Term)) leader = node;
+        return leader;
+    }
+
+    private int[] Shuffled()
+    {
+        int[] order = [.. Enumerable.Range(0, world.Nodes.Count)];
+        for (int i = order.Length - 1; i > 0; i--)
+        {
+            int j = (int)random.Below(i + 1);
+            (order[i], order[j]) = (order[j], order[i]);
+        }
+
+        return order;
+    }
+}

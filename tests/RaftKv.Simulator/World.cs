@@ -1,0 +1,166 @@
+using RaftKv.Checking;
+using RaftKv.Contracts;
+using RaftKv.Raft;
+
+namespace RaftKv.Simulator;
+
+/// <summary>
+/// Whole nodes, their disks, the network between them, clients and faults, in one thread under one seed. Equal seeds give equal
+/// runs, on any machine: nothing here asks for time, randomness or the order of a hash table.
+/// </summary>
+/// <remarks>
+/// A run: faults and load for the drawn duration; then everything heals and is restarted, and within 60 virtual seconds every
+/// key must be readable and writable, and all replicas must reach equal states; then each key's history must be linearizable.
+/// </remarks>
+internal sealed class World
+{
+    private const long QuietMicros = 60_000_000;
+    private readonly EventQueue _events;
+    private readonly List<Operation> _history = [];
+    private readonly List<Operation> _open = [];
+    private readonly long[] _faults = new long[Enum.GetValues<Fault>().Length];
+    private readonly TextWriter? _trace;
+    private readonly Nemesis _nemesis;
+    private int _nextProcess;
+    private long _nextValue;
+    private ulong _traceHash;
+
+    public World(SimOptions options, TextWriter? trace)
+    {
+        Options = options;
+        _trace = trace;
+        SplitMix root = new(options.Seed);
+        _events = new EventQueue(root.Fork(3));
+        Map = ShardMap.Initial([.. Enumerable.Range(1, options.Nodes).Select(i => $"n{i}")], options.Shards, options.Replicas);
+        Network = new SimNetwork(this, root.Fork(4));
+        Safety = new SafetyOracle(this);
+        for (int i = 0; i < options.Nodes; i++) Nodes.Add(new SimNode(this, i, root.Fork(100 + (ulong)i)));
+        Network.Heal();
+        _nemesis = new Nemesis(this, root.Fork(5));
+        foreach (SimNode node in Nodes) node.Start();
+        for (int i = 0; i < options.Clients; i++) new SimClient(this, root.Fork(200 + (ulong)i)).Start();
+        _nemesis.Start();
+    }
+
+    public SimOptions Options { get; }
+
+    public ShardMap Map { get; }
+
+    public List<SimNode> Nodes { get; } = [];
+
+    public SimNetwork Network { get; }
+
+    public SafetyOracle Safety { get; }
+
+    public long Now => _events.Now;
+
+    /// <summary>No more faults, no more load: now everything must get well.</summary>
+    public bool IsQuiet { get; private set; }
+
+    /// <summary>Runs to the end. Throws <see cref="InvariantViolatedException"/> when anything the product promises is broken.</summary>
+    public SimResult Run()
+    {
+        Trace(() => Options.Describe());
+        RunUntil(() => Now >= Options.DurationMicros, long.MaxValue);
+        BecomeQuiet();
+        int remaining = Options.Keys;
+        for (int key = 0; key < Options.Keys; key++)
+        {
+            int chosen = key;
+            SimClient client = new(this, new SplitMix(Options.Seed).Fork(300 + (ulong)key));
+            long until = Now + QuietMicros;
+            client.Insist(key, RegisterRequest.Put(TakeValue()), until, () => client.Insist(chosen, RegisterRequest.Get, until, () => remaining--));
+        }
+
+        RunUntil(() => remaining == 0 && ReplicasAreEqual(), Now + QuietMicros);
+        Invariant.Holds(remaining == 0, $"no progress: {remaining} keys are not readable {QuietMicros / 1_000_000} s after everything healed");
+        Invariant.Holds(ReplicasAreEqual(), "no progress: replicas have not reached the same index after everything healed");
+        CheckHistory();
+        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _traceHash);
+    }
+
+    public void After(long micros, Action action) => _events.After(micros, action);
+
+    public SimNode NodeOf(NodeId id)
+    {
+        foreach (SimNode node in Nodes)
+            if (node.Id == id) return node;
+        throw new InvariantViolatedException($"no node {id}");
+    }
+
+    public static string KeyName(int key) => $"k{key}";
+
+    public int TakeProcessId() => _nextProcess++;
+
+    /// <summary>Every write attempt writes a value of its own.</summary>
+    public long TakeValue() => ++_nextValue;
+
+    /// <summary>A call begins.</summary>
+    public void Open(Operation operation) => _open.Add(operation);
+
+    /// <summary>The call that was <paramref name="open"/> has its answer.</summary>
+    public void Record(Operation open, Operation operation)
+    {
+        _open.Remove(open);
+        _history.Add(operation);
+        Note(0x200, (ulong)operation.Outcome.Kind << 32 | (uint)_history.Count);
+    }
+
+    /// <summary>A leader of a new term showed up.</summary>
+    public void OnElected(SimNode node, RaftGroup group)
+    {
+        Trace(() => $"{node.Name} leads {group.Group} in {group.Term}");
+        _nemesis.OnElected(node);
+    }
+
+    public void CountFault(Fault fault) => _faults[(int)fault]++;
+
+    /// <summary>Adds an event to the run's fingerprint, by which two runs are compared.</summary>
+    public void Note(ulong kind, ulong detail) => _traceHash = new SplitMix(_traceHash ^ (ulong)Now * 31 ^ kind << 48 ^ detail).Next();
+
+    public void Trace(Func<string> line) => _trace?.WriteLine($"{Now / 1_000_000.0,12:F6} {line()}");
+
+    private void RunUntil(Func<bool> isDone, long deadline)
+    {
+        while (!isDone() && !_events.IsEmpty && Now <= deadline) _events.RunNext();
+    }
+
+    private void BecomeQuiet()
+    {
+        Trace(() => "quiet: everything heals");
+        IsQuiet = true;
+        Network.Heal();
+        foreach (SimNode node in Nodes)
+        {
+            node.CrashInNextDiskOperations(-1);
+            if (!node.IsRunning) node.Start();
+        }
+    }
+
+    private bool ReplicasAreEqual()
+    {
+        foreach (ShardDescription shard in Map.Shards)
+        {
+            LogIndex? applied = null;
+            foreach (ShardReplica replica in shard.Replicas)
+            {
+                SimNode node = NodeOf(new NodeId(replica.NodeId));
+                if (node.Group(new GroupId(shard.Id)) is not { } group) return false;
+                if (applied is not null && applied != group.Applied) return false;
+                applied = group.Applied;
+            }
+        }
+
+        return true; // Equal index; that equal index means equal state is checked at every apply.
+    }
+
+    private void CheckHistory()
+    {
+        CheckResult result = LinearizabilityChecker.Check([.. _history, .. _open]);
+        Invariant.Holds(result.Verdict == Verdict.Linearizable, $"{result.Verdict}: {result}");
+    }
+}
+
+/// <summary>What a clean run did.</summary>
+/// <param name="Fingerprint">Over every event of the run, in order.</param>
+internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, ulong Fingerprint);
