@@ -10,7 +10,7 @@ namespace RaftKv.RaftLog.Tests;
 public sealed class CrashEnumerationTests
 {
     private const int Batches = 40;
-    private const int SamplesPerPoint = 24;
+    private const int SamplesPerPoint = 12;
 
     [Theory]
     [InlineData(1)]
