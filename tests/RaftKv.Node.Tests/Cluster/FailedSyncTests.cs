@@ -15,7 +15,7 @@ public sealed class FailedSyncTests
     {
         await using TestCluster cluster = TestCluster.Make(1);
         NodeUnderTest node = cluster.Nodes[0];
-        node.Start(before: Strace(cluster));
+        node.Start(before: FailingSyncs(cluster));
         await node.WaitReadyAsync();
         WriteLoad load = new([node], clients: 1);
         Assert.Equal(Fatal, await node.WaitForExitAsync());
@@ -39,7 +39,7 @@ public sealed class FailedSyncTests
     {
         await using TestCluster cluster = TestCluster.Make(3);
         NodeUnderTest broken = cluster.Nodes[0];
-        broken.Start(before: Strace(cluster));
+        broken.Start(before: FailingSyncs(cluster));
         foreach (NodeUnderTest other in cluster.Others(broken)) other.Start();
         await cluster.WaitReadyAsync();
         WriteLoad load = new(cluster.Nodes);
@@ -55,10 +55,5 @@ public sealed class FailedSyncTests
 
     private static string TraceFile(TestCluster cluster) => Path.Combine(cluster.DirectoryPath, "strace.txt");
 
-    private static string[] Strace(TestCluster cluster)
-    {
-        string? strace = Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(directory => Path.Combine(directory, "strace")).FirstOrDefault(File.Exists);
-        if (strace is null) Assert.Skip("strace is not installed");
-        return [strace, "-f", "--seccomp-bpf", "-qq", "-o", TraceFile(cluster), "-e", "trace=fdatasync", "-e", $"inject=fdatasync:error=EIO:when={GoodSyncs + 1}+"];
-    }
+    private static string[] FailingSyncs(TestCluster cluster) => Strace.Before(TraceFile(cluster), "trace=fdatasync", $"inject=fdatasync:error=EIO:when={GoodSyncs + 1}+");
 }
