@@ -37,8 +37,8 @@ sim: ## Simulate SEEDS=1000 clusters, from START on if given; SEED=n replays one
 golden: ## Rewrite the expected text of the scenario files; read the diff before you commit it
 	@GOLDEN_REWRITE=1 tests/run.sh $(GOLDEN_SUITES)
 
-mutants: ## Check that every deliberate fault of tests/mutants is caught
-	@tests/mutants/run.sh
+mutants: ## Search SEEDS=1000 seeds for each deliberate fault of tests/mutants, and note which catch it
+	@SEEDS=$(SEEDS) tests/mutants/run.sh --search
 
 fmt: ## Format the code
 	dotnet format RaftKv.sln

@@ -158,8 +158,7 @@ run_all() {
   check format format || true
   for name in $(all_suites); do suite "$name"; done
   stage simulator artifacts/bin/RaftKv.Simulator/release/RaftKv.Simulator run --seeds "${SIM_SEEDS:-200}"
-  # MUTANTS: to be wired by the owner as soon as tests/mutants/run.sh exists, with its fixed seeds:
-  # stage mutants tests/mutants/run.sh
+  stage mutants tests/mutants/run.sh
 }
 
 mkdir -p "$results"

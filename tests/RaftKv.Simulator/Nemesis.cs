@@ -61,6 +61,7 @@ internal sealed class Nemesis(World world, SplitMix random)
             case Fault.Pause: node.PauseFor(random.Below(3_000_000)); break;
             case Fault.PauseLeader: (Leader() ?? node).PauseFor(random.Below(3_000_000)); break;
             case Fault.SlowDisk: node.SlowDiskFor(random.Below(5_000_000)); break;
+            case Fault.ChangeClockRate: node.RunClockAt(perMille: 100 + random.Below(3_000), forMicros: random.Below(8_000_000)); break;
             default: Partition(fault, node); break;
         }
     }
@@ -88,6 +89,11 @@ internal sealed class Nemesis(World world, SplitMix random)
         {
             case Fault.IsolateNode: Isolate(node.Index); break;
             case Fault.IsolateLeader: Isolate((Leader() ?? node).Index); break;
+            case Fault.IsolateSlowLeader:
+                SimNode leader = Leader() ?? node;
+                leader.RunClockAt(perMille: 100, forMicros: random.Below(8_000_000));
+                Isolate(leader.Index);
+                break;
             case Fault.PartitionHalves:
                 int[] shuffled = Shuffled();
                 for (int i = 0; i < count / 2; i++)

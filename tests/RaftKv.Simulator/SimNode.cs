@@ -20,8 +20,10 @@ internal sealed class SimNode : IPeerLinks
     private readonly SimDisk _disk;
     private readonly SimShardStores _stores = new();
     private readonly bool[] _isScheduled = new bool[3];
-    private readonly long _clockPerMille;
-    private readonly long _clockOffset;
+    private readonly long _ownClockPerMille;
+    private long _clockPerMille;
+    private long _clockAt;
+    private long _clockSince;
     private long _life;
     private long _pausedUntil;
     private long _slowUntil;
@@ -36,8 +38,8 @@ internal sealed class SimNode : IPeerLinks
         _random = random;
         _disk = new SimDisk(random.Fork(2));
         int spread = world.Options.ClockRateSpreadPerMille;
-        _clockPerMille = 1000 + (spread == 0 ? 0 : random.Below(2 * spread + 1) - spread);
-        _clockOffset = 1_000_000 + random.Below(1_000_000_000);
+        _clockPerMille = _ownClockPerMille = 1000 + (spread == 0 ? 0 : random.Below(2 * spread + 1) - spread);
+        _clockAt = 1_000_000 + random.Below(1_000_000_000);
     }
 
     private enum Pump
@@ -66,7 +68,7 @@ internal sealed class SimNode : IPeerLinks
     public bool IsRunning => Host is not null;
 
     /// <summary>This node's clock, in µs: it has an offset and a rate of its own.</summary>
-    public long Now => _clockOffset + _world.Now * _clockPerMille / 1000;
+    public long Now => _clockAt + (_world.Now - _clockSince) * _clockPerMille / 1000;
 
     public void Start()
     {
@@ -111,6 +113,13 @@ internal sealed class SimNode : IPeerLinks
         _pausedUntil = Math.Max(_pausedUntil, _world.Now + micros);
     }
 
+    /// <summary>The clock goes on from where it is at another rate, for a while. Nothing may depend on it but liveness.</summary>
+    public void RunClockAt(long perMille, long forMicros)
+    {
+        SetClockRate(perMille);
+        _world.After(forMicros, () => SetClockRate(_ownClockPerMille));
+    }
+
     public void SlowDiskFor(long micros) => _slowUntil = Math.Max(_slowUntil, _world.Now + micros);
 
     public void CrashInNextDiskOperations(int operations) => _disk.CrashAfterOperations = operations;
@@ -147,6 +156,13 @@ internal sealed class SimNode : IPeerLinks
         Calls.Add(call);
         if (!Host!.Worker.TryPost(call, call.Request.Length)) call.Refuse();
         return true;
+    }
+
+    private void SetClockRate(long perMille)
+    {
+        _clockAt = Now;
+        _clockSince = _world.Now;
+        _clockPerMille = perMille;
     }
 
     private void StartHost(IRaftLog log, RecoveredLog recovered)

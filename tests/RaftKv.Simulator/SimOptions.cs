@@ -73,7 +73,7 @@ internal sealed record SimOptions
         int nodes = Pick(random, 1, 3, 3, 3, 3, 3, 4, 5, 5, 5);
         int[] weights = new int[Enum.GetValues<Fault>().Length];
         for (int i = 0; i < weights.Length; i++) weights[i] = random.Chance(600_000) ? 1 + (int)random.Below(4) : 0;
-        return new SimOptions
+        SimOptions drawn = new()
         {
             Seed = seed,
             DurationMicros = durationMicros,
@@ -104,6 +104,72 @@ internal sealed record SimOptions
             SegmentBytes = Pick(random, 32_768, 262_144, 4_194_304),
             FlushChance = Pick(random, 0, 20_000, 200_000),
         };
+        return random.Below(10) switch
+        {
+            0 => drawn.LikeFigure8(random),
+            1 => drawn.WithStaleLeaders(random),
+            2 => drawn.WithSlowDisks(random),
+            _ => drawn,
+        };
+    }
+
+    /// <summary>Leaders die while their first entries are on their way, one entry to a message: the paper's figure 8 and its kin.</summary>
+    private SimOptions LikeFigure8(SplitMix random) => this with
+    {
+        Nodes = 5,
+        Replicas = 5,
+        Shards = 1,
+        ReadPercent = 20,
+        ThinkMicros = 20_000,
+        MaxAppendBytes = 1,
+        AssassinChance = 900_000,
+        NetworkBaseMicros = Pick(random, 500, 5_000),
+        NetworkSpreadMicros = 20_000,
+        DropChance = Pick(random, 0, 50_000, 200_000),
+        SyncMicros = Pick(random, 1_000, 10_000),
+        FaultIntervalMicros = 3_000_000,
+        FaultWeights = Only((Fault.PartitionHalves, 2), (Fault.PartitionBridge, 1), (Fault.RestartAtOnce, 1)),
+    };
+
+    /// <summary>Leaders are cut off and their clocks crawl, so that they believe in themselves for long, while clients go on asking them.</summary>
+    private SimOptions WithStaleLeaders(SplitMix random) => this with
+    {
+        Nodes = Math.Max(3, Nodes),
+        Replicas = Math.Min(Math.Max(3, Nodes), 3),
+        Shards = 1,
+        Keys = 2,
+        ReadPercent = 50,
+        ThinkMicros = 20_000,
+        NetworkBaseMicros = Pick(random, 50, 500),
+        NetworkSpreadMicros = 2_000,
+        SyncMicros = 1_000,
+        ApplyMicros = 500,
+        FaultIntervalMicros = 2_000_000,
+        FaultWeights = Only((Fault.IsolateSlowLeader, 4), (Fault.IsolateLeader, 1), (Fault.PauseLeader, 1), (Fault.PartitionOneWay, 1)),
+    };
+
+    /// <summary>Disks stall for long while leaders change: what was being written is replaced before it is on disk.</summary>
+    private SimOptions WithSlowDisks(SplitMix random) => this with
+    {
+        Nodes = Math.Max(3, Nodes),
+        Replicas = Math.Min(Math.Max(3, Nodes), 3),
+        ReadPercent = 20,
+        ThinkMicros = 20_000,
+        NetworkBaseMicros = Pick(random, 50, 500),
+        SyncMicros = Pick(random, 10_000, 60_000),
+        SlowDiskChance = Pick(random, 20_000, 200_000),
+        ApplyMicros = 500,
+        FlushChance = 200_000,
+        AssassinChance = Pick(random, 0, 300_000),
+        FaultIntervalMicros = 1_000_000,
+        FaultWeights = Only((Fault.IsolateLeader, 3), (Fault.PauseLeader, 3), (Fault.KillLeader, 2), (Fault.SlowDisk, 2), (Fault.PartitionHalves, 1)),
+    };
+
+    private static int[] Only(params ReadOnlySpan<(Fault Fault, int Weight)> faults)
+    {
+        int[] weights = new int[Enum.GetValues<Fault>().Length];
+        foreach (var (fault, weight) in faults) weights[(int)fault] = weight;
+        return weights;
     }
 
     public string Describe() =>
@@ -130,9 +196,11 @@ internal enum Fault
     PauseLeader,
     IsolateNode,
     IsolateLeader,
+    IsolateSlowLeader,
     PartitionHalves,
     PartitionOneWay,
     PartitionBridge,
     PartitionRing,
     SlowDisk,
+    ChangeClockRate,
 }

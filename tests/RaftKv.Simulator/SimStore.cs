@@ -44,7 +44,7 @@ internal sealed class SimStore : IOrderedStore
 {
     private SortedRows _rows = new();
     private SortedRows _flushed = new();
-    private int _version;
+    private int _openCursors;
 
     public byte[]? Get(ReadOnlySpan<byte> key) => _rows.Find(key);
 
@@ -54,7 +54,9 @@ internal sealed class SimStore : IOrderedStore
 
     public void Write(WriteBatch batch)
     {
-        _version++;
+        // Open cursors keep the rows they were opened over.
+        if (_openCursors > 0) _rows = _rows.Clone();
+        _openCursors = 0;
         foreach (WriteBatch.Row row in batch)
         {
             if (row.IsPut) _rows.Put(row.Key.ToArray(), row.Value.ToArray());
@@ -68,37 +70,45 @@ internal sealed class SimStore : IOrderedStore
 
     public void Crash()
     {
-        _version++;
+        _openCursors = 0;
         _rows = _flushed.Clone();
     }
 
     /// <summary>Closing flushes nothing here, so that nothing depends on it.</summary>
     public void Dispose() { }
 
-    private sealed class Cursor(SimStore store, byte[] end) : IOrderedCursor
+    private sealed class Cursor : IOrderedCursor
     {
-        private readonly int _version = store._version;
-        private int _position = -1;
+        private readonly SimStore _store;
+        private readonly SortedRows _view;
+        private readonly byte[] _end;
+        private int _position;
+        private bool _isClosed;
 
-        public bool IsValid
+        public Cursor(SimStore store, byte[] end)
         {
-            get
-            {
-                // The view is the one at opening; a write meanwhile would need a copy, which no caller of this store does.
-                Invariant.Holds(_version == store._version, "a cursor outlived a write");
-                return _position >= 0 && _position < store._rows.Count && (end.Length == 0 || store._rows.KeyAt(_position).AsSpan().SequenceCompareTo(end) < 0);
-            }
+            _store = store;
+            _view = store._rows;
+            _end = end;
+            _position = _view.Count;
+            store._openCursors++;
         }
 
-        public ReadOnlySpan<byte> Key => store._rows.KeyAt(_position);
+        public bool IsValid => _position < _view.Count && (_end.Length == 0 || _view.KeyAt(_position).AsSpan().SequenceCompareTo(_end) < 0);
 
-        public ReadOnlySpan<byte> Value => store._rows.ValueAt(_position);
+        public ReadOnlySpan<byte> Key => _view.KeyAt(_position);
 
-        public void Seek(ReadOnlySpan<byte> key) => _position = store._rows.LowerBound(key);
+        public ReadOnlySpan<byte> Value => _view.ValueAt(_position);
+
+        public void Seek(ReadOnlySpan<byte> key) => _position = _view.LowerBound(key);
 
         public void Next() => _position++;
 
-        public void Dispose() { }
+        public void Dispose()
+        {
+            if (!_isClosed && _view == _store._rows) _store._openCursors--;
+            _isClosed = true;
+        }
     }
 }
 
