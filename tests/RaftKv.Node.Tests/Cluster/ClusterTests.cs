@@ -103,6 +103,19 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task A_write_forwarded_to_a_leader_that_fell_silent_is_called_unknown_once_another_leads()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3);
+        NodeUnderTest leader = await cluster.LeaderAsync();
+        leader.Signal(Posix.Stop);
+        // Its own deadline is beyond what the test waits for.
+        RawResponse answer = await RawHttp.OnceAsync(cluster.Others(leader).First().ClientPort, "PUT", "/v1/kv/a", [1], ("RaftKv-Timeout", "60000"));
+        Assert.Equal((504, "outcome-unknown"), (answer.Status, answer.Code));
+        Assert.Contains("no longer leads", answer.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        leader.Signal(Posix.Continue);
+    }
+
+    [Fact]
     public async Task A_terminated_node_exits_cleanly_and_restarts_without_initial_flags()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(1, shards: 2);
