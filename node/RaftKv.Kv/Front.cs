@@ -15,6 +15,9 @@ public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
 
     /// <summary>A read, or a write with an idempotency key, that has no answer after this is tried again, in µs.</summary>
     public long RetryMicros { get; init; } = 500_000;
+
+    /// <summary>A forwarded write without an answer is called unknown after this, in µs, if another node leads by then.</summary>
+    public long WritePatienceMicros { get; init; } = 500_000;
 }
 
 /// <summary>
@@ -23,7 +26,8 @@ public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
 /// </summary>
 /// <remarks>
 /// A read, and a write with an idempotency key, is tried again whenever an attempt comes to nothing. Any other write is tried again
-/// only after a definite "not applied"; once an attempt may have appended it, only that attempt's answer or the deadline ends the call.
+/// only after a definite "not applied"; once an attempt may have appended it, only that attempt's answer ends the call, or the deadline,
+/// or that the node it was forwarded to leads no more and keeps silent: then it has most likely died, and its answer with it.
 /// <code>
 /// forward frame: origin boot u64 | addressee boot u64 | number u64 | hops u8 | remaining µs u64 | group u64 | epoch version u64 | request (block)
 /// answer frame:  origin boot u64 | number u64 | response (<see cref="KvResponse"/>)
@@ -104,6 +108,7 @@ public sealed class Front : IFront
             else if (Mutants.On(Mutant.UnkeyedWriteRepeated) && now - call.AttemptedAt >= _options.RetryMicros) Repeat(now, call);
 #endif
             else if (call.IsRepeatable && now - call.AttemptedAt >= _options.RetryMicros) Repeat(now, call);
+            else if (!call.IsRepeatable && call.ForwardNumber != 0 && now - call.AttemptedAt >= _options.WritePatienceMicros && IsLedElsewhere(call)) GiveUp(call);
         }
 
         _active.RemoveAll(call =>
@@ -178,6 +183,7 @@ public sealed class Front : IFront
     {
         ulong number = ++_nextNumber;
         call.ForwardNumber = number;
+        call.ForwardedTo = node;
         call.MayBeAppended = call.IsWrite;
         _forwarded.Add(number, call);
         ByteWriter frame = new(96 + call.Request.Length);
@@ -260,6 +266,13 @@ public sealed class Front : IFront
         _origins[origin] = (bootId, window);
         return window;
     }
+
+    /// <summary>Whether the shard has a leader, as far as is known here, and it is not where the call was forwarded to.</summary>
+    private bool IsLedElsewhere(KvCall call) =>
+        _worker.Find(call.Group) is { } local && LeaderNodeOf(call.Group, local) is { } leader && leader != call.ForwardedTo;
+
+    private void GiveUp(KvCall call) =>
+        call.TryComplete(Fail(ErrorCode.OutcomeUnknown, "the node it was forwarded to no longer leads the shard and has not answered; it may have appended the write", call.Group));
 
     private void Expire(KvCall call)
     {

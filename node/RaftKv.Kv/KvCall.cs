@@ -45,6 +45,8 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>When the attempt under way began; 0 when none is.</summary>
     internal long AttemptedAt { get; set; }
 
+    internal NodeId ForwardedTo { get; set; }
+
     internal GroupId Group { get; set; }
 
     /// <summary>Waiting for a leader to be known.</summary>

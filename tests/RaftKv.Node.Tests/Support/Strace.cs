@@ -1,0 +1,48 @@
+using System.Text.RegularExpressions;
+
+namespace RaftKv.Node.Tests.Support;
+
+/// <summary>One system call of a traced node, in the order in which they returned; sends in the order in which they began.</summary>
+/// <param name="Path">The file, for calls on one.</param>
+internal sealed record SystemCall(string Name, string Path, string Line);
+
+/// <summary>strace before a node: to see in which order it writes, syncs and answers, and to make a sync fail.</summary>
+internal static partial class Strace
+{
+    /// <summary>The command that runs a node under strace with these expressions; skips the test when there is no strace.</summary>
+    public static string[] Before(string traceFile, params string[] expressions)
+    {
+        string? program = Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(directory => Path.Combine(directory, "strace")).FirstOrDefault(File.Exists);
+        if (program is null) Assert.Skip("strace is not installed");
+        return [program, "-f", "--seccomp-bpf", "-qq", "-y", "-o", traceFile, .. expressions.SelectMany(expression => (string[])["-e", expression])];
+    }
+
+    /// <summary>Reads a trace. A call that another thread's interrupted in the text stands where it returned, except a send.</summary>
+    public static IEnumerable<SystemCall> Read(string traceFile)
+    {
+        Dictionary<string, string> unfinished = [];
+        foreach (string line in File.ReadLines(traceFile))
+        {
+            Match match = CallPattern().Match(line);
+            if (!match.Success) continue;
+            string thread = match.Groups["thread"].Value;
+            string call = match.Groups["call"].Value;
+            bool isSend = call.StartsWith("send", StringComparison.Ordinal);
+            if (call.EndsWith("<unfinished ...>", StringComparison.Ordinal) && !isSend)
+            {
+                unfinished[thread] = call;
+                continue;
+            }
+
+            if (call.StartsWith("<...", StringComparison.Ordinal) && !unfinished.Remove(thread, out call!)) continue; // the end of a send
+            yield return new SystemCall(call[..call.IndexOf('(', StringComparison.Ordinal)], PathPattern().Match(call).Groups["path"].Value, line);
+        }
+    }
+
+    [GeneratedRegex(@"^(?<thread>\d+) +(?<call>(\w+\(|<\.\.\. ).*)$")]
+    private static partial Regex CallPattern();
+
+    /// <summary>The first thing in quotes or angle brackets: rename("/a", …), fdatasync(7&lt;/a&gt;).</summary>
+    [GeneratedRegex("(\"|<)(?<path>/[^\">]*)(\"|>)")]
+    private static partial Regex PathPattern();
+}
