@@ -71,7 +71,12 @@ internal sealed class LocalAttempt(Front front, KvCall call) : Attempt(front, ca
     /// <inheritdoc/>
     public override void OnDropped() => Front.Park(call);
 
-    protected override void Complete(KvResponse response) => call.TryComplete(response);
+    protected override void Complete(KvResponse response)
+    {
+        // A refusal may speak of this attempt only, and STEP may just be beginning another one.
+        if (call.IsWrite && call.IsRepeatable && response.Error is not null) Front.PostCompletion(call, response);
+        else call.TryComplete(response);
+    }
 }
 
 /// <summary>A try for a client of another node: the answer goes back over the link.</summary>
@@ -92,6 +97,7 @@ internal sealed class ForwardedAttempt(Front front, NodeId origin, ulong originB
     {
         ByteWriter frame = new(256 + response.Value.Length);
         PeerFrame.Begin(frame, FrameKind.Answer);
+        frame.U8(Front.FrameFormat);
         frame.U64(originBoot);
         frame.U64(number);
         response.Write(frame);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
@@ -29,13 +30,14 @@ public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
 /// only after a definite "not applied"; once an attempt may have appended it, only that attempt's answer ends the call, or the deadline,
 /// or that the node it was forwarded to leads no more and keeps silent: then it has most likely died, and its answer with it.
 /// <code>
-/// forward frame: origin boot u64 | addressee boot u64 | number u64 | hops u8 | remaining µs u64 | group u64 | epoch version u64 | request (block)
-/// answer frame:  origin boot u64 | number u64 | response (<see cref="KvResponse"/>)
+/// forward frame: format u8 (1) | origin boot u64 | addressee boot u64 | number u64 | hops u8 | remaining µs u64 | group u64 | epoch version u64 | request (block)
+/// answer frame:  format u8 (1) | origin boot u64 | number u64 | response (<see cref="KvResponse"/>)
 /// </code>
 /// Runs on the STEP thread, except that attempts complete on the APPLY thread.
 /// </remarks>
 public sealed class Front : IFront
 {
+    internal const byte FrameFormat = 1;
     private const byte MaxHops = 3;
 
     private readonly FrontOptions _options;
@@ -47,6 +49,7 @@ public sealed class Front : IFront
     private readonly Dictionary<NodeId, (ulong BootId, NumberWindow Window)> _origins = [];
     private readonly Dictionary<GroupId, NodeId> _leaderHints = [];
     private ulong _nextNumber;
+    private uint _nextProbe;
 
     public Front(FrontOptions options, ShardMap map, GroupWorker worker, IPeerLinks links)
     {
@@ -78,6 +81,9 @@ public sealed class Front : IFront
                 // A later attempt under way decides for itself.
                 if (retry.Call.ForwardNumber == 0) Route(now, retry.Call);
                 break;
+            case Completion completion:
+                completion.Call.TryComplete(completion.Response);
+                break;
             case Action<long> action:
                 action(now);
                 break;
@@ -88,6 +94,8 @@ public sealed class Front : IFront
     public void OnPeerFrame(long now, NodeId from, FrameKind kind, ReadOnlyMemory<byte> body)
     {
         ByteReader reader = new(body);
+        byte format = reader.U8();
+        if (format != FrameFormat) throw new MalformedException($"frame format {format}, this build knows {FrameFormat}");
         switch (kind)
         {
             case FrameKind.Forward: OnForward(now, from, ref reader); break;
@@ -114,13 +122,16 @@ public sealed class Front : IFront
         _active.RemoveAll(call =>
         {
             if (!call.IsCompleted) return false;
-            if (call.ForwardNumber != 0) _forwarded.Remove(call.ForwardNumber);
+            ForgetForward(call);
             return true;
         });
     }
 
     /// <summary>From any thread: the attempt of a write ended with proof that it was not applied.</summary>
     internal void PostRetry(KvCall call) => _worker.PostCompletion(new Retry(call));
+
+    /// <summary>From any thread: completes a call on the STEP thread, which alone knows of its other attempts.</summary>
+    internal void PostCompletion(KvCall call, KvResponse response) => _worker.PostCompletion(new Completion(call, response));
 
     /// <summary>Tries again at the next tick, when more may be known.</summary>
     internal static void Park(KvCall call) => call.IsParked = true;
@@ -142,16 +153,21 @@ public sealed class Front : IFront
         call.IsParked = false;
         call.MayBeAppended = false;
         call.AttemptedAt = now;
-        if (call.ForwardNumber != 0)
-        {
-            _forwarded.Remove(call.ForwardNumber);
-            call.ForwardNumber = 0;
-        }
+        ForgetForward(call);
 
         RaftGroup? local = _worker.Find(call.Group);
         if (local is { Role: Role.Leader }) TryHere(now, call);
         else if (LeaderNodeOf(call.Group, local) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
         else Park(call);
+    }
+
+    /// <summary>No more waits for the answer of a forwarded attempt. Whoever kept silent is not asked again on a hint.</summary>
+    private void ForgetForward(KvCall call)
+    {
+        if (call.ForwardNumber == 0) return;
+        _forwarded.Remove(call.ForwardNumber);
+        call.ForwardNumber = 0;
+        if (_leaderHints.TryGetValue(call.Group, out NodeId hint) && hint == call.ForwardedTo) _leaderHints.Remove(call.Group);
     }
 
     private void TryHere(long now, KvCall call)
@@ -175,8 +191,15 @@ public sealed class Front : IFront
     {
         if (local is not null) return local.Leader.IsNone ? null : local.Configuration.NodeOf(local.Leader);
         if (_leaderHints.TryGetValue(group, out NodeId hint)) return hint;
-        // Any replica's node will know more.
-        return new NodeId(_map.ById(group.Value)!.Replicas[(int)(_nextNumber % (ulong)_map.ById(group.Value)!.Replicas.Length)].NodeId);
+        // Any replica's node will know more: ask the next one that was ever reached.
+        ImmutableArray<ShardReplica> replicas = _map.ById(group.Value)!.Replicas;
+        for (int i = 0; i < replicas.Length; i++)
+        {
+            NodeId node = new(replicas[(int)(_nextProbe++ % (uint)replicas.Length)].NodeId);
+            if (_links.BootIdOf(node) != 0) return node;
+        }
+
+        return null;
     }
 
     private void Forward(long now, KvCall call, NodeId node, ulong addresseeBoot)
@@ -188,6 +211,7 @@ public sealed class Front : IFront
         _forwarded.Add(number, call);
         ByteWriter frame = new(96 + call.Request.Length);
         PeerFrame.Begin(frame, FrameKind.Forward);
+        frame.U8(FrameFormat);
         frame.U64(_options.BootId);
         frame.U64(addresseeBoot);
         frame.U64(number);
@@ -288,4 +312,6 @@ public sealed class Front : IFront
     private KvResponse Fail(ErrorCode error, string detail, GroupId group = default) => KvResponse.Fail(error, detail, NodeName, group);
 
     private sealed record Retry(KvCall Call);
+
+    private sealed record Completion(KvCall Call, KvResponse Response);
 }

@@ -34,6 +34,7 @@ public sealed partial class KvStateMachine : IStateMachine
     private readonly Dictionary<byte[], KeyVersion>.AlternateLookup<ReadOnlySpan<byte>> _writtenLookup;
     private IOrderedCursor? _cursor;
     private ShardMeta _meta;
+    private ulong _committedRevision;
 
     /// <param name="limits">Equal on all nodes of a cluster: the idempotency window and limits take part in what is applied.</param>
     public KvStateMachine(GroupId group, IOrderedStore store, Limits limits)
@@ -42,6 +43,7 @@ public sealed partial class KvStateMachine : IStateMachine
         _store = store;
         _limits = limits;
         _meta = ShardMeta.ReadFrom(store, group);
+        _committedRevision = _meta.Revision;
         _writtenLookup = _written.GetAlternateLookup<ReadOnlySpan<byte>>();
         FindNextDeadline();
     }
@@ -52,6 +54,9 @@ public sealed partial class KvStateMachine : IStateMachine
     public GroupId Group => _group;
 
     public ShardMeta Meta => _meta;
+
+    /// <summary>The last revision assigned, as of the last batch; for status, from any thread.</summary>
+    public ulong CommittedRevision => Volatile.Read(ref _committedRevision);
 
     /// <inheritdoc/>
     public ulong TimeMillis => _meta.ShardTimeMillis;
@@ -103,6 +108,7 @@ public sealed partial class KvStateMachine : IStateMachine
     {
         WriteOut();
         _store.ThrowIfFailed();
+        Volatile.Write(ref _committedRevision, _meta.Revision);
     }
 
     /// <summary>The newest version of <paramref name="key"/> in the applied state; on the APPLY thread, between batches.</summary>

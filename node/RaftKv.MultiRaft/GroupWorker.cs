@@ -177,9 +177,10 @@ public sealed class GroupWorker : IPeerReceiver
         bool isFull = _logWriter.IsFull || _applier.IsFull;
         while (reader.Remaining > 0)
         {
-            Message message = RaftMessageCodec.Read(ref reader, out GroupId group);
+            if (RaftMessageCodec.Read(ref reader, out GroupId group) is not { } message) continue;
             if (!_replicas.TryGetValue(group, out HostedReplica? replica) || replica.Group.Replica != message.To) continue;
-            if (isFull && message.Kind == MessageKind.Append) continue; // Raft sends it again.
+            // Raft sends it again. One without entries is let through: it may be what tells the leader where we stand.
+            if (message.Kind == MessageKind.Append && !message.Entries.IsEmpty && (isFull || replica.Group.HasTooMuchUnapplied)) continue;
             replica.Group.Step(now, message);
             Touch(replica);
         }

@@ -28,6 +28,9 @@ public sealed record HostOptions
 
     public int MaxUncommittedBytes { get; init; } = 16 * 1024 * 1024;
 
+    /// <summary>Entries of one group in memory that are not applied yet.</summary>
+    public int MaxUnappliedBytes { get; init; } = 64 * 1024 * 1024;
+
     public int MaxCachedBytes { get; init; } = 4 * 1024 * 1024;
 
     /// <summary>Draws election timeouts; random in a node, the simulator's seed in the simulator.</summary>

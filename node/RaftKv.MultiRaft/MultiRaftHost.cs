@@ -80,6 +80,7 @@ public sealed class MultiRaftHost : IDisposable
             HeartbeatIntervalMicros = options.HeartbeatIntervalMicros,
             MaxAppendBytes = options.MaxAppendBytes,
             MaxUncommittedBytes = options.MaxUncommittedBytes,
+            MaxUnappliedBytes = options.MaxUnappliedBytes,
             MaxCachedBytes = options.MaxCachedBytes,
             Seed = options.Seed ^ (group.Group.Value * 0x9E3779B97F4A7C15) ^ point.Replica.Value,
         };

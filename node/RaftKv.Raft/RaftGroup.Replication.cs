@@ -18,10 +18,17 @@ public sealed partial class RaftGroup
         long uncommittedBytes = _log.BytesAfter(Commit);
         // A payload above the limit is taken alone: Busy says "later", and a later time must come.
         if (uncommittedBytes > 0 && uncommittedBytes + payload.Length > _options.MaxUncommittedBytes) return new ProposeResult(ProposeStatus.Busy, default, Term);
+        if (HasTooMuchUnapplied) return new ProposeResult(ProposeStatus.Busy, default, Term);
         Entry entry = new(_log.Last.Next, Term, EntryKind.Command, featureLevel, stampMillis, revisionFloor, payload);
         _log.Append(entry);
         return new ProposeResult(ProposeStatus.Appended, entry.Index, Term);
     }
+
+    /// <summary>
+    /// Whether more waits to be applied than memory is for. While it does, a leader takes no proposals, and a follower's host drops appends: the
+    /// leader sends them again.
+    /// </summary>
+    public bool HasTooMuchUnapplied => _log.BytesAfter(Applied) > _options.MaxUnappliedBytes;
 
     /// <summary>Entries that <see cref="Ready.LogReads"/> asked for. An answer that no longer fits is dropped.</summary>
     public void OnLogRead(long now, in LogReadRequest request, ReadOnlyMemory<Entry> entries)

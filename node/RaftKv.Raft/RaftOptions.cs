@@ -27,6 +27,9 @@ public sealed record RaftOptions
     /// <summary>Entries a leader takes beyond what is committed; more proposals are refused (backpressure).</summary>
     public int MaxUncommittedBytes { get; init; } = 16 * 1024 * 1024;
 
+    /// <summary>Entries held in memory that are not applied yet; beyond them nothing new is taken.</summary>
+    public int MaxUnappliedBytes { get; init; } = 64 * 1024 * 1024;
+
     /// <summary>Entries kept in memory after they are applied, for followers a little behind.</summary>
     public int MaxCachedBytes { get; init; } = 4 * 1024 * 1024;
 

@@ -46,8 +46,10 @@ internal sealed class GroupLog(GroupId group)
     /// </summary>
     public void SetCommitPoint(CommitPoint point)
     {
-        bool holds = CommitPoint is not null && point.Index >= First && point.Index <= Last && PlaceOf(point.Index).Term == point.Term;
-        int dropped = holds ? (int)(point.Index.Value - First.Value) + 1 : _places.Count;
+        // Drops nothing when only the epoch or the configuration moves.
+        bool isSame = CommitPoint is not null && point.Index == CommitPoint.Index && point.Term == CommitPoint.Term;
+        bool holds = isSame || (CommitPoint is not null && point.Index >= First && point.Index <= Last && PlaceOf(point.Index).Term == point.Term);
+        int dropped = holds ? (int)(point.Index.Value + 1 - First.Value) : _places.Count;
         _places.RemoveRange(0, dropped);
         CommitPoint = point;
     }

@@ -10,7 +10,9 @@ namespace RaftKv.RaftLog;
 /// </summary>
 /// <remarks>
 /// Limit: rot in the very last batch cannot be told from tearing. A killed process leaves written but unsynced pages that
-/// read back as if they were durable; therefore the open segment is synced before anything read from it counts.
+/// read back as if they were durable; and after a failed sync Linux keeps the pages readable but marks them clean, so that a
+/// sync at recovery would succeed and write nothing. Therefore the last batch, the only one in doubt, is written again and
+/// synced before anything read from it counts.
 /// </remarks>
 internal sealed class LogRecovery
 {
@@ -69,8 +71,10 @@ internal sealed class LogRecovery
     private void ReplaySegment(Segment segment, Segment? next)
     {
         long offset = SegmentFormat.BlockBytes;
+        long lastBatch = -1;
         while (TryReadBatch(segment, offset, NextBatch) is { } batch)
         {
+            lastBatch = offset;
             ReplayBatch(segment, offset, batch.Header, batch.Records);
             offset += batch.Header.SpanBytes;
             NextBatch++;
@@ -83,7 +87,17 @@ internal sealed class LogRecovery
         }
 
         ExpectNothingValidBehind(segment, offset);
+        if (lastBatch >= 0) WriteAgain(segment.File, lastBatch, offset);
         EndOffset = offset;
+    }
+
+    /// <summary>The same bytes over themselves: however a crash cuts this write, it changes nothing.</summary>
+    private static void WriteAgain(IDiskFile file, long start, long end)
+    {
+        byte[] bytes = new byte[end - start];
+        int read = file.Read(start, bytes);
+        file.Write(start, bytes.AsSpan(0, read));
+        file.Sync();
     }
 
     /// <summary>The last batch may be torn. If any valid batch follows what does not check, it was not the last: rot.</summary>

@@ -31,7 +31,6 @@ public sealed class SegmentedRaftLog : IRaftLog
     private readonly SplitMix _salts;
     private readonly ByteWriter _batch = new(1024 * 1024);
     private readonly List<Action> _placed = [];
-    private readonly List<PlacedEntry> _entries = [];
     private readonly Lock _lock = new();
     private readonly SortedDictionary<GroupId, GroupLog> _groups;
     private readonly SortedDictionary<ulong, Segment> _segments;
@@ -97,7 +96,8 @@ public sealed class SegmentedRaftLog : IRaftLog
             int start = SegmentFormat.BeginRecord(_batch, RecordKind.Entry, entry.FeatureLevel, group, replica, log.TakeWriteSequence());
             SegmentFormat.WriteEntry(_batch, entry);
             Finish(start);
-            _entries.Add(new PlacedEntry(log, entry.Index, entry.Term, start, _batch.Length - start));
+            PlacedEntry placed = new(log, entry.Index, entry.Term, start, _batch.Length - start);
+            _placed.Add(() => Place(placed));
         }
     }
 
@@ -190,16 +190,17 @@ public sealed class SegmentedRaftLog : IRaftLog
     {
         lock (_lock)
         {
+            // In the order they were added, which is the order recovery will read them in.
             foreach (Action place in _placed) place();
-            foreach (PlacedEntry entry in _entries)
-            {
-                EntryPlace place = new(_current.Header.Sequence, _writeOffset + entry.Start, entry.Bytes, entry.Term);
-                Invariant.Holds(entry.Log.TrySetEntry(entry.Index, place), $"{entry.Log.Group}: entry {entry.Index} does not follow {entry.Log.Last}");
-            }
         }
 
         _placed.Clear();
-        _entries.Clear();
+    }
+
+    private void Place(in PlacedEntry entry)
+    {
+        EntryPlace place = new(_current.Header.Sequence, _writeOffset + entry.Start, entry.Bytes, entry.Term);
+        Invariant.Holds(entry.Log.TrySetEntry(entry.Index, place), $"{entry.Log.Group}: entry {entry.Index} does not follow {entry.Log.Last}");
     }
 
     /// <summary>Continues in a new segment. The records gathered so far were sealed for the old one: seal them again.</summary>

@@ -41,7 +41,7 @@ public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong Cluster
         ByteReader reader = new(body);
         if (reader.U32() != Magic) throw new MalformedException("this is not a RaftKv peer");
         Hello hello = new(reader.U16(), reader.U16(), reader.U64(), reader.U64(), new NodeId(reader.U64()), reader.U64(), reader.U64(), new NodeId(reader.U64()), reader.Text());
-        reader.ExpectEnd();
+        // What a newer node may add behind this is not for us; versions are compared next.
         return hello;
     }
 

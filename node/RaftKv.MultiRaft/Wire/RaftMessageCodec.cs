@@ -5,23 +5,27 @@ namespace RaftKv.MultiRaft.Wire;
 /// <summary>Messages between replicas, as they stand one after another in a <see cref="FrameKind.RaftMessages"/> body.</summary>
 /// <remarks>
 /// <code>
-/// message: group u64 | from u64 | to u64 | kind u8 | rejected u8 | term u64 | index u64 | log term u64 | commit u64
+/// message: length of the rest u32 | group u64 | from u64 | to u64 | kind u8 | flags u8 (1 = rejected) | term u64 | index u64 | log term u64 | commit u64
 ///          | hint u64 | read round u64 | entry count u32 | entry…
 /// entry:   term u64 | kind u8 | feature level u8 | stamp ms u64 | revision floor u64 | payload length u32 | payload
 /// </code>
-/// The first entry's index is the message's index + 1; the others follow. All integers are little-endian.
+/// The first entry's index is the message's index + 1; the others follow. All integers are little-endian. A message of a kind that this
+/// build does not know is skipped by its length; what a newer node adds behind the entries is ignored.
 /// </remarks>
 public static class RaftMessageCodec
 {
     private const int EntryHeaderBytes = 30;
+    private const byte RejectedFlag = 1;
 
     public static void Write(ByteWriter writer, GroupId group, in Message message)
     {
+        int start = writer.Length;
+        writer.U32(0);
         writer.U64(group.Value);
         writer.U64(message.From.Value);
         writer.U64(message.To.Value);
         writer.U8((byte)message.Kind);
-        writer.U8(message.Rejected ? (byte)1 : (byte)0);
+        writer.U8(message.Rejected ? RejectedFlag : (byte)0);
         writer.U64(message.Term.Value);
         writer.U64(message.Index.Value);
         writer.U64(message.LogTerm.Value);
@@ -38,17 +42,20 @@ public static class RaftMessageCodec
             writer.U64(entry.RevisionFloor);
             writer.Block(entry.Payload.Span);
         }
+
+        writer.PatchU32(start, (uint)(writer.Length - start - 4));
     }
 
-    /// <summary>Reads one message. Entry payloads are slices of the reader's source.</summary>
-    public static Message Read(ref ByteReader reader, out GroupId group)
+    /// <summary>Reads one message; null when its kind is not known. Entry payloads are slices of the reader's source.</summary>
+    public static Message? Read(ref ByteReader frame, out GroupId group)
     {
+        ByteReader reader = new(frame.Block());
         group = new GroupId(reader.U64());
         ReplicaId from = new(reader.U64());
         ReplicaId to = new(reader.U64());
         MessageKind kind = (MessageKind)reader.U8();
-        if (!Enum.IsDefined(kind)) throw new MalformedException($"message kind {(byte)kind}");
-        bool rejected = reader.U8() != 0;
+        if (!Enum.IsDefined(kind)) return null;
+        bool rejected = (reader.U8() & RejectedFlag) != 0;
         Term term = new(reader.U64());
         LogIndex index = new(reader.U64());
         Term logTerm = new(reader.U64());

@@ -15,8 +15,8 @@ internal sealed class BodyReader(Limits limits)
     private const long MaxBytesBeingRead = 256L * Limits.Mebi;
     private long _bytesBeingRead;
 
-    /// <summary>The encoded put. Throws <see cref="ApiException"/>: too large, or too much being read at once.</summary>
-    public async ValueTask<byte[]> ReadPutAsync(HttpRequest http, byte[] key, KvCondition condition, ulong conditionRevision, CancellationToken cancel)
+    /// <summary>The encoded form of <paramref name="put"/> with the body as its value. Throws <see cref="ApiException"/>: too large, or too much being read at once.</summary>
+    public async ValueTask<byte[]> ReadPutAsync(HttpRequest http, KvRequest put, CancellationToken cancel)
     {
         long reserved = http.ContentLength ?? limits.MaxValueBytes;
         if (reserved > limits.MaxValueBytes) throw TooLarge(reserved);
@@ -25,12 +25,12 @@ internal sealed class BodyReader(Limits limits)
             if (Interlocked.Add(ref _bytesBeingRead, reserved) > MaxBytesBeingRead) throw new ApiException(ErrorCode.Overloaded, $"values of more than {MaxBytesBeingRead} bytes are being received");
             if (http.ContentLength is { } length)
             {
-                byte[] request = new KvRequest(KvOperation.Put, key, Condition: condition, ConditionRevision: conditionRevision).EncodeFor((int)length, out Memory<byte> room);
+                byte[] request = put.EncodeFor((int)length, out Memory<byte> room);
                 await http.Body.ReadExactlyAsync(room, cancel);
                 return request;
             }
 
-            return await ReadUnknownLengthAsync(http.BodyReader, key, condition, conditionRevision, cancel);
+            return await ReadUnknownLengthAsync(http.BodyReader, put, cancel);
         }
         finally
         {
@@ -38,7 +38,7 @@ internal sealed class BodyReader(Limits limits)
         }
     }
 
-    private async ValueTask<byte[]> ReadUnknownLengthAsync(PipeReader body, byte[] key, KvCondition condition, ulong conditionRevision, CancellationToken cancel)
+    private async ValueTask<byte[]> ReadUnknownLengthAsync(PipeReader body, KvRequest put, CancellationToken cancel)
     {
         ArrayBufferWriter<byte> value = new();
         while (true)
@@ -51,7 +51,7 @@ internal sealed class BodyReader(Limits limits)
             if (length > limits.MaxValueBytes) throw TooLarge(length);
             if (!read.IsCompleted) continue;
 
-            byte[] request = new KvRequest(KvOperation.Put, key, Condition: condition, ConditionRevision: conditionRevision).EncodeFor(value.WrittenCount, out Memory<byte> room);
+            byte[] request = put.EncodeFor(value.WrittenCount, out Memory<byte> room);
             value.WrittenMemory.CopyTo(room);
             return request;
         }

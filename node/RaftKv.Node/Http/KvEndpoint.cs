@@ -18,25 +18,22 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
     public async Task HandleAsync(HttpContext http, RequestTarget target)
     {
         KvOperation operation = OperationOf(http.Request.Method);
-        byte[] key = KvParameters.ReadKey(target, operation, limits);
-        ulong hash = KeyHash.Of(key);
+        KvRequest request = KvParameters.ReadRequest(target, http.Request.Headers, operation, limits, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+        ulong hash = KeyHash.Of(request.Key.Span);
         http.Response.Headers["RaftKv-Shard"] = ApiResponse.Text(map.ByHash(hash).Id);
         long deadline = BootClock.NowMicros + KvParameters.ReadTimeoutMillis(http.Request.Headers, limits) * 1000L;
 
         if (operation == KvOperation.Get)
         {
             ulong known = KvParameters.ReadKnownRevision(http.Request.Headers);
-            KvResponse read = await CallAsync(new KvRequest(operation, key).Encode(), operation, hash, deadline);
+            KvResponse read = await CallAsync(request.Encode(), operation, hash, deadline);
             await AnswerReadAsync(http, read, known);
             return;
         }
 
-        var (condition, revision) = KvParameters.ReadCondition(http.Request.Headers, operation);
-        byte[] request = operation == KvOperation.Put
-            ? await _bodies.ReadPutAsync(http.Request, key, condition, revision, http.RequestAborted)
-            : new KvRequest(operation, key, Condition: condition, ConditionRevision: revision).Encode();
-        KvResponse written = await CallAsync(request, operation, hash, deadline);
-        await AnswerWriteAsync(http, written, operation, key);
+        byte[] encoded = operation == KvOperation.Put ? await _bodies.ReadPutAsync(http.Request, request, http.RequestAborted) : request.Encode();
+        KvResponse written = await CallAsync(encoded, operation, hash, deadline);
+        await AnswerWriteAsync(http, written, operation, request.Key);
     }
 
     private static KvOperation OperationOf(string method)
@@ -75,14 +72,16 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
         headers.ETag = ApiResponse.ETagOf(read.Revision);
         headers["RaftKv-Created"] = ApiResponse.Text(read.Created);
         headers["RaftKv-Version"] = ApiResponse.Text(read.Version);
+        if (read.TtlMillis > 0) headers["RaftKv-Ttl"] = ApiResponse.Text((read.TtlMillis + 999) / 1000);
         if (known == read.Revision) http.Response.StatusCode = StatusCodes.Status304NotModified;
         else await ApiResponse.WriteBytesAsync(http, read.Value, "application/octet-stream");
     }
 
-    private async Task AnswerWriteAsync(HttpContext http, KvResponse written, KvOperation operation, byte[] key)
+    private async Task AnswerWriteAsync(HttpContext http, KvResponse written, KvOperation operation, ReadOnlyMemory<byte> key)
     {
         ApiResponse.SetPosition(http, written, nodeName);
         IHeaderDictionary headers = http.Response.Headers;
+        if (written.IsReplay) headers["Idempotency-Replayed"] = "true";
         if (written.Error is { } error)
         {
             if (error == ErrorCode.PreconditionFailed && written.Existed) headers.ETag = ApiResponse.ETagOf(written.Revision);
@@ -98,8 +97,8 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
         }
 
         headers.ETag = ApiResponse.ETagOf(written.Revision);
-        bool isText = Utf8.IsValid(key);
-        PutJson document = new(isText ? Encoding.UTF8.GetString(key) : null, isText ? null : Convert.ToBase64String(key), written.Revision, written.Created, written.Version);
+        bool isText = Utf8.IsValid(key.Span);
+        PutJson document = new(isText ? Encoding.UTF8.GetString(key.Span) : null, isText ? null : Convert.ToBase64String(key.Span), written.Revision, written.Created, written.Version);
         await ApiResponse.WriteJsonAsync(http, document, ApiJson.Readable.PutJson);
     }
 

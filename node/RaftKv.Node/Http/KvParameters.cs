@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using RaftKv.Contracts;
@@ -12,16 +13,49 @@ internal static class KvParameters
     public const string Path = "/v1/kv";
 
     private const string Key64 = "key64";
+    private const ulong MaxTtlSeconds = 100UL * 366 * 24 * 3600;
     private static readonly string[] s_readParameters = [Key64, "consistency", "revision"];
     private static readonly string[] s_putParameters = [Key64, "ttl"];
     private static readonly string[] s_deleteParameters = [Key64];
     private static readonly string[] s_listParameters = ["prefix", "start", "end", "limit", "cursor", "keysOnly", "countOnly"];
 
-    /// <summary>Checks the query's parameters and returns the key's bytes. Throws <see cref="ApiException"/>.</summary>
-    public static byte[] ReadKey(in RequestTarget target, KvOperation operation, Limits limits)
+    /// <summary>
+    /// The request that target and headers make, without a put's value. <paramref name="nowUnixMillis"/> is the wall clock: a UUIDv7
+    /// idempotency key from the future is refused, for its window would never pass. Throws <see cref="ApiException"/>.
+    /// </summary>
+    public static KvRequest ReadRequest(in RequestTarget target, IHeaderDictionary headers, KvOperation operation, Limits limits, long nowUnixMillis)
+    {
+        byte[] key = ReadKey(target, operation, limits, out Dictionary<string, string> parameters);
+        if (operation == KvOperation.Get) return new KvRequest(operation, key);
+        var (condition, revision) = ReadCondition(headers, operation);
+        byte[] idempotencyKey = ReadIdempotencyKey(headers, limits, nowUnixMillis);
+        return new KvRequest(operation, key, default, condition, revision, ReadTtlMillis(parameters), idempotencyKey);
+    }
+
+    private static byte[] ReadIdempotencyKey(IHeaderDictionary headers, Limits limits, long nowUnixMillis)
+    {
+        StringValues header = headers["Idempotency-Key"];
+        if (header.Count == 0) return [];
+        string text = header.ToString();
+        if (header.Count > 1 || text.Length == 0 || text.Length > limits.MaxIdempotencyKeyChars || text.Any(c => c is < '!' or > '~'))
+            throw new ApiException(ErrorCode.BadIdempotencyKey, $"Idempotency-Key has {text.Length} characters; it has 1 to {limits.MaxIdempotencyKeyChars} printable ASCII characters without spaces", limits.MaxIdempotencyKeyChars, text.Length);
+        byte[] key = Encoding.ASCII.GetBytes(text);
+        if (IdempotencyKey.TimestampMillis(key) is { } timestamp && (long)timestamp > nowUnixMillis + limits.MaxIdempotencyKeyAheadMillis)
+            throw new ApiException(ErrorCode.BadIdempotencyKey, $"the time in Idempotency-Key is {(long)timestamp - nowUnixMillis} ms ahead of this node's clock, the limit is {limits.MaxIdempotencyKeyAheadMillis}", limits.MaxIdempotencyKeyAheadMillis, (long)timestamp - nowUnixMillis);
+        return key;
+    }
+
+    private static ulong ReadTtlMillis(Dictionary<string, string> parameters)
+    {
+        if (!parameters.TryGetValue("ttl", out string? text)) return 0;
+        if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seconds) && seconds is >= 1 and <= MaxTtlSeconds) return seconds * 1000;
+        throw new ApiException(ErrorCode.BadTtl, $"ttl '{text}' is not a whole number of seconds from 1 to {MaxTtlSeconds}");
+    }
+
+    private static byte[] ReadKey(in RequestTarget target, KvOperation operation, Limits limits, out Dictionary<string, string> parameters)
     {
         bool isInPath = target.Path.Length > Path.Length;
-        Dictionary<string, string> parameters = ReadQuery(target, operation, isInPath);
+        parameters = ReadQuery(target, operation, isInPath);
         byte[] key;
         if (isInPath) key = RequestTarget.DecodePercent(target.Path.AsSpan(Path.Length + 1));
         else if (parameters.TryGetValue(Key64, out string? encoded)) key = RequestTarget.DecodeBase64Url(encoded);
@@ -31,12 +65,10 @@ internal static class KvParameters
         return key;
     }
 
-    /// <summary>The condition of a put or delete. Throws <see cref="ApiException"/>.</summary>
-    public static (KvCondition Condition, ulong Revision) ReadCondition(IHeaderDictionary headers, KvOperation operation)
+    private static (KvCondition Condition, ulong Revision) ReadCondition(IHeaderDictionary headers, KvOperation operation)
     {
         StringValues match = headers.IfMatch;
         StringValues noneMatch = headers.IfNoneMatch;
-        if (headers.ContainsKey("Idempotency-Key")) throw new ApiException(ErrorCode.BadArgument, "Idempotency-Key is not supported yet");
         if (match.Count > 0 && noneMatch.Count > 0) throw new ApiException(ErrorCode.BadCondition, "If-Match and If-None-Match exclude each other");
         if (match.Count > 0)
             return (KvCondition.RevisionIs, TryReadETag(match) ?? throw new ApiException(ErrorCode.BadCondition, $"If-Match: {match} is not a revision in quotes, as in \"17\""));
@@ -74,7 +106,7 @@ internal static class KvParameters
         bool isList = operation == KvOperation.Get && !isInPath;
         Dictionary<string, string> parameters = target.Parameters(isList ? [.. known, .. s_listParameters] : known);
         if (isInPath && parameters.ContainsKey(Key64)) throw new ApiException(ErrorCode.BadArgument, $"the key stands in the path and in {Key64}");
-        foreach (string later in (ReadOnlySpan<string>)["ttl", "revision", .. s_listParameters])
+        foreach (string later in (ReadOnlySpan<string>)["revision", .. s_listParameters])
             if (parameters.ContainsKey(later)) throw new ApiException(ErrorCode.BadArgument, $"parameter '{later}' is not supported yet");
         if (parameters.TryGetValue("consistency", out string? consistency)) CheckConsistency(consistency);
         return parameters;
