@@ -13,7 +13,7 @@ public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
     /// <summary>Calls under way at once; more are refused (backpressure).</summary>
     public int MaxCalls { get; init; } = 65_536;
 
-    /// <summary>A forwarded read without an answer is tried again after this, in µs.</summary>
+    /// <summary>A node that has not answered for so long is not taken for the leader's any more, and a read is tried again; in µs.</summary>
     public long ReadRetryMicros { get; init; } = 500_000;
 }
 
@@ -43,6 +43,7 @@ public sealed class Front : IFront
     private readonly Dictionary<NodeId, (ulong BootId, NumberWindow Window)> _origins = [];
     private readonly Dictionary<GroupId, NodeId> _leaderHints = [];
     private ulong _nextNumber;
+    private uint _nextGuess;
 
     public Front(FrontOptions options, ShardMap map, GroupWorker worker, IPeerLinks links)
     {
@@ -87,7 +88,7 @@ public sealed class Front : IFront
         switch (kind)
         {
             case FrameKind.Forward: OnForward(now, from, ref reader); break;
-            case FrameKind.Answer: OnAnswer(now, ref reader); break;
+            case FrameKind.Answer: OnAnswer(from, ref reader); break;
             default: throw new MalformedException($"frame kind {(byte)kind}");
         }
     }
@@ -100,7 +101,7 @@ public sealed class Front : IFront
             if (call.IsCompleted) continue;
             if (now >= call.DeadlineMicros) Expire(call);
             else if (call.IsParked) Route(now, call);
-            else if (!call.IsWrite && call.ForwardNumber != 0 && now - call.ForwardedAt >= _options.ReadRetryMicros) Route(now, call);
+            else if (call.ForwardNumber != 0 && now - call.ForwardedAt >= _options.ReadRetryMicros) OnSilence(now, call);
         }
 
         _active.RemoveAll(call =>
@@ -155,9 +156,30 @@ public sealed class Front : IFront
     private NodeId? LeaderNodeOf(GroupId group, RaftGroup? local)
     {
         if (local is not null) return local.Leader.IsNone ? null : local.Configuration.NodeOf(local.Leader);
-        if (_leaderHints.TryGetValue(group, out NodeId hint)) return hint;
-        // Any replica's node will know more.
-        return new NodeId(_map.ById(group.Value)!.Replicas[(int)(_nextNumber % (ulong)_map.ById(group.Value)!.Replicas.Length)].NodeId);
+        if (_leaderHints.TryGetValue(group, out NodeId hint) && _links.BootIdOf(hint) != 0) return hint;
+        // Any replica's node will know more: one after the other, but only those that were ever reached.
+        var replicas = _map.ById(group.Value)!.Replicas;
+        for (int i = 0; i < replicas.Length; i++)
+        {
+            NodeId node = new(replicas[(int)(_nextGuess++ % (uint)replicas.Length)].NodeId);
+            if (_links.BootIdOf(node) != 0) return node;
+        }
+
+        return null;
+    }
+
+    /// <summary>No answer for long. Its node may be dead, which shows no other way: the next to ask asks another.</summary>
+    private void OnSilence(long now, KvCall call)
+    {
+        ForgetHint(call);
+        if (!call.IsWrite) Route(now, call);
+    }
+
+    /// <summary>Once for each time that a call was forwarded, so that a call which waits on does not undo what others learn.</summary>
+    private void ForgetHint(KvCall call)
+    {
+        if (_leaderHints.TryGetValue(call.Group, out NodeId hint) && hint == call.ForwardedTo) _leaderHints.Remove(call.Group);
+        call.ForwardedTo = default;
     }
 
     private void Forward(long now, KvCall call, NodeId node, ulong addresseeBoot)
@@ -165,6 +187,7 @@ public sealed class Front : IFront
         ulong number = ++_nextNumber;
         call.ForwardNumber = number;
         call.ForwardedAt = now;
+        call.ForwardedTo = node;
         call.MayBeAppended = call.IsWrite;
         _forwarded.Add(number, call);
         ByteWriter frame = new(96 + call.Request.Length);
@@ -215,7 +238,7 @@ public sealed class Front : IFront
         }
     }
 
-    private void OnAnswer(long now, ref ByteReader reader)
+    private void OnAnswer(NodeId from, ref ByteReader reader)
     {
         ulong originBoot = reader.U64();
         ulong number = reader.U64();
@@ -233,6 +256,7 @@ public sealed class Front : IFront
             return;
         }
 
+        _leaderHints[call.Group] = from; // It leads, or it would have refused.
         call.TryComplete(response);
     }
 
@@ -244,10 +268,13 @@ public sealed class Front : IFront
         return window;
     }
 
-    private void Expire(KvCall call) =>
+    private void Expire(KvCall call)
+    {
+        if (call.ForwardNumber != 0) ForgetHint(call);
         call.TryComplete(call.MayBeAppended
             ? Fail(ErrorCode.OutcomeUnknown, "the write may have been appended; its outcome was not known when the deadline passed", call.Group)
             : Fail(ErrorCode.NoLeader, "no leader could be reached before the deadline; nothing was appended", call.Group));
+    }
 
     private KvResponse Fail(ErrorCode error, string detail, GroupId group = default) => KvResponse.Fail(error, detail, NodeName, group);
 

@@ -34,6 +34,8 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
 
     internal long ForwardedAt { get; set; }
 
+    internal NodeId ForwardedTo { get; set; }
+
     internal GroupId Group { get; set; }
 
     /// <summary>Waiting for a leader to be known.</summary>

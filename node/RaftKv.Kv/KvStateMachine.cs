@@ -117,6 +117,7 @@ public sealed class KvStateMachine : IStateMachine
 
     private KvApplied ApplyWrite(in KvRequest request, ulong revisionFloor)
     {
+        Invariant.Holds(request.IsWrite, $"{_group}: {request.Operation} in the log at {_meta.Applied}");
         ReadOnlySpan<byte> key = request.Key.Span;
         // The door only hints; here, at this index, it is decided who owns the key (design §8).
         if (!_meta.Range.Contains(KeyHash.Of(key))) return new KvApplied(ErrorCode.WrongShard, 0, 0, 0, 0, false, _meta.Epoch);
