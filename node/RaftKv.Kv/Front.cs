@@ -14,11 +14,11 @@ public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
     /// <summary>Calls under way at once; more are refused (backpressure).</summary>
     public int MaxCalls { get; init; } = 65_536;
 
-    /// <summary>A read, or a write with an idempotency key, that has no answer after this is tried again, in µs.</summary>
+    /// <summary>
+    /// After so long without an answer, in µs, a read or a write with an idempotency key is tried again, and any other forwarded write is
+    /// called unknown if another node leads by then.
+    /// </summary>
     public long RetryMicros { get; init; } = 500_000;
-
-    /// <summary>A forwarded write without an answer is called unknown after this, in µs, if another node leads by then.</summary>
-    public long WritePatienceMicros { get; init; } = 500_000;
 }
 
 /// <summary>
@@ -99,7 +99,7 @@ public sealed class Front : IFront
         switch (kind)
         {
             case FrameKind.Forward: OnForward(now, from, ref reader); break;
-            case FrameKind.Answer: OnAnswer(now, ref reader); break;
+            case FrameKind.Answer: OnAnswer(from, ref reader); break;
             default: throw new MalformedException($"frame kind {(byte)kind}");
         }
     }
@@ -112,11 +112,7 @@ public sealed class Front : IFront
             if (call.IsCompleted) continue;
             if (now >= call.DeadlineMicros) Expire(call);
             else if (call.IsParked) Route(now, call);
-#if MUTANTS
-            else if (Mutants.On(Mutant.UnkeyedWriteRepeated) && now - call.AttemptedAt >= _options.RetryMicros) Repeat(now, call);
-#endif
-            else if (call.IsRepeatable && now - call.AttemptedAt >= _options.RetryMicros) Repeat(now, call);
-            else if (!call.IsRepeatable && call.ForwardNumber != 0 && now - call.AttemptedAt >= _options.WritePatienceMicros && IsLedElsewhere(call)) GiveUp(call);
+            else if (now - call.AttemptedAt >= _options.RetryMicros) OnSilence(now, call);
         }
 
         _active.RemoveAll(call =>
@@ -137,6 +133,26 @@ public sealed class Front : IFront
     internal static void Park(KvCall call) => call.IsParked = true;
 
     internal void SendToPeer(NodeId node, byte[] frame) => _worker.SendToPeer(node, frame);
+
+    /// <summary>No answer for long. The node asked may be dead, which shows no other way: whoever asks next asks another.</summary>
+    private void OnSilence(long now, KvCall call)
+    {
+        ForgetHint(call);
+        bool mayRepeat = call.IsRepeatable;
+#if MUTANTS
+        mayRepeat |= Mutants.On(Mutant.UnkeyedWriteRepeated);
+#endif
+        if (mayRepeat) Repeat(now, call);
+        else if (call.ForwardNumber != 0 && IsLedElsewhere(call)) GiveUp(call);
+    }
+
+    /// <summary>Once for each time that a call was forwarded, so that a call which waits on does not undo what others learn.</summary>
+    private void ForgetHint(KvCall call)
+    {
+        if (call.ForwardNumber == 0 || call.IsHintForgotten) return;
+        call.IsHintForgotten = true;
+        if (_leaderHints.TryGetValue(call.Group, out NodeId hint) && hint == call.ForwardedTo) _leaderHints.Remove(call.Group);
+    }
 
     /// <summary>Begins another attempt while the last one may still be under way somewhere.</summary>
     private void Repeat(long now, KvCall call)
@@ -161,13 +177,12 @@ public sealed class Front : IFront
         else Park(call);
     }
 
-    /// <summary>No more waits for the answer of a forwarded attempt. Whoever kept silent is not asked again on a hint.</summary>
+    /// <summary>Nobody waits any more for the answer of a forwarded attempt.</summary>
     private void ForgetForward(KvCall call)
     {
         if (call.ForwardNumber == 0) return;
         _forwarded.Remove(call.ForwardNumber);
         call.ForwardNumber = 0;
-        if (_leaderHints.TryGetValue(call.Group, out NodeId hint) && hint == call.ForwardedTo) _leaderHints.Remove(call.Group);
     }
 
     private void TryHere(long now, KvCall call)
@@ -190,7 +205,7 @@ public sealed class Front : IFront
     private NodeId? LeaderNodeOf(GroupId group, RaftGroup? local)
     {
         if (local is not null) return local.Leader.IsNone ? null : local.Configuration.NodeOf(local.Leader);
-        if (_leaderHints.TryGetValue(group, out NodeId hint)) return hint;
+        if (_leaderHints.TryGetValue(group, out NodeId hint) && _links.BootIdOf(hint) != 0) return hint;
         // Any replica's node will know more: ask the next one that was ever reached.
         ImmutableArray<ShardReplica> replicas = _map.ById(group.Value)!.Replicas;
         for (int i = 0; i < replicas.Length; i++)
@@ -207,6 +222,7 @@ public sealed class Front : IFront
         ulong number = ++_nextNumber;
         call.ForwardNumber = number;
         call.ForwardedTo = node;
+        call.IsHintForgotten = false;
         call.MayBeAppended = call.IsWrite;
         _forwarded.Add(number, call);
         ByteWriter frame = new(96 + call.Request.Length);
@@ -262,7 +278,7 @@ public sealed class Front : IFront
         }
     }
 
-    private void OnAnswer(long now, ref ByteReader reader)
+    private void OnAnswer(NodeId from, ref ByteReader reader)
     {
         ulong originBoot = reader.U64();
         ulong number = reader.U64();
@@ -280,6 +296,7 @@ public sealed class Front : IFront
             return;
         }
 
+        _leaderHints[call.Group] = from; // It leads, or it would have refused.
         call.TryComplete(response);
     }
 
@@ -300,6 +317,7 @@ public sealed class Front : IFront
 
     private void Expire(KvCall call)
     {
+        ForgetHint(call);
         bool mayBeApplied = call.MayBeAppended || call.WasUnknown;
 #if MUTANTS
         if (Mutants.On(Mutant.DefiniteFailureAfterAppend)) mayBeApplied = false;

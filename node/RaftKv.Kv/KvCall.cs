@@ -47,6 +47,9 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
 
     internal NodeId ForwardedTo { get; set; }
 
+    /// <summary>The silence of the node it was forwarded to was drawn the consequence of.</summary>
+    internal bool IsHintForgotten { get; set; }
+
     internal GroupId Group { get; set; }
 
     /// <summary>Waiting for a leader to be known.</summary>

@@ -148,6 +148,7 @@ public sealed partial class KvStateMachine : IStateMachine
 
     private KvApplied ApplyWrite(in KvRequest request, ulong revisionFloor)
     {
+        Invariant.Holds(request.IsWrite, $"{_group}: {request.Operation} in the log at {_meta.Applied}");
         ReadOnlySpan<byte> key = request.Key.Span;
         KeyVersion current = CurrentVersion(key);
         ulong currentRevision = current.HasValue ? current.Revision : 0;

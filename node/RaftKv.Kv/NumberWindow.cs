@@ -16,7 +16,7 @@ internal sealed class NumberWindow
     public bool TryTake(ulong number)
     {
         Invariant.Holds(number > 0);
-        if (number + Width <= _highest) return false;
+        if (number <= _highest && _highest - number >= Width) return false;
         if (number > _highest) SlideTo(number);
         ref ulong word = ref _taken[number % Width / 64];
         ulong bit = 1UL << (int)(number % 64);
@@ -29,7 +29,7 @@ internal sealed class NumberWindow
     {
         if (number - _highest >= Width) Array.Clear(_taken);
         else
-            for (ulong passed = _highest + 1; passed <= number; passed++) _taken[passed % Width / 64] &= ~(1UL << (int)(passed % 64));
+            for (ulong passed = number; passed > _highest; passed--) _taken[passed % Width / 64] &= ~(1UL << (int)(passed % 64));
         _highest = number;
     }
 }

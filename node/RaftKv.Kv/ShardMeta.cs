@@ -48,13 +48,23 @@ public readonly record struct ShardMeta(
             ByteReader reader = new(bytes);
             byte format = reader.U8();
             if (format != FormatVersion) throw new MalformedException($"meta format {format}, this build knows {FormatVersion}");
-            return new ShardMeta(new LogIndex(reader.U64()), new Term(reader.U64()), reader.U64(), reader.U64(), reader.U64(),
-                new HashRange(reader.U64(), reader.U64()), new ShardEpoch(reader.U64(), reader.U64()), reader.U64(), reader.U64(), reader.U64());
+            ShardMeta meta = new(new LogIndex(reader.U64()), new Term(reader.U64()), reader.U64(), reader.U64(), reader.U64(),
+                ReadRange(ref reader), new ShardEpoch(reader.U64(), reader.U64()), reader.U64(), reader.U64(), reader.U64());
+            reader.ExpectEnd();
+            return meta;
         }
         catch (MalformedException malformed)
         {
             throw new StoreFailedException($"{group}: meta row: {malformed.Message}", malformed);
         }
+    }
+
+    private static HashRange ReadRange(ref ByteReader reader)
+    {
+        ulong start = reader.U64();
+        ulong end = reader.U64();
+        if (end != 0 && start >= end) throw new MalformedException($"range from {start:x16} to {end:x16}");
+        return new HashRange(start, end);
     }
 
     public void Write(ByteWriter writer)

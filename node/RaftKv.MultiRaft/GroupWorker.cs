@@ -26,6 +26,7 @@ public sealed class GroupWorker : IPeerReceiver
     private IFront? _front;
     private ulong _nextReadContext;
     private long _nextTick;
+    private long _droppedFrames;
 
     internal GroupWorker(HostOptions options, LogWriter logWriter, Applier applier, IPeerLinks links)
     {
@@ -46,7 +47,7 @@ public sealed class GroupWorker : IPeerReceiver
     public Action OnWork { set => _inbox.OnWork = value; }
 
     /// <summary>Frames that were dropped because the inbox was full or they did not parse.</summary>
-    public long DroppedFrames { get; private set; }
+    public long DroppedFrames => Interlocked.Read(ref _droppedFrames);
 
     /// <summary>One turn. Returns false when there was nothing to do.</summary>
     public bool RunOnce(long now)
@@ -81,7 +82,7 @@ public sealed class GroupWorker : IPeerReceiver
     /// <inheritdoc/>
     public void OnFrame(NodeId from, FrameKind kind, byte[] body)
     {
-        if (!_inbox.TryAdd(new WorkerEvent(WorkKind.PeerFrame, null, (ulong)kind, body, from), body.Length)) DroppedFrames++;
+        if (!_inbox.TryAdd(new WorkerEvent(WorkKind.PeerFrame, null, (ulong)kind, body, from), body.Length)) Interlocked.Increment(ref _droppedFrames); // One caller per link.
     }
 
     /// <summary>Proposes a command; for the front, on the STEP thread. Unless Appended, the owner will hear nothing.</summary>
@@ -167,7 +168,7 @@ public sealed class GroupWorker : IPeerReceiver
         }
         catch (MalformedException)
         {
-            DroppedFrames++; // Its checksum was right, so it was sent so: a peer we cannot understand. Nothing else changes.
+            Interlocked.Increment(ref _droppedFrames); // Its checksum was right, so it was sent so: a peer we cannot understand. Nothing else changes.
         }
     }
 

@@ -1,0 +1,173 @@
+using FsCheck;
+using FsCheck.Fluent;
+using RaftKv.Contracts;
+using RaftKv.MultiRaft.Tests;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.Kv.Tests.Codecs;
+
+/// <summary>Requests stand in log entries and responses cross the wire, so both outlive this version.</summary>
+public sealed class RequestCodecTests
+{
+    private const string File = "requests-v1.txt";
+
+    private static readonly KvResponse Served = new()
+    {
+        Node = "n1",
+        Group = new GroupId(0x0102),
+        Epoch = new ShardEpoch(3, 4),
+        Term = new Term(5),
+        Index = new LogIndex(6),
+        Revision = 7,
+        PrevRevision = 8,
+        Created = 9,
+        Version = 10,
+        Existed = true,
+        Value = new byte[] { 0x00, 0xFF },
+    };
+
+    private static readonly KvResponse Refused = KvResponse.Fail(ErrorCode.NoLeader, "not here — there", "n2", new GroupId(1)) with { LeaderHint = new NodeId(0x0A0B) };
+
+    private static readonly KvRequest[] Requests =
+    [
+        new(KvOperation.Put, "key"u8.ToArray(), "value"u8.ToArray()),
+        new(KvOperation.Put, new byte[] { 0x00 }, Array.Empty<byte>(), KvCondition.RevisionIs, 0x0102030405060708),
+        new(KvOperation.Put, "key"u8.ToArray(), "v"u8.ToArray(), KvCondition.Absent),
+        new(KvOperation.Delete, "key"u8.ToArray(), default, KvCondition.RevisionIs, 9),
+        new(KvOperation.Get, "key"u8.ToArray()),
+    ];
+
+    private static readonly Arbitrary<KvRequest> AnyRequest = (
+        from operation in Gen.Elements(Enum.GetValues<KvOperation>())
+        from condition in Gen.Elements(Enum.GetValues<KvCondition>())
+        from first in ArbMap.Default.ArbFor<byte>().Generator
+        from rest in ArbMap.Default.ArbFor<byte[]>().Generator
+        from value in ArbMap.Default.ArbFor<byte[]>().Generator
+        from revision in ArbMap.Default.ArbFor<ulong>().Generator
+        select new KvRequest(operation, new byte[] { first }.Concat(rest).ToArray(), value, condition, revision)).ToArbitrary();
+
+    [Fact]
+    public void What_is_written_is_what_version_1_wrote() => GoldenHex.AssertEqual(File, Cases());
+
+    [Fact]
+    public void What_version_1_wrote_is_read_as_what_it_meant()
+    {
+        byte[][] golden = [.. GoldenHex.Load(File).Values];
+        for (int i = 0; i < Requests.Length; i++) AssertSame(Requests[i], KvRequest.Decode(golden[i]));
+        AssertSame(Served, Read(golden[^2]));
+        AssertSame(Refused, Read(golden[^1]));
+    }
+
+    [Fact]
+    public void Requests_can_be_read_back() =>
+        Prop.ForAll(AnyRequest, request => AssertSame(request, KvRequest.Decode(request.Encode()))).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void A_put_whose_value_comes_later_has_the_same_bytes() =>
+        Prop.ForAll(AnyRequest, request =>
+        {
+            byte[] bytes = KvRequest.EncodePut(request.Key.Span, request.Condition, request.ConditionRevision, request.Value.Length, out Memory<byte> value);
+            request.Value.CopyTo(value);
+            Assert.Equal(request.Value.Length, value.Length);
+            Assert.Equal((request with { Operation = KvOperation.Put }).Encode(), bytes);
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Every_truncation_and_every_byte_too_many_is_malformed()
+    {
+        foreach (KvRequest request in Requests)
+        {
+            byte[] bytes = request.Encode();
+            for (int length = 0; length < bytes.Length; length++) Assert.Throws<MalformedException>(() => KvRequest.Decode(bytes.AsMemory(0, length)));
+            Assert.Throws<MalformedException>(() => KvRequest.Decode((byte[])[.. bytes, 0]));
+        }
+
+        foreach (KvResponse response in new[] { Served, Refused })
+        {
+            byte[] bytes = Encode(response);
+            for (int length = 0; length < bytes.Length; length++) Assert.Throws<MalformedException>(() => Read(bytes[..length]));
+        }
+    }
+
+    [Fact]
+    public void Random_bytes_are_malformed_or_something_never_anything_else()
+    {
+        Random random = new(7);
+        byte[][] valid = [.. Cases().Select(item => item.Bytes)];
+        for (int i = 0; i < 40_000; i++)
+        {
+            byte[] start = valid[random.Next(valid.Length)];
+            byte[] bytes = new byte[random.Next(2 * start.Length)];
+            random.NextBytes(bytes);
+            start.AsSpan(0, Math.Min(random.Next(start.Length), bytes.Length)).CopyTo(bytes);
+            OnlyMalformed(() => KvRequest.Decode(bytes));
+            OnlyMalformed(() => Read(bytes));
+        }
+    }
+
+    [Fact]
+    public void An_empty_key_is_malformed() =>
+        Assert.Throws<MalformedException>(() => KvRequest.Decode(new KvRequest(KvOperation.Get, default).Encode()));
+
+    /// <summary>A newer node's error says nothing about what was applied; so neither do we.</summary>
+    [Fact]
+    public void An_error_that_this_build_does_not_know_is_an_unknown_outcome()
+    {
+        byte[] bytes = Encode(Refused);
+        int at = bytes.AsSpan().IndexOf("no-leader"u8);
+        "no-leadxx"u8.CopyTo(bytes.AsSpan(at));
+        Assert.Same(ErrorCode.OutcomeUnknown, Read(bytes).Error);
+    }
+
+    [Fact]
+    public void Every_error_code_survives_the_wire()
+    {
+        foreach (ErrorCode error in ErrorCode.All) AssertSame(KvResponse.Fail(error, "détail", "n9"), Read(Encode(KvResponse.Fail(error, "détail", "n9"))));
+    }
+
+    private static IEnumerable<(string Name, byte[] Bytes)> Cases()
+    {
+        string[] names = ["put", "put if revision", "put if absent", "delete if revision", "get"];
+        for (int i = 0; i < names.Length; i++) yield return (names[i], Requests[i].Encode());
+        yield return ("response served", Encode(Served));
+        yield return ("response refused", Encode(Refused));
+    }
+
+    private static void OnlyMalformed(Action read)
+    {
+        try
+        {
+            read();
+        }
+        catch (MalformedException)
+        {
+        }
+    }
+
+    private static void AssertSame(KvRequest expected, KvRequest actual)
+    {
+        Assert.Equal(expected with { Key = default, Value = default }, actual with { Key = default, Value = default });
+        Assert.Equal(expected.Key.ToArray(), actual.Key.ToArray());
+        Assert.Equal(expected.Value.ToArray(), actual.Value.ToArray());
+    }
+
+    private static void AssertSame(KvResponse expected, KvResponse actual)
+    {
+        Assert.Equal(expected with { Value = default }, actual with { Value = default });
+        Assert.Equal(expected.Value.ToArray(), actual.Value.ToArray());
+    }
+
+    private static byte[] Encode(KvResponse response)
+    {
+        ByteWriter writer = new();
+        response.Write(writer);
+        return writer.ToArray();
+    }
+
+    private static KvResponse Read(byte[] bytes)
+    {
+        ByteReader reader = new(bytes);
+        return KvResponse.Read(ref reader);
+    }
+}

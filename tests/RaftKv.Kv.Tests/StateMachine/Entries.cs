@@ -1,0 +1,65 @@
+using RaftKv.Contracts;
+using RaftKv.Raft;
+
+namespace RaftKv.Kv.Tests.StateMachine;
+
+/// <summary>Entries for the state machine: by hand, and random ones by seed over few keys, so that they meet.</summary>
+internal static class Entries
+{
+    /// <summary>Half of the hash space: some of the random keys are another shard's.</summary>
+    public static readonly HashRange Half = new(0, 1UL << 63);
+
+    public static readonly byte[][] Keys = [[0x61], [0x61, 0x00], [0x61, 0x00, 0x01], [0x00], [0xFF], [0x00, 0x01], [0x62], [0x63], [0x64], [0x61, 0x62]];
+
+    public static Entry Command(ulong index, KvRequest request, ulong floor = 0, ulong stamp = 0) =>
+        new(new LogIndex(index), new Term(6), EntryKind.Command, 0, stamp, floor, request.Encode());
+
+    public static Entry Put(ulong index, string key, string value, KvCondition condition = KvCondition.None, ulong revision = 0) =>
+        Command(index, new KvRequest(KvOperation.Put, Bytes(key), Bytes(value), condition, revision));
+
+    public static Entry Delete(ulong index, string key, KvCondition condition = KvCondition.None, ulong revision = 0) =>
+        Command(index, new KvRequest(KvOperation.Delete, Bytes(key), default, condition, revision));
+
+    public static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);
+
+    /// <summary>Entries from 11 on. Conditions aim at revisions that are about right.</summary>
+    public static Entry[] Random(Random random, int count)
+    {
+        Entry[] entries = new Entry[count];
+        for (int i = 0; i < count; i++)
+        {
+            ulong index = 11 + (ulong)i;
+            ulong stamp = random.Next(3) == 0 ? (ulong)random.Next(1000) : 0;
+            ulong floor = random.Next(20) == 0 ? (ulong)random.Next(2 * count) : 0;
+            entries[i] = random.Next(12) switch
+            {
+                0 => new Entry(new LogIndex(index), new Term(6), EntryKind.NoOp, 0, stamp, 0, default),
+                1 => new Entry(new LogIndex(index), new Term(6), EntryKind.Configuration, 0, stamp, 0, new byte[] { 1, 2, 3 }),
+                _ => Command(index, RandomRequest(random, i), floor, stamp),
+            };
+        }
+
+        return entries;
+    }
+
+    /// <summary>Cuts entries into runs at random.</summary>
+    public static IEnumerable<Entry[]> Batches(Random random, Entry[] entries, int most = 20)
+    {
+        for (int at = 0; at < entries.Length;)
+        {
+            int count = Math.Min(1 + random.Next(most), entries.Length - at);
+            yield return entries[at..(at + count)];
+            at += count;
+        }
+    }
+
+    private static KvRequest RandomRequest(Random random, int progress)
+    {
+        byte[] value = new byte[random.Next(6)];
+        random.NextBytes(value);
+        KvOperation operation = random.Next(3) == 0 ? KvOperation.Delete : KvOperation.Put;
+        KvCondition condition = (KvCondition)random.Next(3);
+        ulong revision = condition == KvCondition.RevisionIs ? (ulong)random.Next(progress + 2) : 0;
+        return new KvRequest(operation, Keys[random.Next(Keys.Length)], operation == KvOperation.Put ? value : default, condition, revision);
+    }
+}

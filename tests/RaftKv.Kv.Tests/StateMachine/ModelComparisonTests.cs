@@ -1,0 +1,163 @@
+using RaftKv.Contracts;
+using RaftKv.Raft;
+using RaftKv.Simulator;
+
+namespace RaftKv.Kv.Tests.StateMachine;
+
+/// <summary>Random runs of entries against <see cref="Model"/>, in batches cut at random.</summary>
+public sealed class ModelComparisonTests
+{
+    private const int Seeds = 150;
+    private const int Count = 150;
+
+    [Fact]
+    public void Results_reads_and_revisions_are_the_models()
+    {
+        HashSet<string> seen = [];
+        for (int seed = 1; seed <= Seeds; seed++)
+        {
+            Random random = new(seed);
+            Model model = new(Entries.Half);
+            using SimStore store = Born();
+            using KvStateMachine machine = new(Shard.Id, store);
+            foreach (Entry[] batch in Entries.Batches(random, Entries.Random(random, Count)))
+            {
+                machine.Begin();
+                foreach (Entry entry in batch)
+                {
+                    ulong before = model.Revision;
+                    KvApplied? expected = model.Apply(entry);
+                    bool wantsResult = random.Next(4) > 0;
+                    object? actual = machine.Apply(entry, wantsResult);
+                    Assert.Equal((seed, entry.Index, wantsResult ? expected : null), (seed, entry.Index, (KvApplied?)actual));
+                    seen.Add($"{expected?.Error?.ToString() ?? "-"} {expected?.Existed} {model.Revision > before}");
+                }
+
+                machine.Commit();
+                AssertSame(model, machine, $"seed {seed} at {machine.Applied}");
+            }
+        }
+
+        // The runs reach every kind of outcome: no command, wrong shard, refused (with and without a value), written, deleted, deleted nothing.
+        Assert.Equal(["-  False", "- False False", "- False True", "- True True", "precondition-failed False False", "precondition-failed True False", "wrong-shard False False"], seen.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Equal_entries_leave_equal_rows_and_chain_hash_however_they_are_batched()
+    {
+        for (int seed = 1; seed <= Seeds; seed++)
+        {
+            Random random = new(seed);
+            Entry[] entries = Entries.Random(random, Count);
+            using SimStore first = Born();
+            using SimStore second = Born();
+            using SimStore single = Born();
+            ShardMeta expected = Run(first, Entries.Batches(random, entries));
+            Assert.Equal(expected, Run(second, Entries.Batches(random, entries, most: 90)));
+            Assert.Equal(expected, Run(single, entries.Select(entry => new[] { entry })));
+            Assert.Equal(Shard.TextOf(first), Shard.TextOf(second));
+            Assert.Equal(Shard.TextOf(first), Shard.TextOf(single));
+        }
+    }
+
+    [Fact]
+    public void The_chain_hash_differs_for_ever_after_one_entry_that_wrote_something_else()
+    {
+        for (int seed = 1; seed <= Seeds; seed++)
+        {
+            Random random = new(seed);
+            Entry[] entries = Entries.Random(random, Count);
+            Model model = new(Entries.Half);
+            int[] written = [.. Enumerable.Range(0, Count).Where(i => model.Apply(entries[i]) is { Error: null, Version: > 0 })];
+            int changed = written[random.Next(written.Length)];
+            KvRequest request = KvRequest.Decode(entries[changed].Payload);
+            Entry[] others = [.. entries];
+            others[changed] = entries[changed] with { Payload = (request with { Value = new byte[] { 1, 2, 3, 4, 5, 6, 7 } }).Encode() };
+            using SimStore one = Born();
+            using SimStore other = Born();
+            using KvStateMachine left = new(Shard.Id, one);
+            using KvStateMachine right = new(Shard.Id, other);
+            for (int i = 0; i < Count; i++)
+            {
+                ApplyAll(left, [entries[i]]);
+                ApplyAll(right, [others[i]]);
+                Assert.Equal(i < changed, left.Meta.ChainHash == right.Meta.ChainHash);
+            }
+        }
+    }
+
+    /// <summary>Whatever was applied but not flushed is gone; the log has it, and applying it again leads to the same state.</summary>
+    [Fact]
+    public void After_crashes_the_rest_is_applied_again_and_nothing_differs()
+    {
+        for (int seed = 1; seed <= Seeds; seed++)
+        {
+            Random random = new(seed);
+            Entry[] entries = Entries.Random(random, Count);
+            using SimStore calm = Born();
+            ShardMeta expected = Run(calm, Entries.Batches(random, entries));
+            using SimStore store = Born();
+            KvStateMachine machine = new(Shard.Id, store);
+            int crashes = 0;
+            while (machine.Applied < entries[^1].Index)
+            {
+                LogIndex from = machine.Applied;
+                Entry[] rest = entries[(int)(from.Value - 10)..];
+                foreach (Entry[] batch in Entries.Batches(random, rest))
+                {
+                    ApplyAll(machine, batch);
+                    if (random.Next(4) == 0) machine.Flush();
+                    if (crashes >= 5 || random.Next(6) > 0) continue;
+                    crashes++;
+                    LogIndex flushed = ShardMetaOf(store.GetPersisted(RowLayout.MetaKey)!);
+                    machine.Dispose();
+                    store.Crash();
+                    machine = new KvStateMachine(Shard.Id, store);
+                    Assert.Equal(flushed, machine.Applied);
+                    break;
+                }
+            }
+
+            Assert.Equal(expected, machine.Meta);
+            Assert.Equal(Shard.TextOf(calm), Shard.TextOf(store));
+            machine.Dispose();
+        }
+    }
+
+    private static LogIndex ShardMetaOf(byte[] metaRow) => new(BitConverter.ToUInt64(metaRow, 1));
+
+    private static void AssertSame(Model model, KvStateMachine machine, string where)
+    {
+        Assert.Equal((where, model.Revision, model.TimeMillis), (where, machine.Meta.Revision, machine.Meta.ShardTimeMillis));
+        Assert.Equal(model.Revision, machine.CommittedRevision);
+        foreach (byte[] key in Entries.Keys)
+        {
+            KvRead read = machine.Get(key);
+            Assert.Equal((where, machine.Applied, Entries.Half.Contains(KeyHash.Of(key))), (where, read.Applied, read.IsInRange));
+            Model.Current? expected = model.Find(key);
+            Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0), (where, read.Revision, read.Created, read.Version));
+            Assert.Equal(expected?.Value, read.Value);
+        }
+    }
+
+    private static SimStore Born()
+    {
+        SimStore store = new();
+        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(Entries.Half));
+        return store;
+    }
+
+    private static ShardMeta Run(SimStore store, IEnumerable<Entry[]> batches)
+    {
+        using KvStateMachine machine = new(Shard.Id, store);
+        foreach (Entry[] batch in batches) ApplyAll(machine, batch);
+        return machine.Meta;
+    }
+
+    private static void ApplyAll(KvStateMachine machine, Entry[] batch)
+    {
+        machine.Begin();
+        foreach (ref readonly Entry entry in batch.AsSpan()) machine.Apply(entry, false);
+        machine.Commit();
+    }
+}

@@ -1,0 +1,71 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft.Tests;
+
+/// <summary>A Raft log in memory: what was added becomes readable with <see cref="Commit"/>, as on a disk. Notes every call but reads' results.</summary>
+internal sealed class MemoryLog(Trace trace) : IRaftLog
+{
+    private readonly SortedDictionary<GroupId, List<Entry>> _durable = [];
+    private readonly List<Action> _added = [];
+
+    public int Commits { get; private set; }
+
+    public HardState? DurableHardState { get; private set; }
+
+    /// <summary>Runs in <see cref="Commit"/> before anything is durable; may throw.</summary>
+    public Action BeforeCommit { get; set; } = static () => { };
+
+    public void AddHardState(GroupId group, ReplicaId replica, HardState hardState)
+    {
+        trace.Add($"{group}/{replica} hard state {hardState}");
+        _added.Add(() => DurableHardState = hardState);
+    }
+
+    public void AddEntries(GroupId group, ReplicaId replica, ReadOnlySpan<Entry> entries)
+    {
+        trace.Add($"{group}/{replica} entries {entries[0].Index}..{entries[^1].Index}");
+        Entry[] copy = entries.ToArray();
+        _added.Add(() => Write(group, copy));
+    }
+
+    public void AddCommitPoint(GroupId group, CommitPoint point) => trace.Add($"{group}/{point.Replica} commit point {point.Index}");
+
+    public void AddInitialised(DiskIdentity identity) => trace.Add("initialised");
+
+    public void Commit()
+    {
+        BeforeCommit();
+        trace.Add("commit");
+        foreach (Action add in _added) add();
+        _added.Clear();
+        Commits++;
+    }
+
+    public Entry[] Read(GroupId group, LogIndex first, LogIndex last, int maxBytes)
+    {
+        trace.Add($"{group} read {first}..{last}");
+        if (!_durable.TryGetValue(group, out List<Entry>? log)) return [];
+        List<Entry> found = [];
+        long bytes = 0;
+        foreach (Entry entry in log.Where(entry => entry.Index >= first && entry.Index <= last))
+        {
+            bytes += entry.SizeBytes;
+            if (found.Count > 0 && bytes > maxBytes) break;
+            found.Add(entry);
+        }
+
+        return found.Count > 0 && found[0].Index == first ? [.. found] : [];
+    }
+
+    /// <summary>Puts entries there as if they had been committed long ago.</summary>
+    public void Write(GroupId group, params ReadOnlySpan<Entry> entries)
+    {
+        if (!_durable.TryGetValue(group, out List<Entry>? log)) _durable.Add(group, log = []);
+        LogIndex first = entries[0].Index;
+        log.RemoveAll(entry => entry.Index >= first);
+        log.AddRange(entries);
+    }
+
+    public void Dispose() { }
+}

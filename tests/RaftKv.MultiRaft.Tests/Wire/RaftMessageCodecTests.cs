@@ -1,0 +1,99 @@
+using System.Buffers.Binary;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft.Tests.Wire;
+
+public sealed class RaftMessageCodecTests
+{
+    private const int EntryCountOffset = 74;
+
+    [Fact]
+    public void Messages_can_be_read_back()
+    {
+        Random random = new(2);
+        for (int i = 0; i < 2_000; i++)
+        {
+            (ulong Group, Message Message)[] sent = [.. Enumerable.Range(0, 1 + random.Next(4)).Select(_ => (Samples.Number(random), Samples.RandomMessage(random)))];
+            ByteReader reader = new(Some.Body(sent));
+            foreach (var (group, message) in sent)
+            {
+                Samples.AssertSame(message, RaftMessageCodec.Read(ref reader, out GroupId read));
+                Assert.Equal(group, read.Value);
+            }
+
+            reader.ExpectEnd();
+        }
+    }
+
+    [Fact]
+    public void Entries_follow_the_index_of_the_message()
+    {
+        ByteReader reader = new(Some.Body((1UL, Samples.Append)));
+        Message read = RaftMessageCodec.Read(ref reader, out _);
+        Assert.Equal([42UL, 43UL, 44UL], read.Entries.ToArray().Select(entry => entry.Index.Value));
+    }
+
+    [Fact]
+    public void Every_truncation_is_malformed()
+    {
+        byte[] body = Some.Body((1UL, Samples.Append));
+        for (int length = 0; length < body.Length; length++) Assert.Throws<MalformedException>(() => ReadOne(body.AsMemory(0, length)));
+        ReadOne(body);
+    }
+
+    [Theory]
+    [InlineData(0x7FFF_FFFFu)]
+    [InlineData(0x8000_0000u)]
+    [InlineData(0xFFFF_FFFFu)]
+    [InlineData(4u)]
+    public void A_count_of_entries_that_cannot_be_there_is_refused_before_anything_is_allocated(uint count)
+    {
+        byte[] body = Some.Body((1UL, Samples.Append));
+        Assert.Equal(3u, BinaryPrimitives.ReadUInt32LittleEndian(body.AsSpan(EntryCountOffset)));
+        BinaryPrimitives.WriteUInt32LittleEndian(body.AsSpan(EntryCountOffset), count);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Throws<MalformedException>(() => ReadOne(body));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
+    }
+
+    [Theory]
+    [InlineData(24, 0)]
+    [InlineData(24, 9)]
+    [InlineData(24, 255)]
+    [InlineData(EntryCountOffset + 4 + 8, 3)]
+    [InlineData(EntryCountOffset + 4 + 8, 255)]
+    public void An_unknown_kind_of_message_or_entry_is_malformed(int offset, byte kind)
+    {
+        byte[] body = Some.Body((1UL, Samples.Append));
+        body[offset] = kind;
+        Assert.Throws<MalformedException>(() => ReadOne(body));
+    }
+
+    [Fact]
+    public void Random_bytes_are_malformed_or_a_message_never_anything_else()
+    {
+        Random random = new(3);
+        byte[] valid = Some.Body((1UL, Samples.Append));
+        for (int i = 0; i < 20_000; i++)
+        {
+            byte[] bytes = new byte[random.Next(2 * valid.Length)];
+            random.NextBytes(bytes);
+            // Half of them begin well, so that the later fields are reached.
+            if (random.Next(2) == 0) valid.AsSpan(0, Math.Min(random.Next(valid.Length), bytes.Length)).CopyTo(bytes);
+            try
+            {
+                ReadOne(bytes);
+            }
+            catch (MalformedException)
+            {
+            }
+        }
+    }
+
+    private static Message ReadOne(ReadOnlyMemory<byte> bytes)
+    {
+        ByteReader reader = new(bytes);
+        return RaftMessageCodec.Read(ref reader, out _);
+    }
+}
