@@ -33,6 +33,8 @@ internal sealed class DurabilityOracle
             _groups[group.Group.Value] = actual;
         }
 
+        // A birth that did not become durable promised nothing.
+        foreach (ulong unborn in _groups.Where(group => group.Value.IsEmpty && recovered.Groups.All(other => other.Group.Value != group.Key)).Select(group => group.Key).ToList()) _groups.Remove(unborn);
         foreach (var (id, promise) in _groups)
             Invariant.Holds(promise.IsEmpty || recovered.Groups.Any(group => group.Group.Value == id), $"{node} s{id}: recovery lost the group; promised {promise}");
     }

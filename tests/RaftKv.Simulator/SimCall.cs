@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using RaftKv.Checking;
 using RaftKv.Contracts;
 using RaftKv.Kv;
+using RaftKv.Raft;
 
 namespace RaftKv.Simulator;
 
@@ -10,6 +11,8 @@ internal sealed class SimCall : KvCall
 {
     private readonly World _world;
     private readonly Action<RegisterOutcome> _onDone;
+    private readonly GroupId _group;
+    private readonly LogIndex _floor;
     private bool _isAnswered;
 
     private SimCall(World world, byte[] request, KvOperation operation, ulong hash, long deadline, Action<RegisterOutcome> onDone)
@@ -17,6 +20,8 @@ internal sealed class SimCall : KvCall
     {
         _world = world;
         _onDone = onDone;
+        _group = new GroupId(world.Map.ByHash(hash).Id);
+        _floor = world.FloorOf(_group);
     }
 
     /// <summary>Sends an encoded request to a node; <paramref name="onDone"/> hears what the client is told, once.</summary>
@@ -36,7 +41,18 @@ internal sealed class SimCall : KvCall
     {
         _world.Trace(() => $"answer to {Operation} of {response.Group}: {response.Error?.Code ?? "ok"}{(response.IsReplay ? " replayed" : "")} revision {response.Revision} at {response.Index}/{response.Term} by {response.Node} {response.Detail}");
         if (response.IsReplay) _world.CountReplay();
+        else if (response.Index != LogIndex.Zero) CheckFloor(response);
         Answer(OutcomeOf(response));
+    }
+
+    /// <summary>
+    /// Whoever asks after an answer from index i was given must be answered from i or later. It sees a read that did not wait for its index even
+    /// when the value happens to be right.
+    /// </summary>
+    private void CheckFloor(KvResponse response)
+    {
+        Invariant.Holds(response.Index >= _floor, $"{_group}: answered from {response.Index}, but {_floor} had been shown before the call began");
+        _world.RaiseFloor(_group, response.Index);
     }
 
     private void Answer(RegisterOutcome outcome)

@@ -20,13 +20,13 @@ internal sealed class SimClient(World world, SplitMix random)
     public void Start() => world.After(random.Below(200_000), Next);
 
     /// <summary>Calls until it gets a definite answer or <paramref name="until"/> has passed.</summary>
-    public void Insist(int key, RegisterRequest request, long until, Action onDone)
+    public void Insist(SimNode node, int key, RegisterRequest request, long until, Action onDone)
     {
-        if (world.Now > until) throw new InvariantViolatedException($"no progress: {request} of {World.KeyName(key)} had no definite answer in the quiet phase");
-        Call(key, request, world.Nodes[(int)random.Below(world.Nodes.Count)], outcome =>
+        if (world.Now > until) throw new InvariantViolatedException($"no progress: {request} of {World.KeyName(key)} had no definite answer from {node.Name} in the quiet phase");
+        Call(key, request, node, outcome =>
         {
             if (outcome.Kind == OutcomeKind.Ok) onDone();
-            else world.After(20_000, () => Insist(key, request.Kind == RequestKind.Put ? RegisterRequest.Put(world.TakeValue()) : request, until, onDone));
+            else world.After(20_000, () => Insist(node, key, request.Kind == RequestKind.Put ? RegisterRequest.Put(world.TakeValue()) : request, until, onDone));
         });
     }
 
@@ -104,7 +104,7 @@ internal sealed class SimClient(World world, SplitMix random)
         return Encoding.ASCII.GetBytes(new Guid(bytes, bigEndian: true).ToString("D"));
     }
 
-    private static KvRequest Encode(byte[] key, RegisterRequest request)
+    private KvRequest Encode(byte[] key, RegisterRequest request)
     {
         KvCondition condition = request.Condition switch
         {
@@ -112,7 +112,7 @@ internal sealed class SimClient(World world, SplitMix random)
             ConditionKind.IfNoneMatch => KvCondition.Absent,
             _ => KvCondition.None,
         };
-        byte[] value = new byte[8];
+        byte[] value = new byte[8 + (int)random.Below(world.Options.MaxPaddingBytes + 1)];
         BinaryPrimitives.WriteInt64LittleEndian(value, request.Value);
         return request.Kind switch
         {

@@ -20,6 +20,11 @@ internal sealed class SimDisk(SplitMix random) : IDisk
     /// <summary>Disk operations until the node crashes in the middle of one; negative is never.</summary>
     public int CrashAfterOperations { get; set; } = -1;
 
+    /// <summary>
+    /// The next sync fails, as Linux does it: the pages stay readable but count as clean, so that a later sync succeeds and writes nothing.
+    /// </summary>
+    public bool FailNextSync { get; set; }
+
     public long Syncs { get; private set; }
 
     public long WrittenBytes { get; private set; }
@@ -98,6 +103,13 @@ internal sealed class SimDisk(SplitMix random) : IDisk
         public void Sync()
         {
             disk.MayCrash("sync of " + name);
+            if (disk.FailNextSync)
+            {
+                disk.FailNextSync = false;
+                file.ForgetDirty();
+                throw new DiskFailedException($"{name}: sync: I/O error");
+            }
+
             file.Sync();
             disk.Syncs++;
             disk.MayCrash("return from the sync of " + name);
@@ -141,6 +153,9 @@ internal sealed class SimFile
         _durableLength = Length;
         _dirty.Clear();
     }
+
+    /// <summary>What was written since the last sync reads back as written, but no sync will carry it to the disk any more.</summary>
+    public void ForgetDirty() => _dirty.Clear();
 
     public void CutPower(SplitMix random)
     {

@@ -18,13 +18,14 @@ internal sealed class SimNode : IPeerLinks
     private readonly World _world;
     private readonly SplitMix _random;
     private readonly SimDisk _disk;
-    private readonly SimShardStores _stores = new();
+    private readonly SimShardStores _stores;
     private readonly bool[] _isScheduled = new bool[3];
     private readonly long _ownClockPerMille;
     private long _clockPerMille;
     private long _clockAt;
     private long _clockSince;
     private long _life;
+    private bool _isDead;
     private long _pausedUntil;
     private long _slowUntil;
     private long _tickScheduledFor;
@@ -37,6 +38,7 @@ internal sealed class SimNode : IPeerLinks
         Id = new NodeId(Contracts.NodeIdentity.IdOf(Name));
         _random = random;
         _disk = new SimDisk(random.Fork(2));
+        _stores = new SimShardStores(random.Fork(7), world.Options.FlushChance);
         int spread = world.Options.ClockRateSpreadPerMille;
         _clockPerMille = _ownClockPerMille = 1000 + (spread == 0 ? 0 : random.Below(2 * spread + 1) - spread);
         _clockAt = 1_000_000 + random.Below(1_000_000_000);
@@ -72,10 +74,13 @@ internal sealed class SimNode : IPeerLinks
 
     public void Start()
     {
+        if (_isDead) return;
         Invariant.Holds(!IsRunning);
         _life++;
         BootId = _random.Next() | 1;
         Array.Clear(_isScheduled);
+        // Now and then a node dies while it is being born.
+        if (_life == 1 && _random.Chance(100_000)) _disk.CrashAfterOperations = (int)_random.Below(12);
         _tickScheduledFor = 0;
         try
         {
@@ -86,7 +91,7 @@ internal sealed class SimNode : IPeerLinks
                 recovered = NodeBirth.Run(new DiskIdentity(ClusterId, Id, BootId, Name, _world.Map.ToFile()), _world.Map, observed, _stores);
             StartHost(observed, recovered);
         }
-        catch (SimulatedCrashException crash)
+        catch (Exception crash) when (crash is SimulatedCrashException or DiskFailedException)
         {
             _world.Trace(() => $"{Name} crashes at start: {crash.Message}");
             Host = null;
@@ -100,10 +105,18 @@ internal sealed class SimNode : IPeerLinks
     {
         if (!IsRunning) return;
         _world.Trace(() => $"{Name} {(cutPower ? "loses power" : "is killed")}");
+        if (cutPower && Host!.LogWriter.HasWork) TearTheBatchBeingWritten();
         Host = null;
         Down(cutPower);
         foreach (SimCall call in Calls) call.OnConnectionLost();
         Calls.Clear();
+    }
+
+    /// <summary>Dead for good: nothing starts it again.</summary>
+    public void Die()
+    {
+        Crash(cutPower: true);
+        _isDead = true;
     }
 
     /// <summary>The process stops running for a while; its clock and the world go on.</summary>
@@ -122,9 +135,9 @@ internal sealed class SimNode : IPeerLinks
 
     public void SlowDiskFor(long micros) => _slowUntil = Math.Max(_slowUntil, _world.Now + micros);
 
-    public void CrashInNextDiskOperations(int operations) => _disk.CrashAfterOperations = operations;
+    public void FailNextSync() => _disk.FailNextSync = true;
 
-    public void FlushOneStore() => _stores.FlushOne(_random);
+    public void CrashInNextDiskOperations(int operations) => _disk.CrashAfterOperations = operations;
 
     public RaftGroup? Group(GroupId group) => Host?.Worker.Find(group);
 
@@ -186,10 +199,25 @@ internal sealed class SimNode : IPeerLinks
         Schedule(Pump.Step);
     }
 
+    /// <summary>The power fails in the middle of a write: the batch that waits gets as far into it as chance has it.</summary>
+    private void TearTheBatchBeingWritten()
+    {
+        _disk.CrashAfterOperations = (int)_random.Below(4);
+        try
+        {
+            Host!.LogWriter.RunOnce();
+        }
+        catch (Exception crash) when (crash is SimulatedCrashException or DiskFailedException)
+        {
+            _world.Trace(() => $"{Name}: {crash.Message}");
+        }
+    }
+
     private void Down(bool cutPower)
     {
         _life++;
         _disk.CrashAfterOperations = -1;
+        _disk.FailNextSync = false;
         _stores.Crash();
         if (cutPower) _disk.CutPower();
     }
@@ -223,7 +251,7 @@ internal sealed class SimNode : IPeerLinks
         {
             RunOnce(pump);
         }
-        catch (SimulatedCrashException crash)
+        catch (Exception crash) when (crash is SimulatedCrashException or DiskFailedException)
         {
             _world.Trace(() => $"{Name}: {crash.Message}");
             Crash(cutPower: _random.Chance(500_000));
@@ -248,7 +276,6 @@ internal sealed class SimNode : IPeerLinks
             case Pump.Apply:
                 Host!.Applier.RunOnce();
                 _world.Safety.AfterApply(this);
-                if (_random.Chance(_world.Options.FlushChance)) FlushOneStore();
                 if (Host.Applier.HasWork) Schedule(Pump.Apply);
                 break;
         }

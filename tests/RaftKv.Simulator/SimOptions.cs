@@ -32,6 +32,12 @@ internal sealed record SimOptions
     /// <summary>Writes that carry an idempotency key, and are repeated until their outcome is known.</summary>
     public int KeyedPercent { get; private init; }
 
+    /// <summary>Bytes by which values are padded, at most.</summary>
+    public int MaxPaddingBytes { get; private init; }
+
+    /// <summary>Whether one node stays dead when everything else heals: the others must do without.</summary>
+    public bool LeavesOneDead { get; private init; }
+
     /// <summary>Clients that put keys with a ttl and watch them expire.</summary>
     public int TtlClients { get; private init; }
 
@@ -93,6 +99,8 @@ internal sealed record SimOptions
             ConditionPercent = Pick(random, 0, 20, 60),
             KeyedPercent = Pick(random, 0, 30, 100),
             TtlClients = Pick(random, 0, 1, 2),
+            MaxPaddingBytes = Pick(random, 0, 0, 0, 2_000, 60_000),
+            LeavesOneDead = Pick(random, 0, 0, 1) == 1,
             NetworkBaseMicros = Pick(random, 50, 500, 5_000, 20_000),
             NetworkSpreadMicros = Pick(random, 100, 2_000, 20_000, 60_000),
             DropChance = Pick(random, 0, 0, 10_000, 100_000, 200_000),
@@ -211,4 +219,5 @@ internal enum Fault
     PartitionRing,
     SlowDisk,
     ChangeClockRate,
+    FailSync,
 }

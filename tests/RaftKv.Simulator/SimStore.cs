@@ -4,7 +4,7 @@ using RaftKv.Raft;
 namespace RaftKv.Simulator;
 
 /// <summary>A node's shard stores: sorted maps, of which a crash keeps what was flushed.</summary>
-internal sealed class SimShardStores : IShardStores
+internal sealed class SimShardStores(SplitMix random, int flushChance) : IShardStores
 {
     private readonly SortedDictionary<(ulong Group, ulong Generation), SimStore> _stores = [];
 
@@ -12,7 +12,7 @@ internal sealed class SimShardStores : IShardStores
 
     public IOrderedStore Create(GroupId group, ulong generation)
     {
-        SimStore store = new();
+        SimStore store = new(random, flushChance);
         if (!_stores.TryAdd((group.Value, generation), store)) throw new StoreFailedException($"{group}/{generation}: exists");
         return store;
     }
@@ -29,18 +29,12 @@ internal sealed class SimShardStores : IShardStores
     {
         foreach (SimStore store in _stores.Values) store.Crash();
     }
-
-    /// <summary>Flushes one store by chance, as an engine does when it likes.</summary>
-    public void FlushOne(SplitMix random)
-    {
-        if (_stores.Count == 0) return;
-        int chosen = (int)random.Below(_stores.Count);
-        _stores.Values.ElementAt(chosen).Flush();
-    }
 }
 
 /// <summary>An ordered store in memory, with the crash behaviour of a store without a write-ahead log.</summary>
-internal sealed class SimStore : IOrderedStore
+/// <param name="random">Flushes by chance after any write, as an engine does when it likes: null never does.</param>
+/// <param name="flushChance">In millionths.</param>
+internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : IOrderedStore
 {
     private SortedRows _rows = new();
     private SortedRows _flushed = new();
@@ -62,6 +56,8 @@ internal sealed class SimStore : IOrderedStore
             if (row.IsPut) _rows.Put(row.Key.ToArray(), row.Value.ToArray());
             else _rows.Remove(row.Key);
         }
+
+        if (random is not null && random.Chance(flushChance)) Flush();
     }
 
     public void Flush() => _flushed = _rows.Clone();

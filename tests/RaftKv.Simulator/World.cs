@@ -24,6 +24,8 @@ internal sealed class World
     private readonly long[] _faults = new long[Enum.GetValues<Fault>().Length];
     private readonly TextWriter? _trace;
     private readonly Nemesis _nemesis;
+    private readonly SortedDictionary<ulong, LogIndex> _floors = [];
+    private SimNode? _dead;
     private int _nextProcess;
     private long _replays;
     private long _nextValue;
@@ -77,13 +79,18 @@ internal sealed class World
         Trace(() => Options.Describe());
         RunUntil(() => Now >= Options.DurationMicros, long.MaxValue);
         BecomeQuiet();
-        int remaining = Options.Keys;
-        for (int key = 0; key < Options.Keys; key++)
+        // Every node that lives must serve every key.
+        int remaining = 0;
+        foreach (SimNode node in Nodes.Where(node => node != _dead))
         {
-            int chosen = key;
-            SimClient client = new(this, new SplitMix(Options.Seed).Fork(300 + (ulong)key));
-            long until = Now + QuietMicros;
-            client.Insist(key, RegisterRequest.Put(TakeValue()), until, () => client.Insist(chosen, RegisterRequest.Get, until, () => remaining--));
+            for (int key = 0; key < Options.Keys; key++)
+            {
+                int chosen = key;
+                SimClient client = new(this, new SplitMix(Options.Seed).Fork(300 + (ulong)remaining));
+                long until = Now + QuietMicros;
+                remaining++;
+                client.Insist(node, key, RegisterRequest.Put(TakeValue()), until, () => client.Insist(node, chosen, RegisterRequest.Get, until, () => remaining--));
+            }
         }
 
         RunUntil(() => remaining == 0 && TtlKeysAlive == 0 && ReplicasAreEqual(), Now + QuietMicros + TtlSlackMicros);
@@ -128,6 +135,11 @@ internal sealed class World
         _nemesis.OnElected(node);
     }
 
+    /// <summary>The highest index that an answer of the group has shown.</summary>
+    public LogIndex FloorOf(GroupId group) => _floors.GetValueOrDefault(group.Value);
+
+    public void RaiseFloor(GroupId group, LogIndex index) => _floors[group.Value] = LogIndex.Max(index, FloorOf(group));
+
     public void CountReplay() => _replays++;
 
     public void CountFault(Fault fault) => _faults[(int)fault]++;
@@ -147,10 +159,17 @@ internal sealed class World
         Trace(() => "quiet: everything heals");
         IsQuiet = true;
         Network.Heal();
-        foreach (SimNode node in Nodes)
+        if (Options.LeavesOneDead && Options.Replicas >= 3)
+        {
+            _dead = Nodes[(int)(Options.Seed % (ulong)Nodes.Count)];
+            _dead.Die();
+        }
+
+        foreach (SimNode node in Nodes.Where(node => node != _dead))
         {
             node.CrashInNextDiskOperations(-1);
             if (!node.IsRunning) node.Start();
+            node.CrashInNextDiskOperations(-1);
         }
     }
 
@@ -162,6 +181,7 @@ internal sealed class World
             foreach (ShardReplica replica in shard.Replicas)
             {
                 SimNode node = NodeOf(new NodeId(replica.NodeId));
+                if (node == _dead) continue;
                 if (node.Group(new GroupId(shard.Id)) is not { } group) return false;
                 if (applied is not null && applied != group.Applied) return false;
                 applied = group.Applied;
