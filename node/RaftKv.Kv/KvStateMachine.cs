@@ -141,6 +141,13 @@ public sealed partial class KvStateMachine : IStateMachine
         _dedupWritten.Clear();
         _value.Clear();
         _meta.Write(_value);
+#if MUTANTS
+        if (Mutants.On(Mutant.AppliedIndexApartFromRows))
+        {
+            _store.Write(_batch);
+            _batch.Clear();
+        }
+#endif
         _batch.Put(RowLayout.MetaKey, _value.Written);
         _store.Write(_batch);
         _batch.Clear();

@@ -109,7 +109,11 @@ public sealed class Applier
 
     private static void ServeOrWait(ServeRead read)
     {
-        if (read.Read.Index <= read.Replica.Machine.Applied) read.Read.Owner.Serve(read.Replica.Machine, read.Replica.Id, read.Read.Term);
+        bool isReached = read.Read.Index <= read.Replica.Machine.Applied;
+#if MUTANTS
+        if (Mutants.On(Mutant.ReadDoesNotWaitForItsIndex)) isReached = true;
+#endif
+        if (isReached) read.Read.Owner.Serve(read.Replica.Machine, read.Replica.Id, read.Read.Term);
         else read.Replica.WaitingReads.Add(read.Read);
     }
 

@@ -63,6 +63,9 @@ internal sealed class LogRecovery
 
         if (Segments.Count == 0) return;
         // Directory and open segment: what reads back may not be durable yet.
+#if MUTANTS
+        if (!Mutants.On(Mutant.RecoveryTrustsUnsyncedPages))
+#endif
         Segments.Values.Last().File.Sync();
         _disk.SyncDirectory();
         NextBatch = Segments.Values.First().Header.FirstBatch;
@@ -94,6 +97,9 @@ internal sealed class LogRecovery
     /// <summary>The same bytes over themselves: however a crash cuts this write, it changes nothing.</summary>
     private static void WriteAgain(IDiskFile file, long start, long end)
     {
+#if MUTANTS
+        if (Mutants.On(Mutant.RecoveryTrustsUnsyncedPages)) return;
+#endif
         byte[] bytes = new byte[end - start];
         int read = file.Read(start, bytes);
         file.Write(start, bytes.AsSpan(0, read));

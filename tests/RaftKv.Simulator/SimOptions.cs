@@ -125,6 +125,7 @@ internal sealed record SimOptions
             0 => drawn.LikeFigure8(random),
             1 => drawn.WithStaleLeaders(random),
             2 => drawn.WithSlowDisks(random),
+            3 => drawn.WithSlowApply(random),
             _ => drawn,
         };
     }
@@ -179,6 +180,26 @@ internal sealed record SimOptions
         AssassinChance = Pick(random, 0, 300_000),
         FaultIntervalMicros = 1_000_000,
         FaultWeights = Only((Fault.IsolateLeader, 3), (Fault.PauseLeader, 3), (Fault.KillLeader, 2), (Fault.SlowDisk, 2), (Fault.PartitionHalves, 1)),
+    };
+
+    /// <summary>State lags far behind what is committed, also on new leaders, while clients read: every read must wait for its index.</summary>
+    private SimOptions WithSlowApply(SplitMix random) => this with
+    {
+        Nodes = 3,
+        Replicas = 3,
+        Shards = 1,
+        Keys = 2,
+        Clients = 8,
+        ReadPercent = 50,
+        ThinkMicros = 10_000,
+        NetworkBaseMicros = 50,
+        NetworkSpreadMicros = 500,
+        DropChance = 0,
+        SyncMicros = 100,
+        ApplyMicros = Pick(random, 100_000, 400_000),
+        MaxAppendBytes = 262_144,
+        FaultIntervalMicros = 2_000_000,
+        FaultWeights = Only((Fault.KillLeader, 3), (Fault.PauseLeader, 1), (Fault.IsolateLeader, 1)),
     };
 
     private static int[] Only(params ReadOnlySpan<(Fault Fault, int Weight)> faults)

@@ -46,6 +46,15 @@ public enum Mutant
 
     /// <summary>A forwarded request that is delivered twice is appended twice (design §4).</summary>
     ForwardedTwiceAppendedTwice,
+
+    /// <summary>Recovery takes what reads back for durable: a kill, or a failed sync before it, left pages that are not (D1, D5).</summary>
+    RecoveryTrustsUnsyncedPages,
+
+    /// <summary>A confirmed read is served before its index is applied (R2, R6).</summary>
+    ReadDoesNotWaitForItsIndex,
+
+    /// <summary>The applied index is written apart from the rows it covers (A1).</summary>
+    AppliedIndexApartFromRows,
 }
 
 /// <summary>The one mutant that is on in this process, set once at start.</summary>
