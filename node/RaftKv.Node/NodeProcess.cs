@@ -9,6 +9,7 @@ using RaftKv.Node.Native;
 using RaftKv.Node.Options;
 using RaftKv.Node.Storage;
 using RaftKv.Raft;
+using RaftKv.RaftLog.Posix;
 using RaftKv.Storage;
 using RaftKv.Transport;
 
@@ -38,7 +39,8 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         ulong bootId = NodeBoot.RandomId();
         LateReceiver receiver = new();
         Hello hello = new(Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name);
-        _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>());
+        PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
+        _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, other));
         _host = MultiRaftHost.Start(HostOptionsOf(options, identity), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
         _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId), node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
@@ -51,6 +53,20 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _api = new HttpApi(identity.Name, options.Limits, kv, view, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
         Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count, ports.Client.ToString(), ports.Peer.ToString());
+    }
+
+    /// <summary>An error of the file that remembers the peers' disks is an error of persisting: the process stops (design §3.5).</summary>
+    private static string? AdmitOrDie(PeerDisks disks, Hello other)
+    {
+        try
+        {
+            return disks.Refusal(other);
+        }
+        catch (DiskFailedException failure)
+        {
+            FatalError.Exit("handshake", failure);
+            throw;
+        }
     }
 
     /// <summary>

@@ -12,7 +12,7 @@ namespace RaftKv.Transport;
 /// <see cref="Send"/>, <see cref="BootId"/> and the notices from the listener may come from any thread; the rest belongs to the loop in
 /// <see cref="RunAsync"/>. While there is no connection the queue is closed and empty.
 /// </remarks>
-internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions options, TransportMetrics metrics, TransportLog log, TimeProvider time) : IDisposable
+internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions options, TransportMetrics metrics, TransportLog log, TimeProvider time, Func<Hello, string?> admit) : IDisposable
 {
     private readonly SendQueue _queue = new(options.MaxQueuedFrames, options.MaxQueuedBytes);
     private readonly Backoff _backoff = new(options.MinBackoff, options.MaxBackoff, HashCode.Combine(own.BootId, peer.Node));
@@ -152,6 +152,12 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
         {
             refusal = $"node {answer.Name} ({answer.Node}) answers there, not {peer.Name} ({peer.Node})";
             reason = RefuseReason.WrongNode;
+        }
+
+        if (refusal is null)
+        {
+            refusal = admit(answer);
+            reason = RefuseReason.NotAdmitted;
         }
 
         if (refusal is null) return true;

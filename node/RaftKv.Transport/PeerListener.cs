@@ -20,7 +20,8 @@ internal sealed class PeerListener(
     IPeerReceiver receiver,
     TransportOptions options,
     TransportMetrics metrics,
-    TransportLog log)
+    TransportLog log,
+    Func<Hello, string?> admit)
 {
     private readonly Lock _gate = new();
     private readonly HashSet<PeerConnection> _connections = [];
@@ -124,10 +125,17 @@ internal sealed class PeerListener(
                 return null;
             }
 
+            string reason = RefuseReason.Hello;
+            if (refusal is null)
+            {
+                refusal = admit(hello);
+                reason = RefuseReason.NotAdmitted;
+            }
+
             await Handshake.SendAsync(connection.Output, own, deadline.Token);
             if (refusal is not null)
             {
-                Refuse(connection, hello, RefuseReason.Hello, refusal);
+                Refuse(connection, hello, reason, refusal);
                 return null;
             }
 

@@ -28,16 +28,18 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
     /// <param name="own">What this node says of itself; the addressee is filled in for each peer.</param>
     /// <param name="peers">All other nodes; others are refused.</param>
     /// <param name="receiver">May be called as soon as the port listens, before <see cref="Start"/>.</param>
-    public TcpPeerLinks(Hello own, IReadOnlyCollection<PeerAddress> peers, IPeerReceiver receiver, ILogger logger, TransportOptions? options = null, TimeProvider? time = null)
+    /// <param name="admit">Asked about each peer that the handshake itself does not refuse: the reason to refuse it, or null. It may block on a disk.</param>
+    public TcpPeerLinks(Hello own, IReadOnlyCollection<PeerAddress> peers, IPeerReceiver receiver, ILogger logger, TransportOptions? options = null, TimeProvider? time = null, Func<Hello, string?>? admit = null)
     {
         if (peers.Any(peer => peer.Node == own.Node)) throw new ArgumentException($"node {own.Name} is among its own peers", nameof(peers));
         own = own with { Addressee = default };
+        admit ??= static _ => null;
         options ??= new TransportOptions();
         time ??= TimeProvider.System;
         _metrics = new TransportMetrics(own.Name);
         TransportLog log = new(logger, new LogLimiter(options.RepeatLogAfter, time));
-        _links = peers.Select(peer => new PeerLink(own, peer, options, _metrics, log, time)).ToFrozenDictionary(link => link.Peer.Node);
-        Listener = new PeerListener(own, _links, receiver, options, _metrics, log);
+        _links = peers.Select(peer => new PeerLink(own, peer, options, _metrics, log, time, admit)).ToFrozenDictionary(link => link.Peer.Node);
+        Listener = new PeerListener(own, _links, receiver, options, _metrics, log, admit);
     }
 
     internal PeerListener Listener { get; }

@@ -20,6 +20,7 @@ internal static class RefuseReason
     public const string Hello = "hello";
     public const string WrongNode = "wrong_node";
     public const string UnknownNode = "unknown_node";
+    public const string NotAdmitted = "not_admitted";
     public const string TooMany = "too_many_handshakes";
 }
 

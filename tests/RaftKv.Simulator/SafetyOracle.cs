@@ -93,7 +93,7 @@ internal sealed class SafetyOracle(World world)
                 continue;
             }
 
-            int holders = world.Nodes.Count(other => other.Durability.Holds(group.Group, index, term));
+            int holders = world.Nodes.Count(other => other.HasHeld(group.Group, index, term));
             Invariant.Holds(holders >= group.Configuration.Incoming.Majority, $"{group.Group} at {index}: {node.Name} has committed {term}, which only {holders} disks hold");
             committed.Add((term, group.Term));
         }

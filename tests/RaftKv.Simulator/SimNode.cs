@@ -17,8 +17,12 @@ internal sealed class SimNode : IPeerLinks
     private const ulong ClusterId = 0xC1;
     private readonly World _world;
     private readonly SplitMix _random;
-    private readonly SimDisk _disk;
-    private readonly SimShardStores _stores;
+    private SimDisk _disk;
+    private SimDisk _metaDisk;
+    private SimShardStores _stores;
+    private PeerDisks? _peerDisks;
+    private ulong _diskId;
+    private DurabilityOracle? _lostDurability;
     private readonly bool[] _isScheduled = new bool[3];
     private readonly long _ownClockPerMille;
     private long _clockPerMille;
@@ -37,8 +41,7 @@ internal sealed class SimNode : IPeerLinks
         Name = $"n{index + 1}";
         Id = new NodeId(Contracts.NodeIdentity.IdOf(Name));
         _random = random;
-        _disk = new SimDisk(random.Fork(2));
-        _stores = new SimShardStores(random.Fork(7), world.Options.FlushChance);
+        (_disk, _metaDisk, _stores, _diskId) = NewDisks();
         int spread = world.Options.ClockRateSpreadPerMille;
         _clockPerMille = _ownClockPerMille = 1000 + (spread == 0 ? 0 : random.Below(2 * spread + 1) - spread);
         _clockAt = 1_000_000 + random.Below(1_000_000_000);
@@ -62,7 +65,10 @@ internal sealed class SimNode : IPeerLinks
 
     public ulong BootId { get; private set; }
 
-    public DurabilityOracle Durability { get; } = new();
+    public DurabilityOracle Durability { get; private set; } = new();
+
+    /// <summary>Whether the node holds the entry durably, or did before its disk was taken away: then its acknowledgement counted.</summary>
+    public bool HasHeld(GroupId group, LogIndex index, Term term) => Durability.Holds(group, index, term) || (_lostDurability?.Holds(group, index, term) ?? false);
 
     /// <summary>Client calls under way at this node.</summary>
     public List<SimCall> Calls { get; } = [];
@@ -88,7 +94,8 @@ internal sealed class SimNode : IPeerLinks
             ObservedLog observed = new(log, Durability);
             Durability.CheckRecovered(Name, recovered);
             if (recovered.Identity is null)
-                recovered = NodeBirth.Run(new DiskIdentity(ClusterId, Id, BootId, Name, _world.Map.ToFile()), _world.Map, observed, _stores);
+                recovered = NodeBirth.Run(new DiskIdentity(ClusterId, Id, _diskId, Name, _world.Map.ToFile()), _world.Map, observed, _stores);
+            _peerDisks = PeerDisks.Open(_metaDisk);
             StartHost(observed, recovered);
         }
         catch (Exception crash) when (crash is SimulatedCrashException or DiskFailedException)
@@ -110,6 +117,20 @@ internal sealed class SimNode : IPeerLinks
         Down(cutPower);
         foreach (SimCall call in Calls) call.OnConnectionLost();
         Calls.Clear();
+    }
+
+    /// <summary>Every peer has met this node, and would know another disk of its.</summary>
+    public bool IsKnownToAll => _world.Nodes.All(peer => peer == this || (peer._peerDisks?.Knows(Id) ?? false));
+
+    /// <summary>The disk is replaced by an empty one, and the node starts as if for the first time.</summary>
+    public void Wipe()
+    {
+        Crash(cutPower: true);
+        _world.Trace(() => $"{Name} loses its disk");
+        (_disk, _metaDisk, _stores, _diskId) = NewDisks();
+        _lostDurability = Durability;
+        Durability = new DurabilityOracle();
+        Start();
     }
 
     /// <summary>Dead for good: nothing starts it again.</summary>
@@ -150,7 +171,8 @@ internal sealed class SimNode : IPeerLinks
     /// <summary>A frame arrives, perhaps damaged: the production codec decides.</summary>
     public void Deliver(SimNode from, byte[] frame)
     {
-        if (!IsRunning) return;
+        // Both ends of a connection must have accepted each other.
+        if (!IsRunning || _peerDisks!.Refusal(from.Hello) is not null || from.Refuses(this)) return;
         ReadOnlySequence<byte> bytes = new(frame);
         try
         {
@@ -177,6 +199,13 @@ internal sealed class SimNode : IPeerLinks
         _clockSince = _world.Now;
         _clockPerMille = perMille;
     }
+
+    private bool Refuses(SimNode peer) => _peerDisks is { } disks && disks.Knows(peer.Id) && disks.Refusal(peer.Hello) is not null;
+
+    private Hello Hello => new(Hello.CurrentProtocol, Hello.CurrentProtocol, ClusterId, 0, Id, _diskId, BootId, default, Name);
+
+    private (SimDisk Log, SimDisk Meta, SimShardStores Stores, ulong Id) NewDisks() =>
+        (new SimDisk(_random.Fork(2)), new SimDisk(_random.Fork(8)), new SimShardStores(_random.Fork(7), _world.Options.FlushChance), _random.Next() | 1);
 
     private void StartHost(IRaftLog log, RecoveredLog recovered)
     {
@@ -219,7 +248,9 @@ internal sealed class SimNode : IPeerLinks
         _disk.CrashAfterOperations = -1;
         _disk.FailNextSync = false;
         _stores.Crash();
-        if (cutPower) _disk.CutPower();
+        if (!cutPower) return;
+        _disk.CutPower();
+        _metaDisk.CutPower();
     }
 
     private void Schedule(Pump pump)
@@ -289,7 +320,13 @@ internal sealed class SimNode : IPeerLinks
         long due = Host!.Worker.NextTickAt;
         if (due == _tickScheduledFor) return;
         _tickScheduledFor = due;
-        At(Math.Max(1, (due - Now) * 1000 / _clockPerMille + 1), Pump.Step);
+        long life = _life;
+        _world.After(Math.Max(1, (due - Now) * 1000 / _clockPerMille + 1), () =>
+        {
+            if (life != _life) return;
+            _tickScheduledFor = 0; // The clock may have slowed meanwhile: then this comes too early, and another must follow.
+            Run(Pump.Step);
+        });
     }
 
     private long Delay(Pump pump)

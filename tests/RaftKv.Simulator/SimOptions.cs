@@ -241,4 +241,5 @@ internal enum Fault
     SlowDisk,
     ChangeClockRate,
     FailSync,
+    WipeDisk,
 }

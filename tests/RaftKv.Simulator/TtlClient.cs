@@ -36,21 +36,24 @@ internal sealed class TtlClient(World world, SplitMix random, int id)
         });
     }
 
-    private void Watch(byte[] key, long putAt, long ttlMillis) =>
-        world.After(1 + random.Below(ttlMillis * 500), () => SimCall.Send(world, AnyNode(), new KvRequest(KvOperation.Get, key).Encode(), key, DeadlineMicros, told =>
+    private void Watch(byte[] key, long putAt, long ttlMillis) => world.After(1 + random.Below(ttlMillis * 500), () =>
+    {
+        SimNode node = AnyNode();
+        world.Trace(() => $"ttl client {id} asks {node.Name} for {Encoding.ASCII.GetString(key)}");
+        SimCall.Send(world, node, new KvRequest(KvOperation.Get, key).Encode(), key, DeadlineMicros, told =>
         {
-            if (told == RegisterOutcome.Absent)
-            {
-                long livedMicros = world.Now - putAt;
-                Invariant.Holds(livedMicros * world.FastestClockPerMille / 1000 >= (ttlMillis - 1) * 1000, $"{Encoding.ASCII.GetString(key)} lived {livedMicros} µs, its ttl is {ttlMillis} ms");
-                world.TtlKeysAlive--;
-                Next();
-            }
-            else
+            if (told != RegisterOutcome.Absent)
             {
                 Watch(key, putAt, ttlMillis);
+                return;
             }
-        }));
+
+            long livedMicros = world.Now - putAt;
+            Invariant.Holds(livedMicros * world.FastestClockPerMille / 1000 >= (ttlMillis - 1) * 1000, $"{Encoding.ASCII.GetString(key)} lived {livedMicros} µs, its ttl is {ttlMillis} ms");
+            world.TtlKeysAlive--;
+            Next();
+        });
+    });
 
     private SimNode AnyNode() => world.Nodes[(int)random.Below(world.Nodes.Count)];
 }

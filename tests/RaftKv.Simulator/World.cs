@@ -135,6 +135,17 @@ internal sealed class World
         _nemesis.OnElected(node);
     }
 
+    /// <summary>
+    /// Takes a node's disk away, once a run, if the others can do without: a majority must keep theirs (design §3.2). From then on it must be
+    /// refused, and counts as the one that is dead.
+    /// </summary>
+    public void TryWipe(SimNode node)
+    {
+        if (_dead is not null || Options.Replicas < 3 || !node.IsKnownToAll) return;
+        _dead = node;
+        node.Wipe();
+    }
+
     /// <summary>The highest index that an answer of the group has shown.</summary>
     public LogIndex FloorOf(GroupId group) => _floors.GetValueOrDefault(group.Value);
 
@@ -159,7 +170,7 @@ internal sealed class World
         Trace(() => "quiet: everything heals");
         IsQuiet = true;
         Network.Heal();
-        if (Options.LeavesOneDead && Options.Replicas >= 3)
+        if (_dead is null && Options.LeavesOneDead && Options.Replicas >= 3)
         {
             _dead = Nodes[(int)(Options.Seed % (ulong)Nodes.Count)];
             _dead.Die();

@@ -47,6 +47,9 @@ public enum Mutant
     /// <summary>A forwarded request that is delivered twice is appended twice (design §4).</summary>
     ForwardedTwiceAppendedTwice,
 
+    /// <summary>A node with another disk under the same name takes part (D5, L17, L27).</summary>
+    WipedDiskVotesAgain,
+
     /// <summary>Recovery takes what reads back for durable: a kill, or a failed sync before it, left pages that are not (D1, D5).</summary>
     RecoveryTrustsUnsyncedPages,
 

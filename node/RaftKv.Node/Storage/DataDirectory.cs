@@ -13,6 +13,7 @@ namespace RaftKv.Node.Storage;
 /// DIR/lock        held with flock while the process lives
 /// DIR/node.pid    the process id, as text
 /// DIR/peers       NAME=HOST:PORT, one per line: where the members were reached last, so that a restart needs no --initial-cluster
+/// DIR/peer-disks  which disk each peer was met with: see PeerDisks
 /// DIR/log/        the raft log's segments
 /// DIR/shards/     &lt;id&gt;/&lt;generation&gt;/, a store each
 /// </code>
