@@ -19,7 +19,7 @@ public sealed class ModelComparisonTests
             Random random = new(seed);
             Model model = new(Entries.Half);
             using SimStore store = Born();
-            using KvStateMachine machine = new(Shard.Id, store);
+            using KvStateMachine machine = new(Shard.Id, store, Limits.Default);
             foreach (Entry[] batch in Entries.Batches(random, Entries.Random(random, Count)))
             {
                 machine.Begin();
@@ -75,8 +75,8 @@ public sealed class ModelComparisonTests
             others[changed] = entries[changed] with { Payload = (request with { Value = new byte[] { 1, 2, 3, 4, 5, 6, 7 } }).Encode() };
             using SimStore one = Born();
             using SimStore other = Born();
-            using KvStateMachine left = new(Shard.Id, one);
-            using KvStateMachine right = new(Shard.Id, other);
+            using KvStateMachine left = new(Shard.Id, one, Limits.Default);
+            using KvStateMachine right = new(Shard.Id, other, Limits.Default);
             for (int i = 0; i < Count; i++)
             {
                 ApplyAll(left, [entries[i]]);
@@ -97,7 +97,7 @@ public sealed class ModelComparisonTests
             using SimStore calm = Born();
             ShardMeta expected = Run(calm, Entries.Batches(random, entries));
             using SimStore store = Born();
-            KvStateMachine machine = new(Shard.Id, store);
+            KvStateMachine machine = new(Shard.Id, store, Limits.Default);
             int crashes = 0;
             while (machine.Applied < entries[^1].Index)
             {
@@ -112,7 +112,7 @@ public sealed class ModelComparisonTests
                     LogIndex flushed = ShardMetaOf(store.GetPersisted(RowLayout.MetaKey)!);
                     machine.Dispose();
                     store.Crash();
-                    machine = new KvStateMachine(Shard.Id, store);
+                    machine = new KvStateMachine(Shard.Id, store, Limits.Default);
                     Assert.Equal(flushed, machine.Applied);
                     break;
                 }
@@ -149,7 +149,7 @@ public sealed class ModelComparisonTests
 
     private static ShardMeta Run(SimStore store, IEnumerable<Entry[]> batches)
     {
-        using KvStateMachine machine = new(Shard.Id, store);
+        using KvStateMachine machine = new(Shard.Id, store, Limits.Default);
         foreach (Entry[] batch in batches) ApplyAll(machine, batch);
         return machine.Meta;
     }
