@@ -18,6 +18,12 @@ internal sealed class MemoryDisk : IDisk
     /// <summary>Called after every operation that changes something, while the caller still waits for it.</summary>
     public Action OnOperation { get; set; } = static () => { };
 
+    /// <summary>
+    /// While set, a sync of a file fails as on Linux: it throws, the pages stay readable, and they are clean from then on, so that a
+    /// later sync succeeds and writes none of them. Nothing but writing them again makes them durable.
+    /// </summary>
+    public bool SyncsFail { get; set; }
+
     public IReadOnlyList<string> List() => [.. _names.Keys];
 
     public IDiskFile Open(string name) => _names.TryGetValue(name, out MemoryFile? file) ? new Handle(this, name, file) : throw new DiskFailedException($"{name}: no such file");
@@ -113,6 +119,12 @@ internal sealed class MemoryDisk : IDisk
 
         public void Sync()
         {
+            if (disk.SyncsFail)
+            {
+                file.FailSync();
+                throw new DiskFailedException($"{name}: sync failed");
+            }
+
             file.Sync();
             disk.OnOperation();
         }
@@ -141,14 +153,27 @@ internal sealed class MemoryDisk : IDisk
 
         public void Sync()
         {
-            _synced = [.. Current];
+            // What is dirty is written, and the length with it; clean pages that never reached the disk still do not.
+            byte[] synced = Grown([.. _synced], Current.Length);
+            foreach (int sector in _unsyncedSectors)
+            {
+                int start = sector * SectorBytes;
+                int count = Math.Min(SectorBytes, Current.Length - start);
+                Current.AsSpan(start, count).CopyTo(synced.AsSpan(start));
+            }
+
+            _synced = synced;
             _unsyncedSectors.Clear();
         }
+
+        /// <summary>Nothing reached the disk, and nothing is dirty any more.</summary>
+        public void FailSync() => _unsyncedSectors.Clear();
 
         public void ReplaceAll(byte[] bytes)
         {
             Current = bytes;
-            Sync();
+            _synced = [.. bytes];
+            _unsyncedSectors.Clear();
         }
 
         public MemoryFile Copy()

@@ -79,6 +79,123 @@ public sealed class RoundTripTests
         Assert.Empty(log.Read(new GroupId(2), new LogIndex(11), new LogIndex(15), 100_000));
     }
 
+    /// <summary>Memory's index and recovery's must be one: both place records in the order they stand in the batch (design §7).</summary>
+    [Theory]
+    [InlineData(12, 5)] // Held: the entries behind it stay.
+    [InlineData(12, 6)] // Another term: all that was there is dropped.
+    [InlineData(40, 7)] // Beyond the end.
+    public void A_commit_point_and_entries_of_one_batch_leave_the_index_that_recovery_finds(ulong index, ulong term)
+    {
+        foreach (bool entriesFirst in new[] { false, true })
+        {
+            MemoryDisk disk = new();
+            using SegmentedRaftLog log = LogText.Open(disk, out _);
+            GroupId group = new(1);
+            log.AddCommitPoint(group, LogScript.PointAt(10, 5));
+            log.AddHardState(group, new ReplicaId(1), new HardState(new Term(5), ReplicaId.None, new LogIndex(10)));
+            log.AddEntries(group, new ReplicaId(1), EntriesFrom(11, 3, 5));
+            log.Commit();
+            if (entriesFirst) log.AddEntries(group, new ReplicaId(1), EntriesFrom(14, 2, 5));
+            log.AddCommitPoint(group, LogScript.PointAt(index, term));
+            bool isHeld = (index, term) == (12, 5);
+            log.AddEntries(group, new ReplicaId(1), EntriesFrom(isHeld ? (entriesFirst ? 16UL : 14UL) : index + 1, 2, 8));
+            log.Commit();
+            AssertSameAsRecovered(log, disk, group, first: index + 1, last: isHeld ? (entriesFirst ? 17UL : 15UL) : index + 2);
+        }
+    }
+
+    [Fact]
+    public void A_commit_point_at_the_same_index_and_term_drops_nothing()
+    {
+        MemoryDisk disk = new();
+        using SegmentedRaftLog log = LogText.Open(disk, out _);
+        GroupId group = new(1);
+        log.AddCommitPoint(group, LogScript.PointAt(10, 5));
+        log.AddEntries(group, new ReplicaId(1), EntriesFrom(11, 3, 5));
+        log.Commit();
+        log.AddCommitPoint(group, LogScript.PointAt(10, 5) with { EpochVersion = 2 });
+        log.Commit();
+        AssertSameAsRecovered(log, disk, group, first: 11, last: 13);
+        log.AddEntries(group, new ReplicaId(1), EntriesFrom(14, 1, 5));
+        log.AddCommitPoint(group, LogScript.PointAt(10, 5) with { EpochVersion = 3 });
+        log.AddEntries(group, new ReplicaId(1), EntriesFrom(15, 1, 5));
+        log.Commit();
+        AssertSameAsRecovered(log, disk, group, first: 11, last: 15);
+        LogText.Open(disk.AfterKill(), out RecoveredLog recovered).Dispose();
+        Assert.Equal(3UL, recovered.Groups[0].CommitPoint.EpochVersion);
+    }
+
+    /// <summary>At the same index, another term: what follows the old one does not follow the new one.</summary>
+    [Fact]
+    public void A_commit_point_at_the_same_index_and_another_term_drops_what_was_behind_it()
+    {
+        MemoryDisk disk = new();
+        using SegmentedRaftLog log = LogText.Open(disk, out _);
+        GroupId group = new(1);
+        log.AddCommitPoint(group, LogScript.PointAt(10, 5));
+        log.AddEntries(group, new ReplicaId(1), EntriesFrom(11, 3, 5));
+        log.AddCommitPoint(group, LogScript.PointAt(10, 6));
+        log.Commit();
+        AssertSameAsRecovered(log, disk, group, first: 11, last: 10);
+    }
+
+    /// <summary>
+    /// After a failed sync the batch reads back but is not durable, and no later sync will say so. Once a restart has returned it, it must
+    /// stay: a vote in it may have been answered by then (design §7).
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void What_a_restart_returns_after_a_failed_sync_survives_a_power_cut(ulong seed)
+    {
+        MemoryDisk disk = new();
+        MemoryDisk killed;
+        using (SegmentedRaftLog log = LogText.Open(disk, out _))
+        {
+            new LogScript(seed, batches: 12).Run(log, log.Commit);
+            log.AddHardState(new GroupId(1), new ReplicaId(1), new HardState(new Term(99), new ReplicaId(1), new LogIndex(10)));
+            disk.SyncsFail = true;
+            Assert.Throws<DiskFailedException>(log.Commit);
+            killed = disk.AfterKill();
+        }
+
+        SplitMix random = new(seed);
+        Assert.Contains("t99", LogText.Recover(killed.AfterKill()), StringComparison.Ordinal); // It reads back …
+        for (int i = 0; i < 10; i++) Assert.DoesNotContain("t99", LogText.Recover(killed.AfterPowerCut(random)), StringComparison.Ordinal); // … and is not there.
+        string recovered = LogText.Recover(killed);
+        for (int i = 0; i < 50; i++) Assert.Equal(recovered, LogText.Recover(killed.AfterPowerCut(random)));
+    }
+
+    /// <summary>Writing it again can fail too: then the log does not open, and the next start tries once more.</summary>
+    [Fact]
+    public void A_sync_that_fails_at_recovery_fails_the_start()
+    {
+        MemoryDisk disk = new();
+        using (SegmentedRaftLog log = LogText.Open(disk, out _)) new LogScript(seed: 4, batches: 5).Run(log, log.Commit);
+        string text = LogText.Recover(disk.AfterKill());
+        disk.SyncsFail = true;
+        Assert.Throws<DiskFailedException>(() => LogText.Recover(disk));
+        disk.SyncsFail = false;
+        Assert.Equal(text, LogText.Recover(disk));
+        SplitMix random = new(4);
+        for (int i = 0; i < 50; i++) Assert.Equal(text, LogText.Recover(disk.AfterPowerCut(random)));
+    }
+
+    private static Entry[] EntriesFrom(ulong first, int count, ulong term) =>
+        [.. Enumerable.Range(0, count).Select(i => new Entry(new LogIndex(first + (ulong)i), new Term(term), EntryKind.Command, 0, 0, 0, new byte[] { (byte)i, (byte)term }))];
+
+    /// <summary>The running log and one recovered from its disk hold the same entries, and these.</summary>
+    private static void AssertSameAsRecovered(SegmentedRaftLog log, MemoryDisk disk, GroupId group, ulong first, ulong last)
+    {
+        using SegmentedRaftLog recovered = LogText.Open(disk.AfterKill(), out RecoveredLog found);
+        Assert.Equal(last, found.Groups.Single(item => item.Group == group).LastIndex.Value);
+        string[] running = [.. log.Read(group, new LogIndex(first), new LogIndex(99), int.MaxValue).Select(entry => LogText.Describe(entry))];
+        Assert.Equal(running, recovered.Read(group, new LogIndex(first), new LogIndex(99), int.MaxValue).Select(entry => LogText.Describe(entry)));
+        Assert.Equal((int)(last + 1 - first), running.Length);
+        Assert.Empty(log.Read(group, new LogIndex(first - 1), new LogIndex(first - 1), int.MaxValue));
+    }
+
     /// <summary>A killed process leaves pages that read back but are not durable; they count only once they are (design §7).</summary>
     [Fact]
     public void What_recovery_returns_is_durable()

@@ -27,6 +27,8 @@ public sealed class RequestCodecTests
         Value = new byte[] { 0x00, 0xFF },
     };
 
+    private static readonly KvResponse Replayed = Served with { IsReplay = true, TtlMillis = 0x2122232425262728, Value = default };
+
     private static readonly KvResponse Refused = KvResponse.Fail(ErrorCode.NoLeader, "not here — there", "n2", new GroupId(1)) with { LeaderHint = new NodeId(0x0A0B) };
 
     private static readonly KvRequest[] Requests =
@@ -34,7 +36,9 @@ public sealed class RequestCodecTests
         new(KvOperation.Put, "key"u8.ToArray(), "value"u8.ToArray()),
         new(KvOperation.Put, new byte[] { 0x00 }, Array.Empty<byte>(), KvCondition.RevisionIs, 0x0102030405060708),
         new(KvOperation.Put, "key"u8.ToArray(), "v"u8.ToArray(), KvCondition.Absent),
+        new(KvOperation.Put, "key"u8.ToArray(), "value"u8.ToArray(), TtlMillis: 0x1112131415161718, IdempotencyKey: "id-1"u8.ToArray()),
         new(KvOperation.Delete, "key"u8.ToArray(), default, KvCondition.RevisionIs, 9),
+        new(KvOperation.Expire, default),
         new(KvOperation.Get, "key"u8.ToArray()),
     ];
 
@@ -43,9 +47,13 @@ public sealed class RequestCodecTests
         from condition in Gen.Elements(Enum.GetValues<KvCondition>())
         from first in ArbMap.Default.ArbFor<byte>().Generator
         from rest in ArbMap.Default.ArbFor<byte[]>().Generator
+        from ttl in ArbMap.Default.ArbFor<ulong>().Generator
+        from idempotencyKey in ArbMap.Default.ArbFor<byte[]>().Generator
         from value in ArbMap.Default.ArbFor<byte[]>().Generator
         from revision in ArbMap.Default.ArbFor<ulong>().Generator
-        select new KvRequest(operation, new byte[] { first }.Concat(rest).ToArray(), value, condition, revision)).ToArbitrary();
+        select operation == KvOperation.Expire
+            ? new KvRequest(operation, default)
+            : new KvRequest(operation, new byte[] { first }.Concat(rest).ToArray(), value, condition, revision, ttl, idempotencyKey)).ToArbitrary();
 
     [Fact]
     public void What_is_written_is_what_version_1_wrote() => GoldenHex.AssertEqual(File, Cases());
@@ -55,7 +63,8 @@ public sealed class RequestCodecTests
     {
         byte[][] golden = [.. GoldenHex.Load(File).Values];
         for (int i = 0; i < Requests.Length; i++) AssertSame(Requests[i], KvRequest.Decode(golden[i]));
-        AssertSame(Served, Read(golden[^2]));
+        AssertSame(Served, Read(golden[^3]));
+        AssertSame(Replayed, Read(golden[^2]));
         AssertSame(Refused, Read(golden[^1]));
     }
 
@@ -67,10 +76,10 @@ public sealed class RequestCodecTests
     public void A_put_whose_value_comes_later_has_the_same_bytes() =>
         Prop.ForAll(AnyRequest, request =>
         {
-            byte[] bytes = KvRequest.EncodePut(request.Key.Span, request.Condition, request.ConditionRevision, request.Value.Length, out Memory<byte> value);
+            byte[] bytes = (request with { Value = default }).EncodeFor(request.Value.Length, out Memory<byte> value);
             request.Value.CopyTo(value);
             Assert.Equal(request.Value.Length, value.Length);
-            Assert.Equal((request with { Operation = KvOperation.Put }).Encode(), bytes);
+            Assert.Equal(request.Encode(), bytes);
         }).QuickCheckThrowOnFailure();
 
     [Fact]
@@ -83,7 +92,7 @@ public sealed class RequestCodecTests
             Assert.Throws<MalformedException>(() => KvRequest.Decode((byte[])[.. bytes, 0]));
         }
 
-        foreach (KvResponse response in new[] { Served, Refused })
+        foreach (KvResponse response in new[] { Served, Replayed, Refused })
         {
             byte[] bytes = Encode(response);
             for (int length = 0; length < bytes.Length; length++) Assert.Throws<MalformedException>(() => Read(bytes[..length]));
@@ -107,8 +116,16 @@ public sealed class RequestCodecTests
     }
 
     [Fact]
-    public void An_empty_key_is_malformed() =>
+    public void An_empty_key_is_malformed_but_for_expire_which_has_none()
+    {
         Assert.Throws<MalformedException>(() => KvRequest.Decode(new KvRequest(KvOperation.Get, default).Encode()));
+        Assert.Throws<MalformedException>(() => KvRequest.Decode(new KvRequest(KvOperation.Expire, "key"u8.ToArray()).Encode()));
+        AssertSame(new KvRequest(KvOperation.Expire, default), KvRequest.Decode(KvRequest.ExpireCommand));
+    }
+
+    [Fact]
+    public void Whether_a_request_has_an_idempotency_key_is_seen_in_its_bytes() =>
+        Prop.ForAll(AnyRequest, request => KvRequest.HasIdempotencyKey(request.Encode()) == !request.IdempotencyKey.IsEmpty).QuickCheckThrowOnFailure();
 
     /// <summary>A newer node's error says nothing about what was applied; so neither do we.</summary>
     [Fact]
@@ -128,9 +145,10 @@ public sealed class RequestCodecTests
 
     private static IEnumerable<(string Name, byte[] Bytes)> Cases()
     {
-        string[] names = ["put", "put if revision", "put if absent", "delete if revision", "get"];
+        string[] names = ["put", "put if revision", "put if absent", "put with ttl and idempotency key", "delete if revision", "expire", "get"];
         for (int i = 0; i < names.Length; i++) yield return (names[i], Requests[i].Encode());
         yield return ("response served", Encode(Served));
+        yield return ("response replayed", Encode(Replayed));
         yield return ("response refused", Encode(Refused));
     }
 
@@ -147,8 +165,9 @@ public sealed class RequestCodecTests
 
     private static void AssertSame(KvRequest expected, KvRequest actual)
     {
-        Assert.Equal(expected with { Key = default, Value = default }, actual with { Key = default, Value = default });
+        Assert.Equal(expected with { Key = default, Value = default, IdempotencyKey = default }, actual with { Key = default, Value = default, IdempotencyKey = default });
         Assert.Equal(expected.Key.ToArray(), actual.Key.ToArray());
+        Assert.Equal(expected.IdempotencyKey.ToArray(), actual.IdempotencyKey.ToArray());
         Assert.Equal(expected.Value.ToArray(), actual.Value.ToArray());
     }
 

@@ -146,6 +146,7 @@ public sealed class ForwardedTests
         ulong boot = FrontNode.BootOf(FrontNode.N2);
         byte[] forward = FrontNode.ForwardBody(1, Put, 1, boot, FrontNode.BootId);
         List<byte[]> malformed = [.. Enumerable.Range(0, forward.Length).Select(length => forward[..length]), [.. forward, 0]];
+        malformed.Add([2, .. forward[1..]]);
         malformed.Add(FrontNode.ForwardBody(0, Put, 1, boot, FrontNode.BootId));
         malformed.Add(FrontNode.ForwardBody(1, Put, 1, boot, FrontNode.BootId, hops: 4));
         malformed.Add(FrontNode.ForwardBody(1, Put with { Key = default }, 1, boot, FrontNode.BootId));
@@ -195,6 +196,7 @@ public sealed class ForwardedTests
         FrontNode node = FrontNode.FollowerOfN2();
         TestCall put = node.Put();
         ByteWriter writer = new();
+        writer.U8(1);
         writer.U64(FrontNode.BootId);
         writer.U64(1);
         new KvResponse { Node = "n2" }.Write(writer);

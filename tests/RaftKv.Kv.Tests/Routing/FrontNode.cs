@@ -28,7 +28,7 @@ internal sealed class FrontNode
         SimShardStores stores = new();
         RecoveredLog born = NodeBirth.Run(new DiskIdentity(0xC1, N1, 0xD1, "n1", map.ToFile()), map, log, stores);
         HostOptions options = new() { Node = N1, Seed = 1, ElectionTimeoutMicros = NeverMicros };
-        Host = MultiRaftHost.Start(host?.Invoke(options) ?? options, born, log, new KvStateMachines(stores), Links, Now);
+        Host = MultiRaftHost.Start(host?.Invoke(options) ?? options, born, log, new KvStateMachines(stores, Limits.Default), Links, Now);
         FrontOptions frontOptions = new(N1, "n1", BootId);
         Front = new Kv.Front(front?.Invoke(frontOptions) ?? frontOptions, map, Host.Worker, Links);
         Host.Connect(Front);
@@ -187,6 +187,7 @@ internal sealed class FrontNode
     public void Answered(NodeId from, ulong number, KvResponse response, ulong originBoot = BootId)
     {
         ByteWriter body = new();
+        body.U8(1);
         body.U64(originBoot);
         body.U64(number);
         response.Write(body);
@@ -196,6 +197,7 @@ internal sealed class FrontNode
     public static byte[] ForwardBody(ulong number, KvRequest request, ulong group, ulong originBoot, ulong addresseeBoot, byte hops = 1)
     {
         ByteWriter body = new();
+        body.U8(1);
         body.U64(originBoot);
         body.U64(addresseeBoot);
         body.U64(number);
@@ -236,6 +238,7 @@ internal sealed record SentForward(NodeId To, ulong OriginBoot, ulong AddresseeB
     public static SentForward Parse(SentFrame frame)
     {
         ByteReader reader = new(frame.Body);
+        Assert.Equal(1, reader.U8());
         SentForward parsed = new(frame.To, reader.U64(), reader.U64(), reader.U64(), reader.U8(), reader.U64(), reader.U64(), reader.U64(), reader.Block().ToArray());
         reader.ExpectEnd();
         return parsed;
@@ -247,6 +250,7 @@ internal sealed record SentAnswer(NodeId To, ulong OriginBoot, ulong Number, KvR
     public static SentAnswer Parse(SentFrame frame)
     {
         ByteReader reader = new(frame.Body);
+        Assert.Equal(1, reader.U8());
         SentAnswer parsed = new(frame.To, reader.U64(), reader.U64(), KvResponse.Read(ref reader));
         reader.ExpectEnd();
         return parsed;

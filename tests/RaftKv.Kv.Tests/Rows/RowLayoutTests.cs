@@ -86,9 +86,10 @@ public sealed class RowLayoutTests
         Prop.ForAll(Rows, ArbMap.Default.ArbFor<bool>(), (row, isDelete) =>
         {
             ByteWriter writer = new();
-            RowLayout.WriteVersionValue(writer, isDelete, row.Revision, row.Revision / 2, row.Key);
+            KeyVersion version = new(3, isDelete, row.Revision, row.Revision / 2, row.Revision / 3);
+            RowLayout.WriteVersionValue(writer, version, row.Key);
             KeyVersion read = RowLayout.ReadVersion(3, writer.Written);
-            return read == new KeyVersion(3, isDelete, row.Revision, row.Revision / 2)
+            return read == version
                 && RowLayout.ValueOf(writer.Written).SequenceEqual(row.Key)
                 && read.HasValue == !isDelete;
         }).QuickCheckThrowOnFailure();

@@ -8,7 +8,7 @@ namespace RaftKv.Kv.Tests.Rows;
 
 public sealed class ShardMetaTests
 {
-    private static readonly ShardMeta Meta = new(new LogIndex(12), new Term(6), 3, 4, 5, new HashRange(6, 7), new ShardEpoch(8, 9));
+    private static readonly ShardMeta Meta = new(new LogIndex(12), new Term(6), 3, 4, 5, new HashRange(6, 7), new ShardEpoch(8, 9), 10, 11, 12);
 
     [Fact]
     public void A_meta_row_can_be_read_back()
@@ -23,7 +23,7 @@ public sealed class ShardMetaTests
     public void Without_a_meta_row_a_store_is_not_opened()
     {
         using SimStore store = new();
-        Assert.Throws<StoreFailedException>(() => new KvStateMachine(Shard.Id, store));
+        Assert.Throws<StoreFailedException>(() => new KvStateMachine(Shard.Id, store, Limits.Default));
     }
 
     [Fact]

@@ -14,6 +14,12 @@ internal static class Entries
     public static Entry Command(ulong index, KvRequest request, ulong floor = 0, ulong stamp = 0) =>
         new(new LogIndex(index), new Term(6), EntryKind.Command, 0, stamp, floor, request.Encode());
 
+    /// <summary>Deadlines up to <paramref name="stamp"/> pass.</summary>
+    public static Entry Expire(ulong index, ulong stamp, ulong floor = 0) => new(new LogIndex(index), new Term(6), EntryKind.Command, 0, stamp, floor, KvRequest.ExpireCommand);
+
+    /// <summary>Windows and record counts so small that random runs pass them.</summary>
+    public static Limits Limits { get; } = new() { IdempotencyWindowMillis = 400, MaxIdempotencyRecordsPerShard = 4 };
+
     public static Entry Put(ulong index, string key, string value, KvCondition condition = KvCondition.None, ulong revision = 0) =>
         Command(index, new KvRequest(KvOperation.Put, Bytes(key), Bytes(value), condition, revision));
 
@@ -22,19 +28,25 @@ internal static class Entries
 
     public static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 
-    /// <summary>Entries from 11 on. Conditions aim at revisions that are about right.</summary>
+    /// <summary>A UUIDv7 of a time.</summary>
+    public static byte[] Uuid7(ulong millis, int tail = 1) => Bytes($"{millis >> 16:x8}-{millis & 0xFFFF:x4}-7000-8000-{tail:x12}");
+
+    /// <summary>Entries from 11 on. Conditions aim at revisions that are about right, keyed writes repeat earlier ones, and time goes on.</summary>
     public static Entry[] Random(Random random, int count)
     {
         Entry[] entries = new Entry[count];
+        List<KvRequest> keyed = [];
         for (int i = 0; i < count; i++)
         {
             ulong index = 11 + (ulong)i;
-            ulong stamp = random.Next(3) == 0 ? (ulong)random.Next(1000) : 0;
+            ulong stamp = random.Next(3) == 0 ? (ulong)random.Next(Math.Max(0, 10 * i - 100), 10 * (i + 1)) : 0;
             ulong floor = random.Next(20) == 0 ? (ulong)random.Next(2 * count) : 0;
-            entries[i] = random.Next(12) switch
+            entries[i] = random.Next(14) switch
             {
                 0 => new Entry(new LogIndex(index), new Term(6), EntryKind.NoOp, 0, stamp, 0, default),
                 1 => new Entry(new LogIndex(index), new Term(6), EntryKind.Configuration, 0, stamp, 0, new byte[] { 1, 2, 3 }),
+                2 => Expire(index, stamp, floor),
+                < 6 => Command(index, RandomKeyed(random, i, keyed), floor, stamp),
                 _ => Command(index, RandomRequest(random, i), floor, stamp),
             };
         }
@@ -53,6 +65,20 @@ internal static class Entries
         }
     }
 
+    /// <summary>A repetition of an earlier keyed write, another write under its key, or a new one; opaque keys and UUIDv7 of about now.</summary>
+    private static KvRequest RandomKeyed(Random random, int progress, List<KvRequest> earlier)
+    {
+        int choice = random.Next(5);
+        if (earlier.Count > 0 && choice < 2) return earlier[random.Next(Math.Max(0, earlier.Count - 6), earlier.Count)];
+        KvRequest request = RandomRequest(random, progress) with
+        {
+            IdempotencyKey = earlier.Count > 0 && choice == 2 ? earlier[^1].IdempotencyKey : random.Next(2) == 0 ? Bytes($"id-{progress}") : Uuid7((ulong)random.Next(Math.Max(0, 10 * progress - 300), 10 * (progress + 1)), progress),
+        };
+        if (choice == 2 && earlier.Count > 0) request = request with { Key = earlier[^1].Key };
+        earlier.Add(request);
+        return request;
+    }
+
     private static KvRequest RandomRequest(Random random, int progress)
     {
         byte[] value = new byte[random.Next(6)];
@@ -60,6 +86,6 @@ internal static class Entries
         KvOperation operation = random.Next(3) == 0 ? KvOperation.Delete : KvOperation.Put;
         KvCondition condition = (KvCondition)random.Next(3);
         ulong revision = condition == KvCondition.RevisionIs ? (ulong)random.Next(progress + 2) : 0;
-        return new KvRequest(operation, Keys[random.Next(Keys.Length)], operation == KvOperation.Put ? value : default, condition, revision);
+        return new KvRequest(operation, Keys[random.Next(Keys.Length)], operation == KvOperation.Put ? value : default, condition, revision, operation == KvOperation.Put && random.Next(3) == 0 ? (ulong)random.Next(1, 300) : 0);
     }
 }

@@ -14,7 +14,7 @@ public sealed class KvStateMachineTests : IDisposable
     public KvStateMachineTests()
     {
         KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(HashRange.Full));
-        _machine = new KvStateMachine(Shard.Id, _store);
+        _machine = new KvStateMachine(Shard.Id, _store, Limits.Default);
     }
 
     public void Dispose()
@@ -111,7 +111,7 @@ public sealed class KvStateMachineTests : IDisposable
         byte[] key = Entries.Bytes("a");
         HashRange range = KeyHash.Of(key) < 1UL << 63 ? new HashRange(1UL << 63, 0) : new HashRange(0, 1UL << 63);
         KvStateMachine.InitialiseStore(store, Shard.BirthMeta(range));
-        using KvStateMachine machine = new(Shard.Id, store);
+        using KvStateMachine machine = new(Shard.Id, store, Limits.Default);
         machine.Begin();
         KvApplied applied = (KvApplied)machine.Apply(Entries.Put(11, "a", "1"), true)!;
         machine.Commit();
@@ -152,11 +152,12 @@ public sealed class KvStateMachineTests : IDisposable
     [Theory]
     [InlineData("")]
     [InlineData("01")]
-    [InlineData("02010000 0000000000000000 0100000061 00000000")]
-    [InlineData("01030000 0000000000000000 0100000061 00000000")]
-    [InlineData("01010300 0000000000000000 0100000061 00000000")]
-    [InlineData("01010000 0000000000000000 00000000 00000000")]
-    [InlineData("01010000 0000000000000000 0100000061 00000000 00")]
+    [InlineData("02010000 0000000000000000 0000000000000000 00000000 0100000061 00000000")]
+    [InlineData("01030000 0000000000000000 0000000000000000 00000000 0100000061 00000000")]
+    [InlineData("01010300 0000000000000000 0000000000000000 00000000 0100000061 00000000")]
+    [InlineData("01010000 0000000000000000 0000000000000000 00000000 00000000 00000000")]
+    [InlineData("01040000 0000000000000000 0000000000000000 00000000 0100000061 00000000")]
+    [InlineData("01010000 0000000000000000 0000000000000000 00000000 0100000061 00000000 00")]
     public void A_malformed_payload_stops_the_replica(string hex)
     {
         byte[] payload = Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal));

@@ -4,15 +4,32 @@ using RaftKv.Raft;
 namespace RaftKv.Kv.Tests.StateMachine;
 
 /// <summary>What a shard should do, as a dictionary: written from the design (§8, §9), not from the code.</summary>
-internal sealed class Model(HashRange range)
+internal sealed class Model(HashRange range, Limits limits)
 {
     private readonly SortedDictionary<string, Current> _current = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Record> _records = [];
 
     public ulong Revision { get; private set; }
 
     public ulong TimeMillis { get; private set; }
 
-    public sealed record Current(ulong Revision, ulong Created, ulong Version, byte[] Value);
+    public ulong Floor { get; private set; }
+
+    public int Records => _records.Count;
+
+    /// <summary>The earliest deadline of anything.</summary>
+    public ulong? NextDeadline
+    {
+        get
+        {
+            ulong[] deadlines = [.. _records.Values.Select(record => record.Deadline), .. _current.Values.Select(current => current.Deadline).Where(deadline => deadline > 0)];
+            return deadlines.Length == 0 ? null : deadlines.Min();
+        }
+    }
+
+    public sealed record Current(ulong Revision, ulong Created, ulong Version, byte[] Value, ulong Deadline);
+
+    private sealed record Record(string Request, KvApplied First, ulong Deadline, ulong? Timestamp);
 
     public Current? Find(byte[] key) => _current.GetValueOrDefault(Convert.ToHexString(key));
 
@@ -20,13 +37,48 @@ internal sealed class Model(HashRange range)
     public KvApplied? Apply(in Entry entry)
     {
         TimeMillis = Math.Max(TimeMillis, entry.StampMillis);
-        return entry.Kind == EntryKind.Command ? Apply(KvRequest.Decode(entry.Payload), entry.RevisionFloor) : null;
+        if (entry.Kind != EntryKind.Command) return null;
+        KvRequest request = KvRequest.Decode(entry.Payload);
+        if (request.Operation != KvOperation.Expire) return ApplyOnce(entry, request);
+        Expire(entry.RevisionFloor);
+        return null;
+    }
+
+    private void Expire(ulong floor)
+    {
+        foreach (var (id, record) in _records.Where(pair => pair.Value.Deadline <= TimeMillis).ToArray())
+        {
+            _records.Remove(id);
+            Floor = Math.Max(Floor, record.Timestamp ?? 0);
+        }
+
+        foreach (var (key, current) in _current.Where(pair => pair.Value.Deadline > 0 && pair.Value.Deadline <= TimeMillis).OrderBy(pair => (pair.Value.Deadline, pair.Value.Revision)).ToArray())
+        {
+            _current.Remove(key);
+            Revision = Math.Max(floor, Revision + 1);
+        }
+    }
+
+    /// <summary>At most once: the first result again for a repetition, and nothing for what must not be (design §9).</summary>
+    private KvApplied ApplyOnce(in Entry entry, KvRequest request)
+    {
+        if (!range.Contains(KeyHash.Of(request.Key.Span))) return Result(ErrorCode.WrongShard);
+        if (request.IdempotencyKey.IsEmpty) return Apply(request, entry.RevisionFloor);
+        string id = $"{Convert.ToHexString(request.Key.Span)}/{Convert.ToHexString(request.IdempotencyKey.Span)}";
+        string whole = Convert.ToHexString(entry.Payload.Span);
+        if (_records.TryGetValue(id, out Record? record)) return record.Request == whole ? record.First : Result(ErrorCode.IdempotencyKeyReused);
+        string text = System.Text.Encoding.UTF8.GetString(request.IdempotencyKey.Span);
+        ulong? timestamp = text.Length == 36 ? Convert.ToUInt64(text[..8] + text[9..13], 16) : null;
+        if (timestamp <= Floor) return Result(ErrorCode.IdempotencyWindowPassed);
+        if (_records.Count >= limits.MaxIdempotencyRecordsPerShard) return Result(ErrorCode.IdempotencyRecordsFull);
+        KvApplied first = Apply(request, entry.RevisionFloor);
+        _records.Add(id, new Record(whole, first with { FirstIndex = entry.Index, FirstTerm = entry.Term }, TimeMillis + (ulong)limits.IdempotencyWindowMillis, timestamp));
+        return first;
     }
 
     private KvApplied Apply(KvRequest request, ulong floor)
     {
         byte[] key = request.Key.ToArray();
-        if (!range.Contains(KeyHash.Of(key))) return Result(ErrorCode.WrongShard);
         Current? old = Find(key);
         bool holds = request.Condition switch
         {
@@ -44,7 +96,7 @@ internal sealed class Model(HashRange range)
         }
 
         Revision = Math.Max(floor, Revision + 1);
-        Current next = new(Revision, old?.Created ?? Revision, (old?.Version ?? 0) + 1, request.Value.ToArray());
+        Current next = new(Revision, old?.Created ?? Revision, (old?.Version ?? 0) + 1, request.Value.ToArray(), request.TtlMillis == 0 ? 0 : TimeMillis + request.TtlMillis);
         _current[Convert.ToHexString(key)] = next;
         return Result(null, next.Revision, old?.Revision ?? 0, next.Created, next.Version, old is not null);
     }

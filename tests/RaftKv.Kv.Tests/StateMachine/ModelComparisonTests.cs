@@ -17,9 +17,9 @@ public sealed class ModelComparisonTests
         for (int seed = 1; seed <= Seeds; seed++)
         {
             Random random = new(seed);
-            Model model = new(Entries.Half);
+            Model model = new(Entries.Half, Entries.Limits);
             using SimStore store = Born();
-            using KvStateMachine machine = new(Shard.Id, store);
+            using KvStateMachine machine = new(Shard.Id, store, Entries.Limits);
             foreach (Entry[] batch in Entries.Batches(random, Entries.Random(random, Count)))
             {
                 machine.Begin();
@@ -30,7 +30,7 @@ public sealed class ModelComparisonTests
                     bool wantsResult = random.Next(4) > 0;
                     object? actual = machine.Apply(entry, wantsResult);
                     Assert.Equal((seed, entry.Index, wantsResult ? expected : null), (seed, entry.Index, (KvApplied?)actual));
-                    seen.Add($"{expected?.Error?.ToString() ?? "-"} {expected?.Existed} {model.Revision > before}");
+                    seen.Add($"{(expected is null ? "none" : expected.IsReplay ? "replay" : "first")} {expected?.Error?.ToString() ?? "-"} {expected?.Existed} {model.Revision > before}");
                 }
 
                 machine.Commit();
@@ -38,8 +38,14 @@ public sealed class ModelComparisonTests
             }
         }
 
-        // The runs reach every kind of outcome: no command, wrong shard, refused (with and without a value), written, deleted, deleted nothing.
-        Assert.Equal(["-  False", "- False False", "- False True", "- True True", "precondition-failed False False", "precondition-failed True False", "wrong-shard False False"], seen.Order(StringComparer.Ordinal));
+        // The runs reach every kind of outcome: written, deleted, deleted nothing, refused for each reason, replays of each, and what has no result.
+        string[] expectedKinds =
+        [
+            "first - False False", "first - False True", "first - True True", "first idempotency-key-reused False False", "first idempotency-records-full False False",
+            "first idempotency-window-passed False False", "first precondition-failed False False", "first precondition-failed True False", "first wrong-shard False False",
+            "none -  False", "none -  True", "replay - False False", "replay - True False", "replay precondition-failed False False", "replay precondition-failed True False",
+        ];
+        Assert.Equal(expectedKinds, seen.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -67,16 +73,16 @@ public sealed class ModelComparisonTests
         {
             Random random = new(seed);
             Entry[] entries = Entries.Random(random, Count);
-            Model model = new(Entries.Half);
-            int[] written = [.. Enumerable.Range(0, Count).Where(i => model.Apply(entries[i]) is { Error: null, Version: > 0 })];
+            Model model = new(Entries.Half, Entries.Limits);
+            int[] written = [.. Enumerable.Range(0, Count).Where(i => model.Apply(entries[i]) is { Error: null, Version: > 0, IsReplay: false })];
             int changed = written[random.Next(written.Length)];
             KvRequest request = KvRequest.Decode(entries[changed].Payload);
             Entry[] others = [.. entries];
             others[changed] = entries[changed] with { Payload = (request with { Value = new byte[] { 1, 2, 3, 4, 5, 6, 7 } }).Encode() };
             using SimStore one = Born();
             using SimStore other = Born();
-            using KvStateMachine left = new(Shard.Id, one);
-            using KvStateMachine right = new(Shard.Id, other);
+            using KvStateMachine left = new(Shard.Id, one, Entries.Limits);
+            using KvStateMachine right = new(Shard.Id, other, Entries.Limits);
             for (int i = 0; i < Count; i++)
             {
                 ApplyAll(left, [entries[i]]);
@@ -97,7 +103,7 @@ public sealed class ModelComparisonTests
             using SimStore calm = Born();
             ShardMeta expected = Run(calm, Entries.Batches(random, entries));
             using SimStore store = Born();
-            KvStateMachine machine = new(Shard.Id, store);
+            KvStateMachine machine = new(Shard.Id, store, Entries.Limits);
             int crashes = 0;
             while (machine.Applied < entries[^1].Index)
             {
@@ -112,7 +118,7 @@ public sealed class ModelComparisonTests
                     LogIndex flushed = ShardMetaOf(store.GetPersisted(RowLayout.MetaKey)!);
                     machine.Dispose();
                     store.Crash();
-                    machine = new KvStateMachine(Shard.Id, store);
+                    machine = new KvStateMachine(Shard.Id, store, Entries.Limits);
                     Assert.Equal(flushed, machine.Applied);
                     break;
                 }
@@ -128,17 +134,23 @@ public sealed class ModelComparisonTests
 
     private static void AssertSame(Model model, KvStateMachine machine, string where)
     {
-        Assert.Equal((where, model.Revision, model.TimeMillis), (where, machine.Meta.Revision, machine.Meta.ShardTimeMillis));
+        Assert.Equal((where, model.Revision, model.TimeMillis, model.Floor, (ulong)model.Records), (where, machine.Meta.Revision, machine.Meta.ShardTimeMillis, machine.Meta.DedupFloorMillis, machine.Meta.DedupRecords));
         Assert.Equal(model.Revision, machine.CommittedRevision);
+        // It may be too early, never too late; and it is there whenever there is one.
+        if (model.NextDeadline is { } next) Assert.True(machine.NextDeadlineMillis <= next, where);
+        if (model.NextDeadline is null && model.Records == 0) Assert.Equal(0UL, machine.Meta.DedupBytes);
         foreach (byte[] key in Entries.Keys)
         {
             KvRead read = machine.Get(key);
             Assert.Equal((where, machine.Applied, Entries.Half.Contains(KeyHash.Of(key))), (where, read.Applied, read.IsInRange));
             Model.Current? expected = model.Find(key);
-            Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0), (where, read.Revision, read.Created, read.Version));
+            Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0, TtlOf(expected, model.TimeMillis)), (where, read.Revision, read.Created, read.Version, read.TtlMillis));
             Assert.Equal(expected?.Value, read.Value);
         }
     }
+
+    private static ulong TtlOf(Model.Current? current, ulong time) =>
+        current is null || current.Deadline == 0 ? 0 : current.Deadline <= time ? 1 : current.Deadline - time;
 
     private static SimStore Born()
     {
@@ -149,7 +161,7 @@ public sealed class ModelComparisonTests
 
     private static ShardMeta Run(SimStore store, IEnumerable<Entry[]> batches)
     {
-        using KvStateMachine machine = new(Shard.Id, store);
+        using KvStateMachine machine = new(Shard.Id, store, Entries.Limits);
         foreach (Entry[] batch in batches) ApplyAll(machine, batch);
         return machine.Meta;
     }

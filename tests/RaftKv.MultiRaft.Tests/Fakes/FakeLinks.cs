@@ -46,7 +46,7 @@ internal sealed record SentFrame(NodeId To, FrameKind Kind, byte[] Body)
         ByteReader reader = new(Body);
         while (reader.Remaining > 0)
         {
-            Message message = RaftMessageCodec.Read(ref reader, out GroupId group);
+            Message message = Assert.NotNull(RaftMessageCodec.Read(ref reader, out GroupId group));
             messages.Add((group, message));
         }
 

@@ -27,6 +27,7 @@ internal sealed class FakeMachine(GroupId group, LogIndex applied, Trace trace) 
     public object? Apply(in Entry entry, bool wantsResult)
     {
         Applied = entry.Index;
+        TimeMillis = Math.Max(TimeMillis, entry.StampMillis);
         _entries++;
         return wantsResult ? $"result of {entry.Index}" : null;
     }

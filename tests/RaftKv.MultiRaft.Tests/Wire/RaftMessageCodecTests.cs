@@ -6,7 +6,9 @@ namespace RaftKv.MultiRaft.Tests.Wire;
 
 public sealed class RaftMessageCodecTests
 {
-    private const int EntryCountOffset = 74;
+    private const int KindOffset = 28;
+    private const int FlagsOffset = 29;
+    private const int EntryCountOffset = 78;
 
     [Fact]
     public void Messages_can_be_read_back()
@@ -18,7 +20,7 @@ public sealed class RaftMessageCodecTests
             ByteReader reader = new(Some.Body(sent));
             foreach (var (group, message) in sent)
             {
-                Samples.AssertSame(message, RaftMessageCodec.Read(ref reader, out GroupId read));
+                Samples.AssertSame(message, Assert.NotNull(RaftMessageCodec.Read(ref reader, out GroupId read)));
                 Assert.Equal(group, read.Value);
             }
 
@@ -30,7 +32,7 @@ public sealed class RaftMessageCodecTests
     public void Entries_follow_the_index_of_the_message()
     {
         ByteReader reader = new(Some.Body((1UL, Samples.Append)));
-        Message read = RaftMessageCodec.Read(ref reader, out _);
+        Message read = Assert.NotNull(RaftMessageCodec.Read(ref reader, out _));
         Assert.Equal([42UL, 43UL, 44UL], read.Entries.ToArray().Select(entry => entry.Index.Value));
     }
 
@@ -58,16 +60,58 @@ public sealed class RaftMessageCodecTests
     }
 
     [Theory]
-    [InlineData(24, 0)]
-    [InlineData(24, 9)]
-    [InlineData(24, 255)]
-    [InlineData(EntryCountOffset + 4 + 8, 3)]
-    [InlineData(EntryCountOffset + 4 + 8, 255)]
-    public void An_unknown_kind_of_message_or_entry_is_malformed(int offset, byte kind)
+    [InlineData(3)]
+    [InlineData(255)]
+    public void An_unknown_kind_of_entry_is_malformed(byte kind)
     {
         byte[] body = Some.Body((1UL, Samples.Append));
-        body[offset] = kind;
+        body[EntryCountOffset + 4 + 8] = kind;
         Assert.Throws<MalformedException>(() => ReadOne(body));
+    }
+
+    /// <summary>A newer node's: whatever stands in it, it is skipped by its length, and what follows is read.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(9)]
+    [InlineData(255)]
+    public void A_message_of_an_unknown_kind_is_skipped_by_its_length(byte kind)
+    {
+        byte[] unknown = Some.Body((1UL, Samples.Append));
+        unknown[KindOffset] = kind;
+        unknown.AsSpan(FlagsOffset + 1).Fill(0xEE);
+        byte[] body = [.. Some.Body((5UL, Samples.Append)), .. unknown, .. Some.Body((7UL, Samples.Append))];
+        ByteReader reader = new(body);
+        Assert.NotNull(RaftMessageCodec.Read(ref reader, out _));
+        Assert.Null(RaftMessageCodec.Read(ref reader, out _));
+        Samples.AssertSame(Samples.Append, Assert.NotNull(RaftMessageCodec.Read(ref reader, out GroupId group)));
+        Assert.Equal(7UL, group.Value);
+        reader.ExpectEnd();
+    }
+
+    [Fact]
+    public void What_a_newer_node_adds_behind_the_entries_or_says_by_other_flags_is_ignored()
+    {
+        byte[] body = [.. Some.Body((1UL, Samples.Append)), 1, 2, 3];
+        BinaryPrimitives.WriteUInt32LittleEndian(body, (uint)body.Length - 4);
+        body[FlagsOffset] = 0xFE;
+        body = [.. body, .. Some.Body((7UL, Samples.Append))];
+        ByteReader reader = new(body);
+        Samples.AssertSame(Samples.Append, Assert.NotNull(RaftMessageCodec.Read(ref reader, out _)));
+        Samples.AssertSame(Samples.Append, Assert.NotNull(RaftMessageCodec.Read(ref reader, out _)));
+        reader.ExpectEnd();
+    }
+
+    /// <summary>The length bounds the message: a reader that went beyond it would take the next message's bytes for entries.</summary>
+    [Fact]
+    public void A_message_shorter_than_its_fields_is_malformed_also_when_others_follow()
+    {
+        byte[] one = Some.Body((1UL, Samples.Append));
+        for (uint length = 0; length < one.Length - 4; length++)
+        {
+            byte[] body = [.. one, .. one];
+            BinaryPrimitives.WriteUInt32LittleEndian(body, length);
+            Assert.Throws<MalformedException>(() => ReadOne(body));
+        }
     }
 
     [Fact]
@@ -91,7 +135,7 @@ public sealed class RaftMessageCodecTests
         }
     }
 
-    private static Message ReadOne(ReadOnlyMemory<byte> bytes)
+    private static Message? ReadOne(ReadOnlyMemory<byte> bytes)
     {
         ByteReader reader = new(bytes);
         return RaftMessageCodec.Read(ref reader, out _);
