@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text;
+using RaftKv.MultiRaft.Ports;
+
+namespace RaftKv.RaftLog.Tests;
+
+/// <summary>
+/// A log directory of format version 1, kept for ever: it must recover to the same text, and the writer must still make the same
+/// bytes. <c>RAFTKV_GOLDEN=rewrite</c> makes both files anew, which only a format that was never released may do.
+/// </summary>
+public sealed class GoldenTests
+{
+    private const int RowBytes = 32;
+
+    [Fact]
+    public void The_log_of_format_1_recovers_to_its_text() =>
+        Check("log-v1.text.txt", LogText.Recover(Load(Expected("log-v1.bytes.txt") ?? Dump(Write()))));
+
+    [Fact]
+    public void The_writer_makes_the_bytes_of_format_1() => Check("log-v1.bytes.txt", Dump(Write()));
+
+    private static MemoryDisk Write()
+    {
+        MemoryDisk disk = new();
+        using SegmentedRaftLog log = LogText.Open(disk, out _, saltSeed: 17);
+        new LogScript(seed: 11, batches: 16).Run(log, log.Commit);
+        return disk;
+    }
+
+    /// <summary>Per file a line with name and length, then rows of 32 bytes that are not all zero, by offset.</summary>
+    private static string Dump(MemoryDisk disk)
+    {
+        StringBuilder text = new();
+        foreach (string name in disk.List())
+        {
+            byte[] bytes = disk.BytesOf(name);
+            text.Append(CultureInfo.InvariantCulture, $"file {name} {bytes.Length}\n");
+            for (int offset = 0; offset < bytes.Length; offset += RowBytes)
+            {
+                ReadOnlySpan<byte> row = bytes.AsSpan(offset, Math.Min(RowBytes, bytes.Length - offset));
+                if (row.ContainsAnyExcept((byte)0)) text.Append(CultureInfo.InvariantCulture, $"{offset:x6} {Convert.ToHexStringLower(row)}\n");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private static MemoryDisk Load(string dump)
+    {
+        MemoryDisk disk = new();
+        IDiskFile? file = null;
+        foreach (string line in dump.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string[] parts = line.Split(' ');
+            if (parts[0] == "file")
+            {
+                file = disk.Create(parts[1]);
+                file.Write(0, new byte[int.Parse(parts[2], CultureInfo.InvariantCulture)]);
+            }
+            else
+            {
+                file!.Write(int.Parse(parts[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture), Convert.FromHexString(parts[1]));
+            }
+        }
+
+        return disk;
+    }
+
+    private static void Check(string name, string actual, [CallerFilePath] string source = "")
+    {
+        if (Environment.GetEnvironmentVariable("RAFTKV_GOLDEN") == "rewrite")
+        {
+            File.WriteAllText(Path.Combine(Path.GetDirectoryName(source)!, "Golden", name), actual);
+            return;
+        }
+
+        Assert.Equal(Expected(name), actual);
+    }
+
+    /// <summary>Null while the files are made anew.</summary>
+    private static string? Expected(string name)
+    {
+        if (Environment.GetEnvironmentVariable("RAFTKV_GOLDEN") == "rewrite") return null;
+        using StreamReader reader = new(Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!);
+        return reader.ReadToEnd();
+    }
+}

@@ -1,0 +1,168 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.Raft;
+
+namespace RaftKv.RaftLog.Tests;
+
+/// <summary>
+/// A disk that knows what a power cut would leave: per file the synced bytes and the sectors written since; for the directory the
+/// synced names and the operations since.
+/// </summary>
+internal sealed class MemoryDisk : IDisk
+{
+    public const int SectorBytes = 512;
+
+    private readonly List<(string? From, string? To, MemoryFile? File)> _unsyncedOperations = [];
+    private readonly SortedDictionary<string, MemoryFile> _names = new(StringComparer.Ordinal);
+    private SortedDictionary<string, MemoryFile> _syncedNames = new(StringComparer.Ordinal);
+
+    /// <summary>Called after every operation that changes something, while the caller still waits for it.</summary>
+    public Action OnOperation { get; set; } = static () => { };
+
+    public IReadOnlyList<string> List() => [.. _names.Keys];
+
+    public IDiskFile Open(string name) => _names.TryGetValue(name, out MemoryFile? file) ? new Handle(this, name, file) : throw new DiskFailedException($"{name}: no such file");
+
+    public IDiskFile Create(string name)
+    {
+        if (_names.ContainsKey(name)) throw new DiskFailedException($"{name}: exists");
+        MemoryFile file = new();
+        Change(null, name, file);
+        return new Handle(this, name, file);
+    }
+
+    public void Delete(string name) => Change(name, null, null);
+
+    public void Rename(string from, string to) => Change(from, to, _names[from]);
+
+    public void SyncDirectory()
+    {
+        _syncedNames = new(_names, StringComparer.Ordinal);
+        _unsyncedOperations.Clear();
+        OnOperation();
+    }
+
+    /// <summary>The bytes of a file, to look at or to damage.</summary>
+    public byte[] BytesOf(string name) => _names[name].Current;
+
+    public void Damage(string name, Func<byte[], byte[]> damage) => _names[name].ReplaceAll(damage(_names[name].Current));
+
+    /// <summary>
+    /// What the disk holds after a power cut now: each sector written since its file's last sync was kept, lost or torn, and of the
+    /// directory's operations since its last sync a prefix was kept; <paramref name="random"/> chooses. Null keeps all: a mere kill.
+    /// </summary>
+    public MemoryDisk AfterCrash(SplitMix? random)
+    {
+        MemoryDisk disk = new();
+        int kept = random is null ? _unsyncedOperations.Count : (int)random.Below(_unsyncedOperations.Count + 1);
+        SortedDictionary<string, MemoryFile> names = new(_syncedNames, StringComparer.Ordinal);
+        foreach (var operation in _unsyncedOperations.Take(kept)) Carry(names, operation);
+        Dictionary<MemoryFile, MemoryFile> copies = [];
+        foreach (var (name, file) in names)
+        {
+            if (!copies.TryGetValue(file, out MemoryFile? copy)) copies.Add(file, copy = file.AfterCrash(random));
+            disk._names.Add(name, copy);
+        }
+
+        disk._syncedNames = new(disk._names, StringComparer.Ordinal);
+        return disk;
+    }
+
+    private void Change(string? from, string? to, MemoryFile? file)
+    {
+        Carry(_names, (from, to, file));
+        _unsyncedOperations.Add((from, to, file));
+        OnOperation();
+    }
+
+    private static void Carry(SortedDictionary<string, MemoryFile> names, (string? From, string? To, MemoryFile? File) operation)
+    {
+        if (operation.From is not null) names.Remove(operation.From);
+        if (operation.To is not null) names[operation.To] = operation.File!;
+    }
+
+    private sealed class Handle(MemoryDisk disk, string name, MemoryFile file) : IDiskFile
+    {
+        public string Name => name;
+
+        public long Length => file.Current.Length;
+
+        public int Read(long offset, Span<byte> into)
+        {
+            if (offset >= file.Current.Length) return 0;
+            ReadOnlySpan<byte> from = file.Current.AsSpan((int)offset);
+            int count = Math.Min(from.Length, into.Length);
+            from[..count].CopyTo(into);
+            return count;
+        }
+
+        public void Write(long offset, ReadOnlySpan<byte> bytes)
+        {
+            file.Write((int)offset, bytes);
+            disk.OnOperation();
+        }
+
+        public void Sync()
+        {
+            file.Sync();
+            disk.OnOperation();
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+
+    private sealed class MemoryFile
+    {
+        private readonly SortedSet<int> _unsyncedSectors = [];
+        private byte[] _synced = [];
+
+        public byte[] Current { get; private set; } = [];
+
+        public void Write(int offset, ReadOnlySpan<byte> bytes)
+        {
+            int end = offset + bytes.Length;
+            if (end > Current.Length) Current = Grown(Current, end);
+            bytes.CopyTo(Current.AsSpan(offset));
+            for (int sector = offset / SectorBytes; sector * SectorBytes < end; sector++) _unsyncedSectors.Add(sector);
+        }
+
+        public void Sync()
+        {
+            _synced = [.. Current];
+            _unsyncedSectors.Clear();
+        }
+
+        public void ReplaceAll(byte[] bytes)
+        {
+            Current = bytes;
+            Sync();
+        }
+
+        public MemoryFile AfterCrash(SplitMix? random)
+        {
+            byte[] left = [.. _synced];
+            // Three kinds of crash: mostly kept, mostly lost, anything; else a large write would hardly ever be nearly whole.
+            long lossPerMille = random is null ? 0 : (long[])[30, 500, 970] is var chances ? chances[random.Below(3)] : 0;
+            foreach (int sector in _unsyncedSectors)
+            {
+                int keep = random is null || random.Below(1000) >= lossPerMille ? SectorBytes : random.Below(2) == 0 ? 0 : (int)random.Below(SectorBytes);
+                int start = sector * SectorBytes;
+                int count = Math.Min(keep, Current.Length - start);
+                if (count <= 0) continue;
+                if (start + count > left.Length) left = Grown(left, start + count);
+                Current.AsSpan(start, count).CopyTo(left.AsSpan(start));
+            }
+
+            MemoryFile file = new();
+            file.ReplaceAll(left);
+            return file;
+        }
+
+        private static byte[] Grown(byte[] bytes, int length)
+        {
+            Array.Resize(ref bytes, length);
+            return bytes;
+        }
+    }
+}
