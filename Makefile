@@ -35,7 +35,7 @@ sim: ## Simulate SEEDS=1000 clusters, from START on if given; SEED=n replays one
 	@$(simulator) $(if $(SEED),replay --seed $(SEED),run --seeds $(SEEDS) $(if $(START),--start $(START)))
 
 golden: ## Rewrite the expected text of the scenario files; read the diff before you commit it
-	@RAFTKV_GOLDEN=rewrite tests/run.sh $(GOLDEN_SUITES)
+	@GOLDEN_REWRITE=1 tests/run.sh $(GOLDEN_SUITES)
 
 mutants: ## Check that every deliberate fault of tests/mutants is caught
 	@tests/mutants/run.sh

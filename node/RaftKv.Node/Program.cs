@@ -29,11 +29,15 @@ internal static class Program
         }
         catch (Exception exception) when (exception is OptionException or RocksDbUnavailableException)
         {
-            return Complain(exception, Usage);
+            return Complain(exception.Message, Usage);
         }
         catch (Exception exception) when (exception is StartRefusedException or LogCorruptException or DiskFailedException or StoreFailedException or InvariantViolatedException)
         {
-            return Complain(exception, Refused);
+            return Complain(exception.Message, Refused);
+        }
+        catch (Exception exception)
+        {
+            return Complain($"cannot start: {exception}", Refused); // Not foreseen: with all there is to know, still in one line.
         }
     }
 
@@ -65,9 +69,9 @@ internal static class Program
             stopRequested.TrySetResult();
         });
 
-    private static int Complain(Exception exception, int exitCode)
+    private static int Complain(string why, int exitCode)
     {
-        Console.Error.WriteLine($"raftkv-node: {exception.Message.ReplaceLineEndings(" ")}");
+        Console.Error.WriteLine($"raftkv-node: {why.ReplaceLineEndings(" ")}");
         return exitCode;
     }
 }

@@ -29,6 +29,8 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
     /// <summary>In Probe: a message is out and unanswered.</summary>
     public bool ProbeOutstanding { get; private set; }
 
+    private long ProbeSentAtMicros { get; set; }
+
     /// <summary>A log read for this follower is under way; nothing is sent until it is answered.</summary>
     public bool ReadOutstanding { get; set; }
 
@@ -51,11 +53,12 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
         };
 
     /// <summary>Records that entries up to <paramref name="last"/> were sent from Next on.</summary>
-    public void OnSent(LogIndex last, int bytes)
+    public void OnSent(LogIndex last, int bytes, long nowMicros)
     {
         if (State == ProgressState.Probe)
         {
             ProbeOutstanding = true;
+            ProbeSentAtMicros = nowMicros;
             return;
         }
 
@@ -111,8 +114,14 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
         return true;
     }
 
-    /// <summary>An answer to a heartbeat arrived: an unanswered probe may have been lost, so it may be sent again.</summary>
-    public void AllowProbe() => ProbeOutstanding = false;
+    /// <summary>
+    /// An answer to a heartbeat arrived: a probe that is still unanswered after <paramref name="patienceMicros"/> may have been lost, so it
+    /// may be sent again. Without patience every election would send it twice: the heartbeat's answer does not wait for the disk.
+    /// </summary>
+    public void AllowProbe(long nowMicros, long patienceMicros)
+    {
+        if (nowMicros - ProbeSentAtMicros >= patienceMicros) ProbeOutstanding = false;
+    }
 
     private void BecomeProbe()
     {

@@ -157,6 +157,8 @@ public sealed partial class RaftGroup
         {
             Vote = message.From;
             ResetElectionTimer();
+            // Late pre-vote grants must not make it campaign against the one it just voted for.
+            if (Role == Role.PreCandidate) BecomeFollower(Term, ReplicaId.None, RoleChangeReason.VoteGranted);
         }
 
         Send(Answer(message, MessageKind.VoteResponse) with { Rejected = !granted });

@@ -31,6 +31,7 @@ public sealed partial class RaftGroup
         if (FindProgress(request.For) is not { ReadOutstanding: true } progress) return;
         progress.ReadOutstanding = false;
         if (progress.Next != request.First) return;
+        Invariant.Holds(entries.IsEmpty || entries.Span[0].Index == request.First, $"{Group}: asked for {request.First}");
         while (!entries.IsEmpty && progress.MaySend(_options))
         {
             int count = CountUpTo(entries.Span, _options.MaxAppendBytes);
@@ -122,7 +123,7 @@ public sealed partial class RaftGroup
         progress.LastContactMicros = _now;
         OnReadRoundConfirmed(progress, message.ReadRound);
         if (progress.Match >= _log.Last) return;
-        progress.AllowProbe();
+        progress.AllowProbe(_now, _options.HeartbeatIntervalMicros);
         // A lost append shows only by a gap: ask at the end of what was sent, and a follower without it says where it stands.
         if (progress.State == ProgressState.Replicate) SendAppend(progress, default);
     }
@@ -197,7 +198,7 @@ public sealed partial class RaftGroup
         });
         int bytes = 0;
         foreach (ref readonly Entry entry in entries.Span) bytes += entry.SizeBytes;
-        progress.OnSent(entries.IsEmpty ? previous : entries.Span[^1].Index, bytes);
+        progress.OnSent(entries.IsEmpty ? previous : entries.Span[^1].Index, bytes, _now);
     }
 
     private void SendHeartbeats()

@@ -19,6 +19,7 @@ public enum RoleChangeReason : byte
     HigherTerm,
     LeaderHeard,
     LostQuorum,
+    VoteGranted,
 }
 
 /// <summary>One role change, kept in the group's ring of the last 64.</summary>

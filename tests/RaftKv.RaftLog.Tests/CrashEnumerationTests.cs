@@ -10,7 +10,7 @@ namespace RaftKv.RaftLog.Tests;
 public sealed class CrashEnumerationTests
 {
     private const int Batches = 40;
-    private const int SamplesPerPoint = 24;
+    private const int SamplesPerPoint = 12;
 
     [Theory]
     [InlineData(1)]
@@ -27,7 +27,7 @@ public sealed class CrashEnumerationTests
         {
             for (int sample = 0; sample <= SamplesPerPoint; sample++)
             {
-                MemoryDisk left = disk.AfterCrash(sample == 0 ? null : random);
+                MemoryDisk left = sample == 0 ? disk.AfterKill() : disk.AfterPowerCut(random);
                 CheckRecovered(left, texts, acknowledged);
                 states++;
             }
@@ -63,7 +63,7 @@ public sealed class CrashEnumerationTests
             expected = LogText.Describe(entry);
         }
 
-        Assert.Contains(expected, LogText.Recover(disk.AfterCrash(null)), StringComparison.Ordinal);
+        Assert.Contains(expected, LogText.Recover(disk.AfterKill()), StringComparison.Ordinal);
     }
 
     /// <summary>texts[n]: the log after n batches; texts[0] is the empty one.</summary>
@@ -75,7 +75,7 @@ public sealed class CrashEnumerationTests
         new LogScript(seed, Batches).Run(log, () =>
         {
             log.Commit();
-            texts.Add(LogText.Recover(disk.AfterCrash(null)));
+            texts.Add(LogText.Recover(disk.AfterKill()));
         });
         return [.. texts];
     }

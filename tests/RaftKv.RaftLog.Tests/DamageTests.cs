@@ -99,7 +99,7 @@ public sealed class DamageTests
         MemoryDisk disk = new();
         using SegmentedRaftLog log = LogText.Open(disk, out _, saltSeed: 99);
         new LogScript(seed: 4, batches: 2).Run(log, log.Commit);
-        string before = LogText.Recover(disk.AfterCrash(null));
+        string before = LogText.Recover(disk.AfterKill());
         // The value is placed so that its copy of a batch begins at a block boundary.
         byte[] value = new byte[4096 - 28 - 34 - 33 + foreign.Length];
         foreign.CopyTo(value, value.Length - foreign.Length);
@@ -121,7 +121,7 @@ public sealed class DamageTests
         new LogScript(seed: 5, batches).Run(log, () =>
         {
             log.Commit();
-            after.Add(LogText.Recover(disk.AfterCrash(null)));
+            after.Add(LogText.Recover(disk.AfterKill()));
         });
         Assert.Equal([First], disk.List());
         texts = [.. after];

@@ -48,22 +48,32 @@ internal sealed class MemoryDisk : IDisk
 
     /// <summary>
     /// What the disk holds after a power cut now: each sector written since its file's last sync was kept, lost or torn, and of the
-    /// directory's operations since its last sync a prefix was kept; <paramref name="random"/> chooses. Null keeps all: a mere kill.
+    /// directory's operations since its last sync a prefix was kept; <paramref name="random"/> chooses.
     /// </summary>
-    public MemoryDisk AfterCrash(SplitMix? random)
+    public MemoryDisk AfterPowerCut(SplitMix random)
     {
         MemoryDisk disk = new();
-        int kept = random is null ? _unsyncedOperations.Count : (int)random.Below(_unsyncedOperations.Count + 1);
         SortedDictionary<string, MemoryFile> names = new(_syncedNames, StringComparer.Ordinal);
-        foreach (var operation in _unsyncedOperations.Take(kept)) Carry(names, operation);
-        Dictionary<MemoryFile, MemoryFile> copies = [];
-        foreach (var (name, file) in names)
+        foreach (var operation in _unsyncedOperations.Take((int)random.Below(_unsyncedOperations.Count + 1))) Carry(names, operation);
+        foreach (var (name, file) in names) disk._names.Add(name, file.AfterPowerCut(random));
+        disk._syncedNames = new(disk._names, StringComparer.Ordinal);
+        return disk;
+    }
+
+    /// <summary>What it holds after the process was killed now: everything, but what was not synced still is not.</summary>
+    public MemoryDisk AfterKill()
+    {
+        MemoryDisk disk = new();
+        Dictionary<MemoryFile, MemoryFile> copies = new(ReferenceEqualityComparer.Instance);
+        MemoryFile CopyOf(MemoryFile file)
         {
-            if (!copies.TryGetValue(file, out MemoryFile? copy)) copies.Add(file, copy = file.AfterCrash(random));
-            disk._names.Add(name, copy);
+            if (!copies.TryGetValue(file, out MemoryFile? copy)) copies.Add(file, copy = file.Copy());
+            return copy;
         }
 
-        disk._syncedNames = new(disk._names, StringComparer.Ordinal);
+        foreach (var (name, file) in _names) disk._names.Add(name, CopyOf(file));
+        foreach (var (name, file) in _syncedNames) disk._syncedNames.Add(name, CopyOf(file));
+        foreach (var (from, to, file) in _unsyncedOperations) disk._unsyncedOperations.Add((from, to, file is null ? null : CopyOf(file)));
         return disk;
     }
 
@@ -114,6 +124,8 @@ internal sealed class MemoryDisk : IDisk
 
     private sealed class MemoryFile
     {
+        private static readonly long[] s_lossesPerMille = [30, 500, 970];
+
         private readonly SortedSet<int> _unsyncedSectors = [];
         private byte[] _synced = [];
 
@@ -139,14 +151,21 @@ internal sealed class MemoryDisk : IDisk
             Sync();
         }
 
-        public MemoryFile AfterCrash(SplitMix? random)
+        public MemoryFile Copy()
+        {
+            MemoryFile copy = new() { _synced = [.. _synced], Current = [.. Current] };
+            copy._unsyncedSectors.UnionWith(_unsyncedSectors);
+            return copy;
+        }
+
+        public MemoryFile AfterPowerCut(SplitMix random)
         {
             byte[] left = [.. _synced];
-            // Three kinds of crash: mostly kept, mostly lost, anything; else a large write would hardly ever be nearly whole.
-            long lossPerMille = random is null ? 0 : (long[])[30, 500, 970] is var chances ? chances[random.Below(3)] : 0;
+            // Three kinds of cut: mostly kept, anything, mostly lost; else a large write would hardly ever be nearly whole.
+            long lossPerMille = s_lossesPerMille[random.Below(s_lossesPerMille.Length)];
             foreach (int sector in _unsyncedSectors)
             {
-                int keep = random is null || random.Below(1000) >= lossPerMille ? SectorBytes : random.Below(2) == 0 ? 0 : (int)random.Below(SectorBytes);
+                int keep = random.Below(1000) >= lossPerMille ? SectorBytes : random.Below(2) == 0 ? 0 : (int)random.Below(SectorBytes);
                 int start = sector * SectorBytes;
                 int count = Math.Min(keep, Current.Length - start);
                 if (count <= 0) continue;

@@ -94,13 +94,13 @@ public sealed class RoundTripTests
             {
                 if (isWritten) return;
                 isWritten = true;
-                killed = disk.AfterCrash(null); // Keeps unsynced bytes, as the page cache does.
+                killed = disk.AfterKill(); // Keeps unsynced bytes, as the page cache does.
             };
             log.Commit();
         }
 
         string recovered = LogText.Recover(killed);
         SplitMix random = new(3);
-        for (int i = 0; i < 50; i++) Assert.Equal(recovered, LogText.Recover(killed.AfterCrash(random)));
+        for (int i = 0; i < 50; i++) Assert.Equal(recovered, LogText.Recover(killed.AfterPowerCut(random)));
     }
 }

@@ -13,8 +13,9 @@ internal sealed record PutJson(string? Key, string? KeyBase64, ulong Revision, u
 
 internal sealed record DeleteJson(bool Deleted, ulong Revision);
 
+/// <summary><c>uptimeMillis</c> is by the clock that consensus runs on, sleep of the machine included.</summary>
 internal sealed record StatusJson(
-    string Node, string NodeId, string DiskId, string BootId, string ClusterId, string ClientUrl, string PeerAddress, GroupJson[] Groups);
+    string Node, string NodeId, string DiskId, string BootId, string ClusterId, string ClientUrl, string PeerAddress, long UptimeMillis, GroupJson[] Groups);
 
 /// <summary>One group as this node sees it. Indexes are the log's; <c>revision</c> is the last one assigned here.</summary>
 internal sealed record GroupJson(

@@ -2,6 +2,7 @@ using RaftKv.Contracts;
 using RaftKv.Kv;
 using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
+using RaftKv.Node.Native;
 using RaftKv.Node.Options;
 using RaftKv.Raft;
 
@@ -13,10 +14,11 @@ internal sealed class NodeView(
     DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, IPeerLinks links)
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
+    private readonly long _startedAt = BootClock.NowMicros;
     private readonly Dictionary<NodeId, string> _names = members.ToDictionary(member => new NodeId(NodeIdentity.IdOf(member.Name)), member => member.Name);
 
     public Task<StatusJson> StatusAsync() => AskStepAsync(() => new StatusJson(
-        identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress,
+        identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
         [.. host.Machines.Cast<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))]));
 
     public Task<ShardsJson> ShardsAsync() => AskStepAsync(() => new ShardsJson([.. map.Shards.Select(ShardOf)]));

@@ -11,6 +11,14 @@ internal static partial class Libc
 
     public const int WouldBlock = 11; // EAGAIN
 
+    /// <summary>O_RDWR | O_CREAT | O_CLOEXEC. The runtime's own opening takes a lock of its own, which would get in the way of ours.</summary>
+    public const int ReadWriteOrCreate = 2 | 0x40 | 0x80000;
+
+    public const int OwnerReadWriteOthersRead = 0x1A4; // 0644
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags, int mode);
+
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     public static partial int Lock(SafeFileHandle file, int operation);
 

@@ -47,14 +47,7 @@ internal sealed class DataDirectory : IDisposable
         try
         {
             Directory.CreateDirectory(path);
-            SafeFileHandle handle = File.OpenHandle(System.IO.Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
-            if (Libc.Lock(handle, Libc.ExclusiveOrFail) != 0)
-            {
-                int error = Marshal.GetLastPInvokeError();
-                handle.Dispose();
-                throw new OptionException(error == Libc.WouldBlock ? $"--data-dir {path} is in use by {HolderOf(path)}" : $"--data-dir {path}: cannot be locked: {Marshal.GetPInvokeErrorMessage(error)}");
-            }
-
+            SafeFileHandle handle = Lock(path);
             if (!existed) PosixDisk.SyncDirectory(System.IO.Path.GetDirectoryName(path)!);
             return new DataDirectory(path, handle);
         }
@@ -86,6 +79,20 @@ internal sealed class DataDirectory : IDisposable
     public void MoveOut() => File.Delete(PidFile);
 
     public void Dispose() => _lock.Dispose();
+
+    private static SafeFileHandle Lock(string path)
+    {
+        int descriptor = Libc.Open(System.IO.Path.Combine(path, "lock"), Libc.ReadWriteOrCreate, Libc.OwnerReadWriteOthersRead);
+        if (descriptor < 0) throw new OptionException($"--data-dir {path}: cannot be written to: {LastError()}");
+        SafeFileHandle handle = new(descriptor, ownsHandle: true);
+        if (Libc.Lock(handle, Libc.ExclusiveOrFail) == 0) return handle;
+        bool isHeld = Marshal.GetLastPInvokeError() == Libc.WouldBlock;
+        string error = LastError();
+        handle.Dispose();
+        throw new OptionException(isHeld ? $"--data-dir {path} is in use by {HolderOf(path)}" : $"--data-dir {path}: cannot be locked: {error}");
+    }
+
+    private static string LastError() => Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
 
     private static string HolderOf(string path)
     {

@@ -1,0 +1,154 @@
+using System.Net.Sockets;
+using System.Text;
+using RaftKv.Node.Tests.Support;
+
+namespace RaftKv.Node.Tests.Api;
+
+/// <summary>Bad input gets a clear error that names it, and changes nothing (design §3.7; issue 2, "Bad input and bad days").</summary>
+[Collection(nameof(SingleNode))]
+public sealed class BadInputTests(SingleNode single)
+{
+    [Theory]
+    [InlineData("GET", "/v1/kv/", "", 400, "key-empty", "empty")]
+    [InlineData("GET", "/v1/kv", "", 400, "key-empty", "key64")]
+    [InlineData("GET", "/v1/kv?key64=", "", 400, "key-empty", "empty")]
+    [InlineData("GET", "/v1/kv?key64=%2B%2B", "", 400, "bad-key-encoding", "base64url")]
+    [InlineData("GET", "/v1/kv/a%2", "", 400, "bad-key-encoding", "hex")]
+    [InlineData("GET", "/v1/kv/a%zz", "", 400, "bad-key-encoding", "hex")]
+    [InlineData("GET", "/v1/kv/a?colour=red", "", 400, "unknown-parameter", "colour")]
+    [InlineData("PUT", "/v1/kv/a?consistency=lease", "", 400, "unknown-parameter", "consistency")]
+    [InlineData("GET", "/v1/kv/a?consistency=sometimes", "", 400, "bad-consistency", "sometimes")]
+    [InlineData("GET", "/v1/kv/a?consistency=stale", "", 400, "bad-consistency", "not supported yet")]
+    [InlineData("GET", "/v1/kv/a?consistency=lease&consistency=lease", "", 400, "bad-argument", "twice")]
+    [InlineData("GET", "/v1/kv/a?key64=YQ", "", 400, "bad-argument", "key64")]
+    [InlineData("GET", "/v1/kv/a?revision=3", "", 400, "bad-argument", "revision")]
+    [InlineData("GET", "/v1/kv?prefix=a", "", 400, "bad-argument", "prefix")]
+    [InlineData("PUT", "/v1/kv/a?ttl=3", "", 400, "bad-argument", "ttl")]
+    [InlineData("PUT", "/v1/kv/a", "Idempotency-Key: x", 400, "bad-argument", "Idempotency-Key")]
+    [InlineData("PUT", "/v1/kv/a", "If-Match: 17", 400, "bad-condition", "17")]
+    [InlineData("PUT", "/v1/kv/a", "If-Match: \"0\"", 400, "bad-condition", "0")]
+    [InlineData("PUT", "/v1/kv/a", "If-Match: \"-1\"", 400, "bad-condition", "-1")]
+    [InlineData("PUT", "/v1/kv/a", "If-Match: W/\"1\"", 400, "bad-condition", "W/")]
+    [InlineData("PUT", "/v1/kv/a", "If-None-Match: \"1\"", 400, "bad-condition", "If-None-Match")]
+    [InlineData("DELETE", "/v1/kv/a", "If-None-Match: *", 400, "bad-condition", "If-Match")]
+    [InlineData("GET", "/v1/kv/a", "If-Match: \"1\"", 400, "bad-condition", "If-None-Match")]
+    [InlineData("GET", "/v1/kv/a", "If-None-Match: x", 400, "bad-condition", "x")]
+    [InlineData("GET", "/v1/kv/a", "RaftKv-Timeout: soon", 400, "bad-deadline", "soon")]
+    [InlineData("GET", "/v1/kv/a", "RaftKv-Timeout: 0", 400, "bad-deadline", "60000")]
+    [InlineData("GET", "/v1/kv/a", "RaftKv-Timeout: 60001", 400, "bad-deadline", "60000")]
+    [InlineData("GET", "/v1/kvs", "", 404, "no-such-route", "/v1/kvs")]
+    [InlineData("GET", "/", "", 404, "no-such-route", "/")]
+    [InlineData("GET", "/v1/status?x=1", "", 400, "unknown-parameter", "x")]
+    public async Task A_bad_request_is_refused_by_name(string method, string target, string header, int status, string code, string named)
+    {
+        (string, string)[] headers = header.Length == 0 ? [] : [(header.Split(": ")[0], header.Split(": ")[1])];
+        RawResponse answer = await single.SendAsync(method, target, method == "PUT" ? [1] : null, headers);
+        Assert.Equal((status, code, status), (answer.Status, answer.Code, answer.Json.GetProperty("status").GetInt32()));
+        Assert.Equal("application/problem+json", answer.Headers["Content-Type"]);
+        Assert.Equal(("not-applied", false), (answer.Json.GetProperty("outcome").GetString(), answer.Json.GetProperty("retryable").GetBoolean()));
+        Assert.Contains(named, answer.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal("n1", answer.Headers["RaftKv-Node"]);
+    }
+
+    [Theory]
+    [InlineData("POST", "/v1/kv/a", "GET, HEAD, PUT, DELETE")]
+    [InlineData("PATCH", "/v1/kv", "GET, HEAD, PUT, DELETE")]
+    [InlineData("POST", "/v1/status", "GET, HEAD")]
+    [InlineData("DELETE", "/v1/shards", "GET, HEAD")]
+    [InlineData("PUT", "/livez", "GET, HEAD")]
+    public async Task A_wrong_method_is_told_the_right_ones(string method, string target, string allowed)
+    {
+        RawResponse answer = await single.SendAsync(method, target, []);
+        Assert.Equal((405, "method-not-allowed", allowed), (answer.Status, answer.Code, answer.Headers["Allow"]));
+    }
+
+    [Fact]
+    public async Task A_value_over_the_limit_is_refused_and_the_connection_goes_on()
+    {
+        using RawHttp connection = new(single.Node.ClientPort);
+        Assert.Equal(200, (await connection.SendAsync("PUT", "/v1/kv/size", new byte[SingleNode.MaxValueBytes])).Status);
+        RawResponse tooLarge = await connection.SendAsync("PUT", "/v1/kv/size", new byte[SingleNode.MaxValueBytes + 1]);
+        Assert.Equal((413, "value-too-large", "not-applied"), (tooLarge.Status, tooLarge.Code, tooLarge.Json.GetProperty("outcome").GetString()));
+        Assert.Equal((SingleNode.MaxValueBytes, SingleNode.MaxValueBytes + 1), (tooLarge.Json.GetProperty("limit").GetInt32(), tooLarge.Json.GetProperty("actual").GetInt32()));
+        Assert.Equal(SingleNode.MaxValueBytes, (await connection.SendAsync("GET", "/v1/kv/size")).Body.Length);
+    }
+
+    [Fact]
+    public async Task A_value_of_unknown_length_is_measured_while_it_is_read()
+    {
+        using RawHttp connection = new(single.Node.ClientPort);
+        (string, string) chunked = ("Transfer-Encoding", "chunked");
+        Assert.Equal(200, (await connection.SendAsync("PUT", "/v1/kv/chunks", Chunks(4, SingleNode.MaxValueBytes / 4), chunked)).Status);
+        Assert.Equal(SingleNode.MaxValueBytes, (await connection.SendAsync("GET", "/v1/kv/chunks")).Body.Length);
+        RawResponse tooLarge = await connection.SendAsync("PUT", "/v1/kv/chunks", Chunks(9, SingleNode.MaxValueBytes / 4), chunked);
+        Assert.Equal((413, "value-too-large"), (tooLarge.Status, tooLarge.Code));
+        Assert.Equal(SingleNode.MaxValueBytes, (await connection.SendAsync("GET", "/v1/kv/chunks")).Body.Length);
+    }
+
+    [Fact]
+    public async Task A_body_that_ends_early_writes_nothing()
+    {
+        using (TcpClient client = new("127.0.0.1", single.Node.ClientPort))
+        {
+            await WriteAndReadToEndAsync(client, "PUT /v1/kv/early HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\nonly this"u8.ToArray());
+        }
+
+        Assert.Equal(404, (await single.SendAsync("GET", "/v1/kv/early")).Status);
+    }
+
+    [Theory]
+    [InlineData("\0\0\0\0\0\0\0\0")]
+    [InlineData("GET\r\n\r\n")]
+    [InlineData("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnonsense that is no frame")]
+    [InlineData("\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003")] // a TLS hello
+    public async Task Garbage_on_a_port_closes_that_connection_and_nothing_else(string garbage)
+    {
+        foreach (int port in (int[])[single.Node.ClientPort, single.Node.PeerPort])
+        {
+            using TcpClient client = new("127.0.0.1", port);
+            await WriteAndReadToEndAsync(client, Encoding.Latin1.GetBytes(garbage));
+        }
+
+        Assert.Equal(200, (await single.SendAsync("PUT", "/v1/kv/alive", [1])).Status);
+    }
+
+    [Fact]
+    public async Task An_oversized_frame_on_the_peer_port_closes_the_connection_at_once()
+    {
+        using TcpClient client = new("127.0.0.1", single.Node.PeerPort);
+        await WriteAndReadToEndAsync(client, [0xff, 0xff, 0xff, 0x7f, 1, 2, 3, 4, 1, 1, 0, 0], isEnd: false);
+        Assert.Equal(200, (await single.SendAsync("PUT", "/v1/kv/alive", [1])).Status);
+    }
+
+    [Fact]
+    public async Task Connections_that_say_nothing_do_not_keep_others_out()
+    {
+        TcpClient[] silent = [.. Enumerable.Range(0, 200).Select(i => new TcpClient("127.0.0.1", i % 2 == 0 ? single.Node.ClientPort : single.Node.PeerPort))];
+        Assert.Equal(200, (await single.SendAsync("PUT", "/v1/kv/alive", [1])).Status);
+        foreach (TcpClient client in silent) client.Dispose();
+    }
+
+    private static byte[] Chunks(int count, int size) =>
+        Encoding.Latin1.GetBytes(string.Concat(Enumerable.Repeat($"{size:x}\r\n{new string('x', size)}\r\n", count)) + "0\r\n\r\n");
+
+    /// <summary>Waits until the node closes the connection, if need be after we have said that no more comes.</summary>
+    private static async Task WriteAndReadToEndAsync(TcpClient client, byte[] bytes, bool isEnd = true)
+    {
+        using CancellationTokenSource limit = new(Wait.Limit);
+        NetworkStream stream = client.GetStream();
+        byte[] rest = new byte[1000];
+        try
+        {
+            await stream.WriteAsync(bytes);
+            if (isEnd) client.Client.Shutdown(SocketShutdown.Send);
+            while (await stream.ReadAsync(rest, limit.Token) > 0)
+            {
+                // A polite 400, perhaps.
+            }
+        }
+        catch (IOException)
+        {
+            // Reset: closed as well.
+        }
+    }
+}

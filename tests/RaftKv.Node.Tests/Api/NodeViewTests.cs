@@ -1,0 +1,55 @@
+using System.Text.Json;
+using RaftKv.Node.Tests.Support;
+
+namespace RaftKv.Node.Tests.Api;
+
+/// <summary>What a node says of itself, its shards and its limits.</summary>
+[Collection(nameof(SingleNode))]
+public sealed class NodeViewTests(SingleNode single)
+{
+    [Fact]
+    public async Task Status_shows_every_local_group()
+    {
+        await single.SendAsync("PUT", "/v1/kv/status", [1]);
+        JsonElement status = (await single.SendAsync("GET", "/v1/status")).Json;
+        Assert.Equal("n1", status.GetProperty("node").GetString());
+        Assert.All((string[])["nodeId", "diskId", "bootId", "clusterId"], id => Assert.Matches("^[0-9a-f]{16}$", status.GetProperty(id).GetString()));
+        Assert.Equal(2, status.GetProperty("groups").GetArrayLength());
+        foreach (JsonElement group in status.GetProperty("groups").EnumerateArray())
+        {
+            Assert.Equal(("leader", "n1", "1"), (group.GetProperty("role").GetString(), group.GetProperty("leader").GetString(), group.GetProperty("replicaId").GetString()));
+            Assert.True(group.GetProperty("term").GetUInt64() > 5);
+            ulong[] indexes = [.. ((string[])["applied", "commit", "last"]).Select(name => group.GetProperty(name).GetUInt64())];
+            Assert.Equal(indexes.Order(), indexes);
+        }
+
+        Assert.Contains(status.GetProperty("groups").EnumerateArray(), group => group.GetProperty("revision").GetUInt64() > 0);
+    }
+
+    [Fact]
+    public async Task The_shard_map_is_as_the_API_says_and_has_an_ETag()
+    {
+        RawResponse answer = await single.SendAsync("GET", "/v1/shards");
+        Assert.Equal(
+            "{\"shards\":[{\"id\":1,\"start\":\"0000000000000000\",\"end\":\"8000000000000000\",\"version\":1,\"confVersion\":1,\"leader\":\"n1\",\"replicas\":[{\"node\":\"n1\",\"replicaId\":\"1\",\"role\":\"voter\"}]},"
+            + "{\"id\":2,\"start\":\"8000000000000000\",\"end\":\"0000000000000000\",\"version\":1,\"confVersion\":1,\"leader\":\"n1\",\"replicas\":[{\"node\":\"n1\",\"replicaId\":\"1\",\"role\":\"voter\"}]}]}",
+            answer.Text);
+        Assert.Equal(304, (await single.SendAsync("GET", "/v1/shards", null, ("If-None-Match", answer.Headers["ETag"]))).Status);
+    }
+
+    [Fact]
+    public async Task Nodes_and_limits_are_served()
+    {
+        JsonElement node = Assert.Single((await single.SendAsync("GET", "/v1/nodes")).Json.GetProperty("nodes").EnumerateArray());
+        Assert.Equal(("n1", $"127.0.0.1:{single.Node.PeerPort}", single.Node.Url.ToString().TrimEnd('/')), (node.GetProperty("name").GetString(), node.GetProperty("peerAddress").GetString(), node.GetProperty("clientUrl").GetString()));
+        JsonElement limits = (await single.SendAsync("GET", "/v1/limits")).Json;
+        Assert.Equal((4096, SingleNode.MaxValueBytes), (limits.GetProperty("maxKeyBytes").GetInt32(), limits.GetProperty("maxValueBytes").GetInt32()));
+    }
+
+    [Fact]
+    public async Task The_node_lives_and_is_ready()
+    {
+        Assert.Equal((200, "ok\n"), (await single.SendAsync("GET", "/livez")) is var live ? (live.Status, live.Text) : default);
+        Assert.Equal((200, "{\"ready\":true,\"shardsNotReady\":[]}"), (await single.SendAsync("GET", "/readyz")) is var ready ? (ready.Status, ready.Text) : default);
+    }
+}

@@ -1,0 +1,120 @@
+using RaftKv.Node.Tests.Support;
+
+namespace RaftKv.Node.Tests.Cluster;
+
+/// <summary>Three processes, real sockets, real disks: what is acknowledged stays, whoever dies or pauses (design §3.2).</summary>
+public sealed class ClusterTests
+{
+    [Fact]
+    public async Task A_write_at_one_node_is_read_at_every_node()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3, shards: 8);
+        for (int i = 0; i < 24; i++)
+        {
+            string key = $"key-{i}";
+            Assert.Equal(Outcome.Applied, await Client.PutAsync(cluster.Nodes[i % 3].Url, key, $"value-{i}"));
+            foreach (NodeUnderTest node in cluster.Nodes) Assert.Equal($"value-{i}", await Client.GetAsync(node.Url, key));
+        }
+
+        // All eight shards were written and have the same leader in everybody's eyes.
+        string[] maps = await Task.WhenAll(cluster.Nodes.Select(node => Client.Http.GetStringAsync(new Uri(node.Url, "/v1/shards"))));
+        Assert.Single(maps.Distinct());
+    }
+
+    [Fact]
+    public async Task When_the_leader_is_killed_under_load_the_others_go_on_and_nothing_acknowledged_is_lost()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3);
+        WriteLoad load = new(cluster.Nodes);
+        await load.MoreAppliedAsync(100);
+        NodeUnderTest leader = await cluster.LeaderAsync();
+        await leader.KillAsync();
+        await load.MoreAppliedAsync(100);
+        await load.StopAsync();
+        await load.CheckAsync([.. cluster.Others(leader)]);
+
+        leader.Start();
+        await leader.WaitReadyAsync();
+        await load.CheckAsync(leader);
+    }
+
+    [Fact]
+    public async Task When_all_nodes_are_killed_under_load_nothing_acknowledged_is_lost()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3, shards: 2);
+        WriteLoad load = new(cluster.Nodes);
+        await load.MoreAppliedAsync(200);
+        await Task.WhenAll(cluster.Nodes.Select(node => node.KillAsync()));
+        await load.StopAsync();
+
+        foreach (NodeUnderTest node in cluster.Nodes) node.Start();
+        await cluster.WaitReadyAsync();
+        await load.CheckAsync(cluster.Nodes);
+        Assert.Equal(Outcome.Applied, await Client.PutAsync(cluster.Nodes[0].Url, "after", "it goes on"));
+    }
+
+    [Fact]
+    public async Task When_the_leader_is_paused_the_others_go_on_and_it_follows_when_it_wakes()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3);
+        NodeUnderTest leader = await cluster.LeaderAsync();
+        WriteLoad load = new(cluster.Others(leader));
+        await load.MoreAppliedAsync(50);
+        leader.Signal(Posix.Stop);
+        await load.MoreAppliedAsync(100);
+        await load.StopAsync();
+        leader.Signal(Posix.Continue);
+
+        // The first reads go to a node that still believes that it leads: it must not answer from its own state.
+        await load.CheckAsync(leader);
+        await Wait.UntilAsync("the paused leader follows", async () =>
+            (await Client.GetJsonAsync(leader.Url, "/v1/status")).GetProperty("groups")[0].GetProperty("role").GetString() == "follower");
+        await load.CheckAsync([.. cluster.Others(leader)]);
+    }
+
+    [Fact]
+    public async Task Without_a_majority_a_node_says_so_within_the_deadline_and_is_not_ready()
+    {
+        await using TestCluster cluster = TestCluster.Make(3, shards: 2);
+        NodeUnderTest node = cluster.Nodes[0];
+        node.Start();
+        await Wait.UntilAsync("the node answers", async () => (await Client.Http.GetAsync(new Uri(node.Url, "/livez"))).IsSuccessStatusCode);
+
+        RawResponse ready = await RawHttp.OnceAsync(node.ClientPort, "GET", "/readyz");
+        Assert.Equal((503, "{\"ready\":false,\"shardsNotReady\":[1,2]}"), (ready.Status, ready.Text));
+        foreach (string method in (string[])["PUT", "GET", "DELETE"])
+        {
+            RawResponse answer = await RawHttp.OnceAsync(node.ClientPort, method, "/v1/kv/a", method == "PUT" ? [1] : null, ("RaftKv-Timeout", "200"));
+            Assert.Equal((503, "no-leader", "not-applied", true), (answer.Status, answer.Code, answer.Json.GetProperty("outcome").GetString(), answer.Json.GetProperty("retryable").GetBoolean()));
+        }
+    }
+
+    [Fact]
+    public async Task A_leader_that_loses_its_majority_calls_a_write_unknown_that_it_may_have_appended()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3);
+        NodeUnderTest leader = await cluster.LeaderAsync();
+        foreach (NodeUnderTest other in cluster.Others(leader)) other.Signal(Posix.Stop);
+        RawResponse answer = await RawHttp.OnceAsync(leader.ClientPort, "PUT", "/v1/kv/a", [1], ("RaftKv-Timeout", "200"));
+        Assert.Equal((504, "outcome-unknown", "unknown"), (answer.Status, answer.Code, answer.Json.GetProperty("outcome").GetString()));
+        foreach (NodeUnderTest other in cluster.Others(leader)) other.Signal(Posix.Continue);
+        await cluster.WaitReadyAsync();
+        Assert.Equal(Outcome.Applied, await Client.PutAsync(leader.Url, "b", "2"));
+    }
+
+    [Fact]
+    public async Task A_terminated_node_exits_cleanly_and_restarts_without_initial_flags()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(1, shards: 2);
+        NodeUnderTest node = cluster.Nodes[0];
+        await Client.PutAsync(node.Url, "a", "1");
+        node.Signal(Posix.Terminate);
+        Assert.Equal(0, await node.WaitForExitAsync());
+        Assert.False(File.Exists(Path.Combine(node.Directory, "node.pid")));
+
+        node.Start(arguments: ["--name", "n1", "--data-dir", node.Directory, "--listen-client", $"127.0.0.1:{node.ClientPort}", "--listen-peer", $"127.0.0.1:{node.PeerPort}"]);
+        await node.WaitReadyAsync();
+        Assert.Equal("1", await Client.GetAsync(node.Url, "a"));
+        Assert.Equal(2, (await Client.GetJsonAsync(node.Url, "/v1/shards")).GetProperty("shards").GetArrayLength());
+    }
+}

@@ -1,0 +1,74 @@
+using RaftKv.Node.Options;
+
+namespace RaftKv.Node.Tests.Starting;
+
+/// <summary>A flag beats a variable, which beats the file; everything is checked before anything happens.</summary>
+public sealed class OptionTests : IDisposable
+{
+    private readonly string _file = Path.GetTempFileName();
+    private static readonly string[] s_least = ["--name", "n1", "--data-dir", "d", "--initial-cluster", "n1=127.0.0.1:2380,n2=host-2:2390,n3=[::1]:2400"];
+
+    public void Dispose() => File.Delete(_file);
+
+    [Fact]
+    public void What_is_not_given_has_its_default()
+    {
+        NodeOptions options = Parse(s_least)!;
+        Assert.Equal(("n1", Path.GetFullPath("d"), "127.0.0.1:2379", "127.0.0.1:2380"), (options.Name, options.DataDirectory, options.ListenClient.ToString(), options.ListenPeer.ToString()));
+        Assert.Equal((8, null, 50, 100, 500), (options.InitialShards, options.Replicas, options.TickMillis, options.HeartbeatMillis, options.ElectionTimeoutMillis));
+        Assert.Equal([("n1", "127.0.0.1", 2380), ("n2", "host-2", 2390), ("n3", "::1", 2400)], options.InitialCluster!.Select(member => (member.Name, member.Host, member.Port)));
+        Assert.Equal(["n1=127.0.0.1:2380", "n2=host-2:2390", "n3=[::1]:2400"], options.InitialCluster!.Select(member => member.ToString()));
+    }
+
+    [Fact]
+    public void A_flag_beats_a_variable_which_beats_the_file()
+    {
+        File.WriteAllText(_file, """{ "initial-shards": 1, "tick-ms": "11", "heartbeat-ms": 111 }""");
+        Dictionary<string, string> variables = new() { ["RAFTKV_TICK_MS"] = "22", ["RAFTKV_HEARTBEAT_MS"] = "222", ["RAFTKV_CONFIG"] = _file };
+        NodeOptions options = Parse([.. s_least, "--heartbeat-ms", "233"], variables)!;
+        Assert.Equal((1, 22, 233), (options.InitialShards, options.TickMillis, options.HeartbeatMillis));
+    }
+
+    [Theory]
+    [InlineData("""{ "colour": "red" }""", "no option 'colour'")]
+    [InlineData("""[1]""", "not a JSON object")]
+    [InlineData("""{ "name": ["n1"] }""", "'name' is neither text nor a number")]
+    [InlineData("""{ "initial-shards": """, "--config")]
+    [InlineData("""{ "initial-shards": "many" }""", "initial-shards in ")]
+    public void A_bad_file_is_named(string json, string named)
+    {
+        File.WriteAllText(_file, json);
+        Assert.Contains(named, Assert.Throws<OptionException>(() => Parse([.. s_least, "--config", _file])).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--name", "no name", "--name: 'no name'")]
+    [InlineData("--name", "n4", "--initial-cluster: this node, n4, is not among them")]
+    [InlineData("--initial-cluster", "n1=h:1,n1=h:2", "given twice")]
+    [InlineData("--initial-cluster", "n1", "'n1' is not NAME=HOST:PORT")]
+    [InlineData("--initial-cluster", "n1=h:0", "'n1=h:0' is not NAME=HOST:PORT")]
+    [InlineData("--replicas", "4", "'4' is not a number from 1 to 3")]
+    [InlineData("--initial-shards", "0", "--initial-shards: '0'")]
+    [InlineData("--max-value-bytes", "16777217", "16777216")]
+    [InlineData("--listen-peer", "127.0.0.1:70000", "--listen-peer")]
+    [InlineData("--listen-client", "example.org:80", "'example.org' is no IP address")]
+    [InlineData("--advertise-client", "ftp://x", "no http URL")]
+    [InlineData("--advertise-peer", "x", "'x' is not HOST:PORT")]
+    [InlineData("--log-level", "loud", "'loud' is none of")]
+    [InlineData("--tick-ms", "200", "--tick-ms 200 must not be above --heartbeat-ms 100")]
+    public void A_bad_option_is_named(string flag, string value, string named)
+    {
+        List<string> arguments = [.. s_least];
+        int given = arguments.IndexOf(flag);
+        if (given >= 0) arguments[given + 1] = value;
+        else arguments.AddRange([flag, value]);
+        Assert.Contains(named, Assert.Throws<OptionException>(() => Parse([.. arguments])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_variable_is_named_when_it_is_wrong() =>
+        Assert.StartsWith("RAFTKV_TICK_MS: ", Assert.Throws<OptionException>(() => Parse(s_least, new() { ["RAFTKV_TICK_MS"] = "x" })).Message, StringComparison.Ordinal);
+
+    private static NodeOptions? Parse(string[] arguments, Dictionary<string, string>? variables = null) =>
+        OptionParser.Parse(arguments, name => variables?.GetValueOrDefault(name));
+}
