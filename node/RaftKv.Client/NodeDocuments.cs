@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace RaftKv.Client;
 
 /// <summary>What a node says of itself: <c>GET /v1/status</c>.</summary>
-public sealed record NodeStatus(string Node, string NodeId, string ClusterId, string? ClientUrl, string? PeerAddress, ImmutableArray<GroupStatus> Groups);
+public sealed record NodeStatus(string Node, string NodeId, string ClusterId, string? ClientUrl, string? PeerAddress, long UptimeMillis, ImmutableArray<GroupStatus> Groups);
 
 /// <summary>A node's replica of a shard as that node sees it. Indexes are the log's.</summary>
 /// <param name="Role">leader, follower, candidate or pre-candidate.</param>
@@ -17,7 +17,7 @@ public sealed record GroupStatus(ulong Shard, string ReplicaId, string Role, ulo
 public sealed record NodeList(ImmutableArray<NodeMember> Nodes);
 
 /// <param name="ClientUrl">Null when the node that answers does not know it.</param>
-/// <param name="BootId">Null when the node that answers has no connection with it.</param>
+/// <param name="BootId">Null when the node that answers has never spoken with it.</param>
 public sealed record NodeMember(string Name, string Id, string PeerAddress, string? ClientUrl, string? BootId, bool IsSelf);
 
 /// <summary>The shard map with the leaders that the node that answers knows: <c>GET /v1/shards</c>.</summary>

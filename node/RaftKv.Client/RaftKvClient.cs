@@ -161,7 +161,7 @@ public sealed class RaftKvClient : IDisposable
 
         public long RetryAfterMicros => (long)(Headers?.RetryAfter?.Delta?.TotalMicroseconds ?? 0);
 
-        public Position? Position => Text("RaftKv-Shard").Length == 0 ? null : new Position(Text("RaftKv-Node"), Number("RaftKv-Shard"), Text("RaftKv-Epoch"), Number("RaftKv-Term"), Number("RaftKv-Index"));
+        public Position Position => Headers is null ? Position.None : new Position(Text("RaftKv-Node"), Number("RaftKv-Shard"), Text("RaftKv-Epoch"), Number("RaftKv-Term"), Number("RaftKv-Index"));
 
         /// <summary>0 if the header is not there.</summary>
         public ulong Number(string header) => ulong.TryParse(Text(header), NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) ? number : 0;

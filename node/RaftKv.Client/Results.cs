@@ -39,14 +39,18 @@ public sealed record RequestError(string Code, int Status, string Detail, Client
 }
 
 /// <summary>Where a result stands: who served it, in which shard, at which log index.</summary>
-public sealed record Position(string Node, ulong Shard, string Epoch, ulong Term, ulong Index);
+public sealed record Position(string Node, ulong Shard, string Epoch, ulong Term, ulong Index)
+{
+    /// <summary>Of an answer that did not say.</summary>
+    public static readonly Position None = new("", 0, "", 0, 0);
+}
 
 /// <summary>The end of a read. Applied: <c>Value</c> is the value, or null if the key is absent. Else <c>Error</c> says why.</summary>
 /// <param name="Revision">Of the value, which is also its ETag. <paramref name="Created"/>: of its first version. <paramref name="Version"/>: counts from 1.</param>
-public sealed record GetResult(RequestOutcome Outcome, byte[]? Value, ulong Revision, ulong Created, ulong Version, Position? Position, RequestError? Error);
+public sealed record GetResult(RequestOutcome Outcome, byte[]? Value, ulong Revision, ulong Created, ulong Version, Position Position, RequestError? Error);
 
 /// <summary>The end of a put or delete. Applied: what it did. Else <c>Error</c> says why.</summary>
 /// <param name="Revision">Applied: the revision it got. 0 if not known.</param>
 /// <param name="PrevRevision">Of the value it replaced or deleted, 0 if there was none.</param>
 /// <param name="CurrentRevision">After a refused condition: the key's revision, 0 if it is absent.</param>
-public sealed record WriteResult(RequestOutcome Outcome, ulong Revision, ulong PrevRevision, ulong CurrentRevision, Position? Position, RequestError? Error);
+public sealed record WriteResult(RequestOutcome Outcome, ulong Revision, ulong PrevRevision, ulong CurrentRevision, Position Position, RequestError? Error);

@@ -172,6 +172,7 @@ internal sealed class PlaygroundRun(Screen screen, PlaygroundSettings settings, 
         }
 
         await all;
+        if (running.Length > 0) text.Stopped();
         PlaygroundNode[] others = [.. nodes.Where(node => node.IsLocked())];
         if (others.Length > 0) text.LeftRunning(others);
     }

@@ -37,13 +37,15 @@ internal sealed class PlaygroundText(Screen screen, PlaygroundSettings settings,
 
     public void Back(PlaygroundNode node) => Event($"{node.Name} is back, process {ProcessOf(node)}", "green");
 
-    public void LeadersMoved(LeadersMoved moved) => Event($"{moved.To} leads {Shards(moved.Shards)}, before it {moved.From}", null);
+    public void LeadersMoved(LeadersMoved moved) => Event($"leader of {Shards(moved.Shards)}: {moved.From} → {moved.To}", null);
 
     public void LeadersMissing(LeadersMissing missing) => Event($"{Shards(missing.Shards)} without a leader: too many of the replicas are down", "red");
 
     public void LeadersComplete() => Event("every shard has a leader again", "green");
 
     public void Stopping(IEnumerable<PlaygroundNode> nodes) => Event($"stopping {Names(nodes)}", null);
+
+    public void Stopped() => Event("stopped; the same command goes on from here", null);
 
     public void Killed(PlaygroundNode node) => Event($"{node.Name} did not stop in time and was killed; what it acknowledged is on disk", "yellow");
 
