@@ -29,6 +29,12 @@ internal static class GlobalOptions
     {
         Description = "How long to try, in seconds.",
         HelpName = "SECONDS",
+        CustomParser = argument =>
+        {
+            string text = argument.Tokens[0].Value;
+            if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)) argument.AddError($"--timeout {text}: must be a number of seconds.");
+            return seconds;
+        },
         DefaultValueFactory = _ => 5,
     };
 

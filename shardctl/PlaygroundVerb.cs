@@ -42,7 +42,7 @@ internal static class PlaygroundVerb
         {
             PlaygroundSettings settings = PlaygroundSettings.Resolve(request, directory, shown);
             PlaygroundNode[] nodes = PlaygroundNode.All(settings, directory);
-            NodeProgram program = new(NodeProgram.Find(), settings, nodes);
+            NodeProgram program = new(NodeProgram.Find(Environment.GetEnvironmentVariable(NodeProgram.Variable)), settings, nodes);
             // What can be refused comes before anything is made.
             RefuseIfRunning(nodes, shown);
             foreach (PlaygroundNode node in nodes) RefuseIfTaken(node);

@@ -118,8 +118,8 @@ public sealed class RaftKvClient : IDisposable
 
     /// <summary>
     /// A write's body, also the empty one of a delete. HttpClient asks for it when it has a connection and before the last byte of the request
-    /// leaves; so while it has not, no server can have applied the write. HttpClient itself repeats a request whose kept-alive
-    /// connection turned out closed, but not once its body was begun: without one, a delete could be sent twice.
+    /// leaves; so while it has not, no server can have applied the write. HttpClient itself sends a request again, up to three
+    /// times, when the connection ends before the answer, but not once its body was begun: a delete without one could be applied twice.
     /// </summary>
     private sealed class WriteContent(ReadOnlyMemory<byte> value) : HttpContent
     {

@@ -13,9 +13,9 @@ internal sealed partial class NodeProgram(string path, PlaygroundSettings settin
     private const string Script = """log=$1; shift; exec "$@" </dev/null >>"$log" 2>&1""";
 
     /// <summary>The program's absolute path. Throws <see cref="CommandException"/> if there is none.</summary>
-    public static string Find()
+    /// <param name="named">The value of <see cref="Variable"/>, null if it is not set.</param>
+    public static string Find(string? named)
     {
-        string? named = Environment.GetEnvironmentVariable(Variable);
         if (named is not null) return File.Exists(named) ? Path.GetFullPath(named) : throw new CommandException(ExitCode.Usage, $"{Variable} names {named}, which is no file");
         string own = AppContext.BaseDirectory;
         string[] candidates = ["raftkv-node", "../../../../bin/raftkv-node", $"../../RaftKv.Node/{Path.GetFileName(Path.TrimEndingDirectorySeparator(own))}/RaftKv.Node"];

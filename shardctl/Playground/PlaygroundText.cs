@@ -8,7 +8,7 @@ internal sealed class PlaygroundText(Screen screen, PlaygroundSettings settings,
 {
     private const string CommandStyle = "cyan";
 
-    public void Welcome(TimeSpan took, IEnumerable<(Playground.PlaygroundNode Node, bool IsUp)> nodes)
+    public void Welcome(TimeSpan took, IEnumerable<(PlaygroundNode Node, bool IsUp)> nodes)
     {
         PlaygroundNode[] up = [.. nodes.Where(node => node.IsUp).Select(node => node.Node)];
         screen.Line(string.Create(CultureInfo.InvariantCulture, $"RaftKv playground: {settings}; ready after {took.TotalSeconds:0.0} s"), "bold green");

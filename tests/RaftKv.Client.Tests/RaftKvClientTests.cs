@@ -123,7 +123,7 @@ public sealed class RaftKvClientTests
         Assert.Empty(other.Requests);
     }
 
-    /// <summary>HttpClient by itself repeats a request without a body when a connection kept alive turns out closed, even if it was sent already.</summary>
+    /// <summary>HttpClient by itself sends a request without a body up to four times when connections end before the answer.</summary>
     [Theory]
     [InlineData("PUT")]
     [InlineData("DELETE")]
