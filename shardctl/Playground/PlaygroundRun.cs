@@ -38,7 +38,7 @@ internal sealed class PlaygroundRun(Screen screen, PlaygroundSettings settings, 
         }
         catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
         {
-            screen.Line();
+            if (screen.IsTerminal) screen.Line(); // Behind the ^C.
         }
         finally
         {
@@ -64,6 +64,7 @@ internal sealed class PlaygroundRun(Screen screen, PlaygroundSettings settings, 
             while (!ready.IsCompleted)
             {
                 open.Remove(await Task.WhenAny(open));
+                stop.ThrowIfCancellationRequested(); // Ctrl-C reaches the nodes too; their end is then no failure.
                 FailIfHopeless();
             }
 

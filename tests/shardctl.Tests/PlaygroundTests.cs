@@ -77,7 +77,9 @@ public sealed class PlaygroundTests : IDisposable
 
     private int ProcessIdOf(int node) => int.Parse(File.ReadAllText(Path.Combine(_directory, $"n{node}", "node.pid")), CultureInfo.InvariantCulture);
 
-    private Job Playground(params string[] arguments) => Job.Start(Path.Combine(AppContext.BaseDirectory, "../../shardctl/release/shardctl"), ["playground", "--data-dir", _directory, .. arguments]);
+    /// <summary>Through env, because who runs the tests in the background of a script has SIGINT ignored, and that is inherited.</summary>
+    private Job Playground(params string[] arguments) =>
+        Job.Start("env", ["--default-signal=INT", Path.Combine(AppContext.BaseDirectory, "../../shardctl/release/shardctl"), "playground", "--data-dir", _directory, .. arguments]);
 
     private static Job Shell(string script) => Job.Start("/bin/sh", ["-c", script]);
 
