@@ -47,6 +47,9 @@ public readonly record struct PlanStep(RequestOutcome? Outcome, int Endpoint = 0
 public sealed class RequestPlan
 {
     private const long MaxServerMarginMicros = 50_000;
+
+    /// <summary>The least time worth another attempt, unless a quarter of the timeout is less.</summary>
+    private const long MinRetryMicros = 100_000;
     private readonly RequestKind _kind;
     private readonly RequestPlanOptions _options;
     private readonly Random _random;
@@ -80,7 +83,7 @@ public sealed class RequestPlan
     public PlanStep Start(long now)
     {
         _deadline = now + _options.TimeoutMicros;
-        return Send(now);
+        return Send(now, remaining: _options.TimeoutMicros);
     }
 
     /// <summary>What follows from an attempt's end at <paramref name="now"/>.</summary>
@@ -95,23 +98,29 @@ public sealed class RequestPlan
         bool roundIsOver = _askedInRound == _options.Endpoints;
         if (roundIsOver && !_anyListens && _options.FailWhenNoneListens) return Done(RequestOutcome.Rejected);
         _endpoint = (_endpoint + 1) % _options.Endpoints;
-        if (!roundIsOver && result != AttemptResult.Overloaded) return Send(now);
+        if (!roundIsOver && result != AttemptResult.Overloaded) return Retry(now);
 
         _askedInRound = 0;
         _anyListens = false;
-        return Send(now + Math.Max(NextWait(), retryAfterMicros));
+        return Retry(now + Math.Max(NextWait(), retryAfterMicros));
     }
 
     private static PlanStep Done(RequestOutcome outcome) => new(outcome);
 
-    /// <summary>An attempt at <paramref name="sendAt"/>; Rejected if the deadline comes first, for no attempt so far had an effect.</summary>
-    private PlanStep Send(long sendAt)
+    /// <summary>
+    /// Another attempt at <paramref name="sendAt"/>; Rejected if the time then left is too short, for no attempt so far had an effect. A write
+    /// sent a moment before the deadline would hardly be answered, and turn what is definitely not applied into Unknown.
+    /// </summary>
+    private PlanStep Retry(long sendAt)
     {
         long remaining = _deadline - sendAt;
-        if (remaining < 1000) return Done(RequestOutcome.Rejected);
+        return remaining < Math.Max(1, Math.Min(MinRetryMicros, _options.TimeoutMicros / 4)) ? Done(RequestOutcome.Rejected) : Send(sendAt, remaining);
+    }
 
+    private PlanStep Send(long sendAt, long remaining)
+    {
         // A write cannot be tried again once it is out, so it has all the time there is. A read leaves its share to the endpoints not yet asked.
-        long share = _kind == RequestKind.Write ? remaining : remaining / (_options.Endpoints - _askedInRound);
+        long share = _kind == RequestKind.Write ? remaining : Math.Max(1, remaining / (_options.Endpoints - _askedInRound));
         _askedInRound++;
         long margin = Math.Min(MaxServerMarginMicros, share / 10);
         return new PlanStep(null, _endpoint, sendAt, sendAt + share, (int)Math.Max(1, (share - margin) / 1000));

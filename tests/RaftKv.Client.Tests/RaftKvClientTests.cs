@@ -142,7 +142,7 @@ public sealed class RaftKvClientTests
     public async Task A_write_without_an_answer_in_time_is_unknown(string method)
     {
         await using FakeNode node = new(FakeReply.Silence);
-        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = [node.Endpoint], Timeout = TimeSpan.FromMilliseconds(200) });
+        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = [node.Endpoint], Timeout = TimeSpan.FromSeconds(1) });
         Assert.Equal(RequestOutcome.Unknown, (await WriteAsync(client, method)).Outcome);
         Assert.Single(node.Requests);
     }
@@ -177,14 +177,18 @@ public sealed class RaftKvClientTests
         Assert.Equal("hello"u8.ToArray(), (await client.GetAsync(Key)).Value);
     }
 
+    /// <summary>The second refusal asks for a wait beyond the deadline, so there is no third attempt.</summary>
     [Fact]
     public async Task A_read_that_fails_until_the_deadline_is_rejected_with_the_last_reason()
     {
-        await using FakeNode node = new(FakeReply.Problem(503, "no-leader", "not-applied"));
-        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = [node.Endpoint], Timeout = TimeSpan.FromMilliseconds(200) });
+        int attempts = 0;
+        await using FakeNode node = new(_ => Interlocked.Increment(ref attempts) == 1
+            ? FakeReply.Problem(503, "shutting-down", "not-applied")
+            : FakeReply.Problem(503, "no-leader", "not-applied", headers: ("Retry-After", "60")));
+        using RaftKvClient client = ClientOf(node.Endpoint);
         GetResult read = await client.GetAsync(Key);
         Assert.Equal((RequestOutcome.Rejected, "no-leader"), (read.Outcome, read.Error?.Code));
-        Assert.True(node.Requests.Length > 1);
+        Assert.Equal(2, attempts);
     }
 
     [Fact]

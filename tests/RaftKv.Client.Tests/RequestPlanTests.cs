@@ -61,6 +61,23 @@ public sealed class RequestPlanTests
     }
 
     [Fact]
+    public void A_write_is_not_sent_again_a_moment_before_the_deadline_where_it_could_only_become_unknown()
+    {
+        RequestPlan plan = new(RequestKind.Write, Three, 0, seed: 1);
+        plan.Start(Begin);
+        Assert.Null(plan.OnAttempt(AttemptResult.Unavailable, Begin + Three.TimeoutMicros - 100_000).Outcome);
+        Assert.Equal(RequestOutcome.Rejected, plan.OnAttempt(AttemptResult.Unavailable, Begin + Three.TimeoutMicros - 99_999).Outcome);
+    }
+
+    [Fact]
+    public void There_is_a_first_attempt_however_short_the_time()
+    {
+        PlanStep step = new RequestPlan(RequestKind.Write, Three with { TimeoutMicros = 1 }, 0, seed: 1).Start(Begin);
+        Assert.Null(step.Outcome);
+        Assert.Equal(Begin + 1, step.AbandonAtMicros);
+    }
+
+    [Fact]
     public void Every_endpoint_is_asked_once_before_the_first_wait_and_then_in_turn()
     {
         RequestPlan plan = new(RequestKind.Write, Three, firstEndpoint: 1, seed: 1);
