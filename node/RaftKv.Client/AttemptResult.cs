@@ -1,0 +1,50 @@
+using RaftKv.Contracts;
+
+namespace RaftKv.Client;
+
+/// <summary>What became of one attempt of a request.</summary>
+public enum AttemptResult
+{
+    /// <summary>Done: 2xx, or a read of a key that is definitely absent.</summary>
+    Answered,
+
+    /// <summary>Refused definitely; the same request would be refused again.</summary>
+    Refused,
+
+    /// <summary>Refused definitely for want of room or rate (429): the same request may pass later.</summary>
+    Overloaded,
+
+    /// <summary>Refused definitely by a node that cannot serve now (503, 504 before anything was appended): another may.</summary>
+    Unavailable,
+
+    /// <summary>No server has the whole request: connection refused, unknown host, no connection in time.</summary>
+    NotSent,
+
+    /// <summary>Sent, and then no answer, or one that says or implies <c>unknown</c>.</summary>
+    Lost,
+}
+
+/// <summary>From an HTTP answer to what it says of the attempt: the client's half of the table of design §11.</summary>
+public static class AttemptClassifier
+{
+    /// <param name="status">The HTTP status.</param>
+    /// <param name="code">The member <c>code</c> of the problem document, null if there was none.</param>
+    /// <param name="outcome">Its member <c>outcome</c>: <c>not-applied</c>, <c>unknown</c>, or null.</param>
+    public static AttemptResult Classify(int status, string? code, string? outcome)
+    {
+        if (status is >= 200 and < 300) return AttemptResult.Answered;
+        if (outcome == ErrorCode.OutcomeUnknown.OutcomeText) return AttemptResult.Lost;
+        bool isDefinite = outcome == ErrorCode.NoLeader.OutcomeText;
+        return status switch
+        {
+            404 when code == ErrorCode.KeyNotFound.Code => AttemptResult.Answered,
+            429 => AttemptResult.Overloaded,
+            503 or 504 when isDefinite => AttemptResult.Unavailable,
+            // Out of space and what later versions add: definite because it says so.
+            >= 500 when isDefinite => AttemptResult.Refused,
+            // A 5xx without a word on the outcome may come from something in between, after it had passed the request on.
+            >= 500 => AttemptResult.Lost,
+            _ => AttemptResult.Refused,
+        };
+    }
+}

@@ -1,0 +1,30 @@
+using System.Collections.Immutable;
+
+namespace RaftKv.Client;
+
+/// <summary>What a node says of itself: <c>GET /v1/status</c>.</summary>
+public sealed record NodeStatus(string Node, string NodeId, string ClusterId, string? ClientUrl, string? PeerAddress, long UptimeMillis, ImmutableArray<GroupStatus> Groups);
+
+/// <summary>A node's replica of a shard as that node sees it. Indexes are the log's.</summary>
+/// <param name="Role">leader, follower, candidate or pre-candidate.</param>
+/// <param name="Leader">The node that leads, null if this replica knows of none.</param>
+public sealed record GroupStatus(ulong Shard, string ReplicaId, string Role, ulong Term, string? Leader, ulong Commit, ulong Applied, ulong Last, ulong Durable, ulong Revision)
+{
+    public bool IsLeader => Role == "leader";
+}
+
+/// <summary>The cluster's members: <c>GET /v1/nodes</c>.</summary>
+public sealed record NodeList(ImmutableArray<NodeMember> Nodes);
+
+/// <param name="ClientUrl">Null when the node that answers does not know it.</param>
+/// <param name="BootId">Null when the node that answers has never spoken with it.</param>
+public sealed record NodeMember(string Name, string Id, string PeerAddress, string? ClientUrl, string? BootId, bool IsSelf);
+
+/// <summary>The shard map with the leaders that the node that answers knows: <c>GET /v1/shards</c>.</summary>
+public sealed record ShardList(ImmutableArray<ShardEntry> Shards);
+
+/// <summary>One shard; start and end are 16 hex digits, an end of zeros is 2^64.</summary>
+public sealed record ShardEntry(ulong Id, string Start, string End, ulong Version, ulong ConfVersion, string? Leader, ImmutableArray<ReplicaEntry> Replicas);
+
+/// <param name="Role">voter or learner.</param>
+public sealed record ReplicaEntry(string Node, string ReplicaId, string Role);

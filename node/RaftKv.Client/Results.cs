@@ -1,0 +1,56 @@
+using System.Globalization;
+
+namespace RaftKv.Client;
+
+/// <summary>When a write applies: always, if the key is absent, or if its revision is the one named.</summary>
+public readonly record struct WriteCondition
+{
+    public static readonly WriteCondition None;
+
+    /// <summary>The key has no value.</summary>
+    public static readonly WriteCondition IfAbsent = new() { IsIfAbsent = true };
+
+    public bool IsIfAbsent { get; private init; }
+
+    /// <summary>0: no revision is named.</summary>
+    public ulong Revision { get; private init; }
+
+    /// <summary>The key's revision is <paramref name="revision"/> ≥ 1.</summary>
+    public static WriteCondition IfRevision(ulong revision)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(revision);
+        return new WriteCondition { Revision = revision };
+    }
+}
+
+/// <summary>Why a request has no result. <c>Code</c> is the server's stable code, or one of ours below; <c>Status</c> is 0 without an HTTP answer.</summary>
+public sealed record RequestError(string Code, int Status, string Detail, ClientEndpoint Endpoint)
+{
+    /// <summary>No connection could be made; nothing was sent.</summary>
+    public const string CannotConnect = "cannot-connect";
+
+    /// <summary>Sent, but no answer came: the connection broke or the time was up.</summary>
+    public const string NoAnswer = "no-answer";
+
+    /// <summary>The answer is none of RaftKv's.</summary>
+    public const string NotRaftKv = "not-raftkv";
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Endpoint}: {Detail}");
+}
+
+/// <summary>Where a result stands: who served it, in which shard, at which log index.</summary>
+public sealed record Position(string Node, ulong Shard, string Epoch, ulong Term, ulong Index)
+{
+    /// <summary>Of an answer that did not say.</summary>
+    public static readonly Position None = new("", 0, "", 0, 0);
+}
+
+/// <summary>The end of a read. Applied: <c>Value</c> is the value, or null if the key is absent. Else <c>Error</c> says why.</summary>
+/// <param name="Revision">Of the value, which is also its ETag. <paramref name="Created"/>: of its first version. <paramref name="Version"/>: counts from 1.</param>
+public sealed record GetResult(RequestOutcome Outcome, byte[]? Value, ulong Revision, ulong Created, ulong Version, Position Position, RequestError? Error);
+
+/// <summary>The end of a put or delete. Applied: what it did. Else <c>Error</c> says why.</summary>
+/// <param name="Revision">Applied: the revision it got. 0 if not known.</param>
+/// <param name="PrevRevision">Of the value it replaced or deleted, 0 if there was none.</param>
+/// <param name="CurrentRevision">After a refused condition: the key's revision, 0 if it is absent.</param>
+public sealed record WriteResult(RequestOutcome Outcome, ulong Revision, ulong PrevRevision, ulong CurrentRevision, Position Position, RequestError? Error);

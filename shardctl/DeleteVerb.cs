@@ -1,0 +1,40 @@
+using System.CommandLine;
+using RaftKv.Client;
+
+namespace RaftKv.Shardctl;
+
+/// <summary><c>shardctl del KEY</c>: deletes a key, if its condition holds. Exit code 4 if there was nothing to delete.</summary>
+internal static class DeleteVerb
+{
+    public static Command Create(Screen screen)
+    {
+        Argument<string> key = KeyArgument.Create();
+        Option<ulong> ifRevision = KeyArgument.IfRevision("Delete it");
+        Command command = new("del", "Delete a key. One that is not there ends with exit code 4.") { key, ifRevision };
+        command.SetAction((result, cancellation) => RunAsync(screen, result, result.GetValue(key)!, result.GetValue(ifRevision), cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Screen screen, ParseResult result, string key, ulong ifRevision, CancellationToken cancellation)
+    {
+        bool isJson = GlobalOptions.IsJson(result);
+        byte[] bytes = KeyArgument.BytesOf(key);
+        IReadOnlyList<ClientEndpoint> endpoints = GlobalOptions.EndpointsOf(result);
+        using RaftKvClient client = KeyArgument.Connect(result, endpoints);
+        WriteResult written = await client.DeleteAsync(bytes, ifRevision > 0 ? WriteCondition.IfRevision(ifRevision) : WriteCondition.None, cancellation);
+        if (written.Error is { Status: 412 }) throw Outcomes.PreconditionFailure(written, key);
+        if (written.Error is { } error) throw Outcomes.Failure(written.Outcome, error, key, endpoints);
+
+        bool isDeleted = written.PrevRevision > 0;
+        if (isJson) screen.Line(OutputJson.Write(Describe(bytes, written), OutputJson.OfKey.DeleteOutput));
+        else if (isDeleted) screen.Line($"deleted, it had revision {written.PrevRevision}");
+        return isDeleted ? ExitCode.Ok : isJson ? ExitCode.NotFound : throw Outcomes.NotFound(key);
+    }
+
+    private static DeleteOutput Describe(byte[] key, WriteResult written)
+    {
+        (string? text, string? base64) = OutputJson.Split(key);
+        Position at = written.Position;
+        return new DeleteOutput(text, base64, written.PrevRevision > 0, written.Revision, written.PrevRevision, at.Shard, at.Node, at.Term, at.Index);
+    }
+}

@@ -1,0 +1,32 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Text;
+using RaftKv.Client;
+
+namespace RaftKv.Shardctl;
+
+/// <summary>What the verbs on one key have in common.</summary>
+internal static class KeyArgument
+{
+    public static Argument<string> Create() => new("key") { Description = "The key. One that begins with '-' stands behind '--'." };
+
+    public static Option<ulong> IfRevision(string what) => new("--if-revision")
+    {
+        Description = $"{what} only if the key's revision is this one.",
+        HelpName = "REVISION",
+        CustomParser = argument =>
+        {
+            string text = argument.Tokens[0].Value;
+            if (!ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong revision) || revision == 0)
+                argument.AddError($"{((OptionResult)argument.Parent!).Option.Name} {text}: must be a revision, a number from 1.");
+            return revision;
+        },
+    };
+
+    public static byte[] BytesOf(string key) => key.Length > 0 ? Encoding.UTF8.GetBytes(key) : throw new CommandException(ExitCode.Usage, "the key is empty");
+
+    /// <summary>A client of the cluster that the options name, which does not wait for a cluster that is not there.</summary>
+    public static RaftKvClient Connect(ParseResult result, IReadOnlyList<ClientEndpoint> endpoints) =>
+        new(new RaftKvClientOptions { Endpoints = endpoints, Timeout = GlobalOptions.TimeoutOf(result), FailWhenNoneListens = true });
+}

@@ -1,0 +1,63 @@
+using System.Collections.Immutable;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
+
+namespace RaftKv.Shardctl;
+
+// What -o json writes. Scripts rely on it: members may be added, none is renamed or removed. Bytes that are UTF-8 are text
+// (key, value), else base64 (keyBase64, valueBase64), as in the HTTP API.
+
+/// <summary>get.</summary>
+internal sealed record GetOutput(string? Key, string? KeyBase64, string? Value, string? ValueBase64, ulong Revision, ulong Created, ulong Version, ulong Shard, string Node, ulong Term, ulong Index);
+
+/// <summary>put. <c>prevRevision</c> is 0 if the key was absent.</summary>
+internal sealed record PutOutput(string? Key, string? KeyBase64, ulong Revision, ulong PrevRevision, ulong Shard, string Node, ulong Term, ulong Index);
+
+/// <summary>del.</summary>
+internal sealed record DeleteOutput(string? Key, string? KeyBase64, bool Deleted, ulong Revision, ulong PrevRevision, ulong Shard, string Node, ulong Term, ulong Index);
+
+/// <summary>status. <c>problems</c> says in words why <c>healthy</c> is false.</summary>
+internal sealed record StatusOutput(string? ClusterId, bool Healthy, ImmutableArray<string> Problems, ImmutableArray<NodeOutput> Nodes, ImmutableArray<ShardOutput> Shards);
+
+/// <param name="State">up; down: asked without an answer; unknown: no endpoint known to ask.</param>
+internal sealed record NodeOutput(string Name, string Id, string State, string? ClientUrl, string PeerAddress, long? UptimeMillis, int? Leads, int? Replicas);
+
+/// <summary>One shard. What no node that answered could tell is null: its leader, and with the leader term, commit and revision.</summary>
+internal sealed record ShardOutput(
+    ulong Id, string Start, string End, ulong Version, ulong ConfVersion, string? Leader, ulong? Term, ulong? Commit, ulong? Revision, ImmutableArray<ReplicaOutput> Replicas);
+
+/// <param name="Lag">Entries that the leader has committed and this replica has not applied yet; null if either did not answer.</param>
+internal sealed record ReplicaOutput(string Node, string ReplicaId, string Role, ulong? Term, ulong? Applied, ulong? Last, ulong? Durable, ulong? Lag);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(GetOutput))]
+[JsonSerializable(typeof(PutOutput))]
+[JsonSerializable(typeof(DeleteOutput))]
+[JsonSerializable(typeof(StatusOutput))]
+internal sealed partial class OutputJson : JsonSerializerContext
+{
+    /// <summary>Of the documents on one key: what is null is left out.</summary>
+    public static readonly OutputJson OfKey = new(OptionsWith(JsonIgnoreCondition.WhenWritingNull));
+
+    /// <summary>Of status: every member is always there; null is unknown.</summary>
+    public static readonly OutputJson OfCluster = new(OptionsWith(JsonIgnoreCondition.Never));
+
+    public static string Write<T>(T output, JsonTypeInfo<T> type) => JsonSerializer.Serialize(output, type);
+
+    /// <summary>The bytes as text, or else as base64; the other one is null.</summary>
+    public static (string? Text, string? Base64) Split(byte[] bytes) => Utf8.IsValid(bytes) ? (Encoding.UTF8.GetString(bytes), null) : (null, Convert.ToBase64String(bytes));
+
+    /// <summary>Indented, and with text outside ASCII as it is: for people too.</summary>
+    private static JsonSerializerOptions OptionsWith(JsonIgnoreCondition nulls) => new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        DefaultIgnoreCondition = nulls,
+    };
+}

@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+
+namespace RaftKv.Shardctl.Playground;
+
+/// <summary>The raftkv-node program: where it is, and the command that starts a node with it.</summary>
+internal sealed partial class NodeProgram(string path, PlaygroundSettings settings, IReadOnlyList<PlaygroundNode> nodes)
+{
+    /// <summary>Names the program; else it is looked for beside this one.</summary>
+    public const string Variable = "RAFTKV_NODE";
+
+    /// <summary>Opens the log before the program takes the shell's place, under its process id: so the log does not depend on us.</summary>
+    private const string Script = """log=$1; shift; exec "$@" </dev/null >>"$log" 2>&1""";
+
+    /// <summary>The program's absolute path. Throws <see cref="CommandException"/> if there is none.</summary>
+    /// <param name="named">The value of <see cref="Variable"/>, null if it is not set.</param>
+    public static string Find(string? named)
+    {
+        if (named is not null) return File.Exists(named) ? Path.GetFullPath(named) : throw new CommandException(ExitCode.Usage, $"{Variable} names {named}, which is no file");
+        string own = AppContext.BaseDirectory;
+        string[] candidates = ["raftkv-node", "../../../../bin/raftkv-node", $"../../RaftKv.Node/{Path.GetFileName(Path.TrimEndingDirectorySeparator(own))}/RaftKv.Node"];
+        return candidates.Select(candidate => Path.GetFullPath(Path.Combine(own, candidate))).FirstOrDefault(File.Exists)
+            ?? throw new CommandException(ExitCode.Error, $"the program raftkv-node is not beside this one; run make build, or name it in {Variable}");
+    }
+
+    /// <summary>Starts a node; its output goes to its log, which is appended to.</summary>
+    public Process Start(PlaygroundNode node)
+    {
+        // All three redirected: so the runtime leaves the terminal's settings alone. The shell then leads them elsewhere.
+        ProcessStartInfo start = new("/bin/sh") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (string argument in (string[])["-c", Script, "sh", node.LogFile, path, .. Arguments(node), .. Initial()]) start.ArgumentList.Add(argument);
+        Directory.CreateDirectory(node.Directory);
+        return Process.Start(start)!;
+    }
+
+    /// <summary>The shell command that starts the node again: in the background, from any directory, writing to the same log.</summary>
+    public string CommandLine(PlaygroundNode node)
+    {
+        // Once it lives it knows its cluster.
+        string[] words = [path, .. Arguments(node), .. node.IsInhabited ? [] : Initial()];
+        return $"{string.Join(' ', words.Select(Quote))} >>{Quote(node.LogFile)} 2>&1 &";
+    }
+
+    private static string[] Arguments(PlaygroundNode node) =>
+        ["--name", node.Name, "--data-dir", node.Directory, "--listen-client", node.Client.ToString(), "--listen-peer", node.Peer];
+
+    private string[] Initial() =>
+        ["--initial-cluster", string.Join(',', nodes.Select(node => $"{node.Name}={node.Peer}")), "--initial-shards", $"{settings.Shards}", "--replicas", $"{settings.Replicas}"];
+
+    /// <summary>As a POSIX shell reads it back as one word.</summary>
+    private static string Quote(string word) => PlainWord().IsMatch(word) ? word : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+
+    [GeneratedRegex(@"^[A-Za-z0-9_./:=,@%+-]+$")]
+    private static partial Regex PlainWord();
+}

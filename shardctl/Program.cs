@@ -1,0 +1,58 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+
+namespace RaftKv.Shardctl;
+
+/// <summary>shardctl: see <see cref="ExitCode"/> for what it ends with.</summary>
+internal static class Program
+{
+    public static Task<int> Main(string[] arguments) => RunAsync(arguments, Screen.OfProcess());
+
+    public static async Task<int> RunAsync(string[] arguments, Screen screen)
+    {
+        RootCommand root = CreateRoot(screen);
+        // No response files: a key may begin with @.
+        ParseResult result = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (result.Errors.Count > 0)
+        {
+            screen.Complain($"{result.Errors[0].Message} See {PathOf(result.CommandResult.Command)} --help.");
+            return ExitCode.Usage;
+        }
+
+        try
+        {
+            return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = screen.Out, Error = screen.Error });
+        }
+        catch (CommandException exception)
+        {
+            screen.Complain(exception.Message);
+            return exception.ExitCode;
+        }
+        catch (IOException)
+        {
+            return ExitCode.Error; // Who read our output has gone.
+        }
+    }
+
+    private static RootCommand CreateRoot(Screen screen)
+    {
+        RootCommand root = new("Reads, writes and looks after a RaftKv cluster.");
+        root.Directives.Clear(); // A key may stand in brackets.
+        foreach (Option option in GlobalOptions.All) root.Options.Add(option);
+        root.Subcommands.Add(PlaygroundVerb.Create(screen));
+        foreach (Command command in (Command[])[GetVerb.Create(screen), PutVerb.Create(screen), DeleteVerb.Create(screen), StatusVerb.Create(screen)])
+        {
+            foreach (Option option in GlobalOptions.All) command.Options.Add(option);
+            root.Subcommands.Add(command);
+        }
+
+        root.SetAction(result =>
+        {
+            new HelpAction().Invoke(result);
+            return ExitCode.Usage;
+        });
+        return root;
+    }
+
+    private static string PathOf(Command command) => string.Join(' ', command.Parents.OfType<Command>().Select(PathOf).Append(command.Name));
+}

@@ -1,0 +1,58 @@
+using System.CommandLine;
+using RaftKv.Client;
+
+namespace RaftKv.Shardctl;
+
+/// <summary><c>shardctl put KEY VALUE</c>: stores a value, if its condition holds.</summary>
+internal static class PutVerb
+{
+    private const string StandardInput = "-";
+
+    public static Command Create(Screen screen)
+    {
+        Argument<string> key = KeyArgument.Create();
+        Argument<string> value = new("value") { Description = "The value; '-' reads it from standard input, up to its end." };
+        Option<bool> ifAbsent = new("--if-absent") { Description = "Store it only if the key has no value." };
+        Option<ulong> ifRevision = KeyArgument.IfRevision("Store it");
+        Command command = new("put", "Store a value.") { key, value, ifAbsent, ifRevision };
+        command.SetAction((result, cancellation) => RunAsync(screen, result, result.GetValue(key)!, result.GetValue(value)!, ConditionOf(result.GetValue(ifAbsent), result.GetValue(ifRevision)), cancellation));
+        return command;
+    }
+
+    private static WriteCondition ConditionOf(bool ifAbsent, ulong ifRevision)
+    {
+        if (ifAbsent && ifRevision > 0) throw new CommandException(ExitCode.Usage, "--if-absent and --if-revision exclude each other");
+        if (ifAbsent) return WriteCondition.IfAbsent;
+        return ifRevision > 0 ? WriteCondition.IfRevision(ifRevision) : WriteCondition.None;
+    }
+
+    private static async Task<int> RunAsync(Screen screen, ParseResult result, string key, string value, WriteCondition condition, CancellationToken cancellation)
+    {
+        bool isJson = GlobalOptions.IsJson(result);
+        byte[] bytes = KeyArgument.BytesOf(key);
+        IReadOnlyList<ClientEndpoint> endpoints = GlobalOptions.EndpointsOf(result);
+        using RaftKvClient client = KeyArgument.Connect(result, endpoints);
+        byte[] body = value == StandardInput ? await ReadAllAsync(screen.Input, cancellation) : System.Text.Encoding.UTF8.GetBytes(value);
+        WriteResult written = await client.PutAsync(bytes, body, condition, cancellation);
+        if (written.Error is { Status: 412 }) throw Outcomes.PreconditionFailure(written, key);
+        if (written.Error is { } error) throw Outcomes.Failure(written.Outcome, error, key, endpoints);
+
+        if (isJson) screen.Line(OutputJson.Write(Describe(bytes, written), OutputJson.OfKey.PutOutput));
+        else screen.Line(written.PrevRevision == 0 ? $"revision {written.Revision}, a new key" : $"revision {written.Revision}, replaces {written.PrevRevision}");
+        return ExitCode.Ok;
+    }
+
+    private static async Task<byte[]> ReadAllAsync(Stream input, CancellationToken cancellation)
+    {
+        using MemoryStream all = new();
+        await input.CopyToAsync(all, cancellation);
+        return all.ToArray();
+    }
+
+    private static PutOutput Describe(byte[] key, WriteResult written)
+    {
+        (string? text, string? base64) = OutputJson.Split(key);
+        Position at = written.Position;
+        return new PutOutput(text, base64, written.Revision, written.PrevRevision, at.Shard, at.Node, at.Term, at.Index);
+    }
+}

@@ -1,0 +1,193 @@
+using RaftKv.Client;
+using RaftKv.Tests.Fakes;
+
+namespace RaftKv.Shardctl.Tests;
+
+/// <summary>get, put and del: what they print and what they end with.</summary>
+public sealed class KeyVerbTests
+{
+    private static readonly (string, string)[] Position = [("RaftKv-Node", "n2"), ("RaftKv-Shard", "8"), ("RaftKv-Epoch", "1.1"), ("RaftKv-Term", "6"), ("RaftKv-Index", "13"), ("RaftKv-Revision", "17")];
+    private static readonly FakeReply Value = new(200, "hello", [.. Position, ("ETag", "\"17\""), ("RaftKv-Created", "3"), ("RaftKv-Version", "2")]);
+
+    [Fact]
+    public async Task Get_prints_the_value_and_not_a_byte_more() => Assert.Equal(new Shardctl.Ended(0, "hello", ""), await AgainstAsync(Value, "get", "k"));
+
+    [Fact]
+    public async Task Get_as_json_is_stable() => Assert.Equal(
+        """
+        {
+          "key": "k",
+          "value": "hello",
+          "revision": 17,
+          "created": 3,
+          "version": 2,
+          "shard": 8,
+          "node": "n2",
+          "term": 6,
+          "index": 13
+        }
+
+        """,
+        (await AgainstAsync(Value, "get", "k", "-o", "json")).Out);
+
+    [Fact]
+    public async Task Get_of_an_absent_key_ends_with_4() => Shardctl.Complained(await AgainstAsync(FakeReply.Problem(404, "key-not-found", null), "get", "k"), ExitCode.NotFound, "k: no such key");
+
+    [Fact]
+    public async Task Put_prints_the_revision() => Assert.Equal(
+        new Shardctl.Ended(0, "revision 17, replaces 5\n", ""), await AgainstAsync(new FakeReply(200, "{}", [.. Position, ("RaftKv-Prev-Revision", "5")]), "put", "k", "v"));
+
+    [Fact]
+    public async Task Put_says_when_the_key_is_new() => Assert.Equal(
+        new Shardctl.Ended(0, "revision 17, a new key\n", ""), await AgainstAsync(new FakeReply(200, "{}", [.. Position, ("RaftKv-Prev-Revision", "0")]), "put", "k", "v"));
+
+    [Fact]
+    public async Task Put_as_json_is_stable() => Assert.Equal(
+        """
+        {
+          "key": "k",
+          "revision": 17,
+          "prevRevision": 5,
+          "shard": 8,
+          "node": "n2",
+          "term": 6,
+          "index": 13
+        }
+
+        """,
+        (await AgainstAsync(new FakeReply(200, "{}", [.. Position, ("RaftKv-Prev-Revision", "5")]), "put", "k", "v", "-o", "json")).Out);
+
+    [Theory]
+    [InlineData("value", "value")]
+    [InlineData("-", "from standard\ninput\n")]
+    [InlineData("", "")]
+    [InlineData("@file", "@file")]
+    public async Task Put_sends_its_argument_or_standard_input(string argument, string expected)
+    {
+        await using FakeNode node = new(new FakeReply(200, "{}", Position));
+        Shardctl.Ended ended = await Shardctl.RunAsync("from standard\ninput\n", ["put", "k", argument, "--endpoints", node.Endpoint.ToString()]);
+        Assert.Equal(0, ended.ExitCode);
+        Assert.Equal(expected, System.Text.Encoding.UTF8.GetString(node.Requests.Single().Body));
+    }
+
+    [Theory]
+    [InlineData("--if-absent", "If-None-Match", "*")]
+    [InlineData("--if-revision=16", "If-Match", "\"16\"")]
+    public async Task Put_sends_its_condition(string option, string header, string value)
+    {
+        await using FakeNode node = new(new FakeReply(200, "{}", Position));
+        await Shardctl.RunAsync("put", "k", "v", option, "--endpoints", node.Endpoint.ToString());
+        Assert.Equal(value, node.Requests.Single().Headers[header]);
+    }
+
+    [Theory]
+    [InlineData("put", "k", "v", "--if-revision", "16")]
+    [InlineData("del", "k", "--if-revision", "16")]
+    public async Task A_condition_that_does_not_hold_ends_with_6_and_says_the_revision(params string[] arguments) => Shardctl.Complained(
+        await AgainstAsync(FakeReply.Problem(412, "precondition-failed", "not-applied", headers: ("ETag", "\"17\"")), arguments), ExitCode.Precondition, "k: not done, the key's revision is 17");
+
+    [Fact]
+    public async Task Del_says_what_it_deleted() => Assert.Equal(
+        new Shardctl.Ended(0, "deleted, it had revision 5\n", ""), await AgainstAsync(new FakeReply(200, "{}", [.. Position, ("RaftKv-Prev-Revision", "5")]), "del", "k"));
+
+    [Fact]
+    public async Task Del_of_an_absent_key_ends_with_4() => Shardctl.Complained(
+        await AgainstAsync(new FakeReply(200, "{}", [.. Position, ("RaftKv-Prev-Revision", "0")]), "del", "k"), ExitCode.NotFound, "k: no such key");
+
+    [Fact]
+    public async Task Del_as_json_says_it_in_the_document()
+    {
+        Shardctl.Ended ended = await AgainstAsync(new FakeReply(200, "{}", [.. Position, ("RaftKv-Prev-Revision", "0")]), "del", "k", "-o", "json");
+        Assert.Equal((ExitCode.NotFound, ""), (ended.ExitCode, ended.Error));
+        Assert.Contains("\"deleted\": false,", ended.Out, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(400, "bad-argument", "not-applied", ExitCode.Usage)]
+    [InlineData(413, "value-too-large", "not-applied", ExitCode.Usage)]
+    [InlineData(401, "unauthenticated", "not-applied", ExitCode.Denied)]
+    [InlineData(403, "permission-denied", "not-applied", ExitCode.Denied)]
+    [InlineData(405, "method-not-allowed", "not-applied", ExitCode.Error)]
+    [InlineData(503, "no-leader", "not-applied", ExitCode.Unhealthy)]
+    [InlineData(507, "out-of-space", "not-applied", ExitCode.Unhealthy)]
+    [InlineData(429, "overloaded", "not-applied", ExitCode.Error)]
+    [InlineData(504, "outcome-unknown", "unknown", ExitCode.OutcomeUnknown)]
+    [InlineData(500, "internal", "unknown", ExitCode.OutcomeUnknown)]
+    [InlineData(502, "", null, ExitCode.OutcomeUnknown)]
+    public async Task Every_kind_of_failure_has_its_exit_code(int status, string code, string? outcome, int exitCode) => Shardctl.Complained(
+        await AgainstAsync(FakeReply.Problem(status, code, outcome, headers: ("Retry-After", "60")), "put", "k", "v"), exitCode, "as the test wants it"); // 60 s: beyond any deadline, so nothing is tried again.
+
+    [Fact]
+    public async Task A_lost_connection_ends_with_7() => Shardctl.Complained(await AgainstAsync(FakeReply.Hangup, "put", "k", "v"), ExitCode.OutcomeUnknown, "outcome unknown");
+
+    [Theory]
+    [InlineData("get", "k")]
+    [InlineData("put", "k", "v")]
+    [InlineData("del", "k")]
+    public async Task Nobody_there_ends_with_3_at_once(params string[] arguments)
+    {
+        ClientEndpoint nobody = FakeNode.Nobody();
+        Shardctl.Complained(await Shardctl.RunAsync([.. arguments, "--endpoints", nobody.ToString()]), ExitCode.CannotConnect, $"cannot connect to {nobody}: Connection refused");
+    }
+
+    [Fact]
+    public async Task The_next_endpoint_is_asked_when_one_is_down()
+    {
+        await using FakeNode node = new(Value);
+        Assert.Equal("hello", (await Shardctl.RunAsync("get", "k", "--endpoints", $"{FakeNode.Nobody()},{node.Endpoint}")).Out);
+    }
+
+    [Fact]
+    public async Task Global_options_may_stand_before_the_verb()
+    {
+        await using FakeNode node = new(Value);
+        Assert.Equal("hello", (await Shardctl.RunAsync("--endpoints", node.Endpoint.ToString(), "get", "k")).Out);
+    }
+
+    /// <summary>Of this process, so no test beside it may go without --endpoints.</summary>
+    [Fact]
+    public async Task The_variable_names_the_endpoints_when_the_flag_does_not()
+    {
+        await using FakeNode node = new(Value);
+        Environment.SetEnvironmentVariable(GlobalOptions.EndpointsVariable, node.Endpoint.ToString());
+        try
+        {
+            Assert.Equal("hello", (await Shardctl.RunAsync("get", "k")).Out);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(GlobalOptions.EndpointsVariable, null);
+        }
+    }
+
+    [Theory]
+    [InlineData("Required argument 'key' missing", "get")]
+    [InlineData("Required argument 'value' missing", "put", "k")]
+    [InlineData("the key is empty", "get", "")]
+    [InlineData("Unrecognized command or argument 'frob'", "frob")]
+    [InlineData("Unrecognized command or argument '--frob'", "get", "k", "--frob")]
+    [InlineData("'nowhere' is not host:port", "get", "k", "--endpoints", "nowhere")]
+    [InlineData("--output yaml: must be table or json", "get", "k", "-o", "yaml")]
+    [InlineData("--timeout 61: must be from 0.01 to 60", "get", "k", "--timeout", "61")]
+    [InlineData("--timeout x: must be a number of seconds", "get", "k", "--timeout", "x")]
+    [InlineData("--if-revision 0: must be a revision", "del", "k", "--if-revision", "0")]
+    [InlineData("--if-revision x: must be a revision", "put", "k", "v", "--if-revision", "x")]
+    [InlineData("exclude each other", "put", "k", "v", "--if-absent", "--if-revision", "1")]
+    [InlineData("playground does not know --endpoints", "--endpoints", "a:1", "playground")]
+    public async Task A_wrong_command_line_ends_with_2(string text, params string[] arguments) => Shardctl.Complained(await Shardctl.RunAsync(arguments), ExitCode.Usage, text);
+
+    [Fact]
+    public async Task Help_is_no_failure_but_no_command_is()
+    {
+        Assert.Equal(ExitCode.Ok, (await Shardctl.RunAsync("--help")).ExitCode);
+        Shardctl.Ended ended = await Shardctl.RunAsync();
+        Assert.Equal(ExitCode.Usage, ended.ExitCode);
+        Assert.Contains("playground", ended.Out, StringComparison.Ordinal);
+    }
+
+    private static async Task<Shardctl.Ended> AgainstAsync(FakeReply reply, params string[] arguments)
+    {
+        await using FakeNode node = new(reply);
+        return await Shardctl.RunAsync([.. arguments, "--endpoints", node.Endpoint.ToString()]);
+    }
+}

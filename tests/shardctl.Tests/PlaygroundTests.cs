@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace RaftKv.Shardctl.Tests;
+
+/// <summary>The playground as a new user has it: the real programs, three nodes, a kill -9, Ctrl-C.</summary>
+public sealed class PlaygroundTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("playground-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task It_starts_survives_a_kill_takes_the_node_back_stops_and_resumes()
+    {
+        int port = FreePorts.First();
+        string endpoints = string.Join(',', Enumerable.Range(0, 3).Select(i => $"127.0.0.1:{port + (10 * i)}"));
+        using Job first = Playground("--client-port", $"{port}");
+        await first.LineAsync("ready after");
+        await first.LineAsync($"curl -X PUT --data-binary 'hello' http://127.0.0.1:{port}/v1/kv/greeting");
+        await first.LineAsync($"curl http://127.0.0.1:{port + 10}/v1/kv/greeting");
+        await first.LineAsync(endpoints);
+        Assert.Equal((0, "revision 1, a new key\n"), await RunAsync("put", "greeting", "hello", "--endpoints", $"127.0.0.1:{port}"));
+        Assert.Equal((0, "hello"), await RunAsync("get", "greeting", "--endpoints", $"127.0.0.1:{port + 10}"));
+        Assert.Equal(0, (await RunAsync("status", "--endpoints", endpoints)).ExitCode);
+
+        int[] started = [.. Enumerable.Range(1, 3).Select(ProcessIdOf)];
+        using Job killed = Shell($"kill -9 \"$(cat '{_directory}/n1/node.pid')\"");
+        await first.LineAsync("n1 is down: killed (SIGKILL). Start it again with:");
+        string command = (await first.LineAsync("--name n1")).Trim();
+        Assert.Equal((0, "hello"), await RunAsync("get", "greeting", "--endpoints", endpoints));
+        Assert.Equal((0, "revision 2, replaces 1\n"), await RunAsync("put", "greeting", "again", "--endpoints", endpoints));
+        Assert.Equal(ExitCode.Unhealthy, (await RunAsync("status", "--endpoints", endpoints)).ExitCode);
+
+        using Job restarted = Shell($"{command} wait");
+        await first.LineAsync("n1 is back");
+        Assert.Equal((0, "again"), await RunAsync("get", "greeting", "--endpoints", $"127.0.0.1:{port}"));
+
+        using Job interrupt = Shell($"kill -INT {first.Id}");
+        string stop = await first.LineAsync("kill ");
+        Assert.Equal($"kill {ProcessIdOf(1)}", stop.Trim());
+        Assert.Equal(0, await first.EndAsync());
+        Assert.All(started, id => Assert.False(Directory.Exists($"/proc/{id}"), $"process {id} is left"));
+
+        // The node it did not start goes on, and is ended with the command it printed.
+        Shardctl.Complained(await Shardctl.RunAsync("playground", "--data-dir", _directory), ExitCode.Usage, $"n1 already running in {_directory}; stop with: {stop.Trim()}");
+        using Job stopped = Shell(stop);
+        Assert.Equal(0, await restarted.EndAsync());
+
+        using Job second = Playground();
+        await second.LineAsync("ready after");
+        Assert.Equal((0, "again"), await RunAsync("get", "greeting", "--endpoints", endpoints));
+        using Job terminate = Shell($"kill -TERM {second.Id}");
+        Assert.Equal(0, await second.EndAsync());
+        Assert.Empty(Directory.GetFiles(_directory, "node.pid", SearchOption.AllDirectories));
+    }
+
+    /// <summary>A node that cannot start on what it finds is told with its reason; the others serve.</summary>
+    [Fact]
+    public async Task A_node_whose_disk_is_gone_does_not_keep_the_others_from_serving()
+    {
+        int port = FreePorts.First();
+        using (Job first = Playground("--client-port", $"{port}", "--shards", "2"))
+        {
+            await first.LineAsync("ready after");
+            using Job stop = Shell($"kill -INT {first.Id}");
+            Assert.Equal(0, await first.EndAsync());
+        }
+
+        foreach (string segment in Directory.GetFiles(Path.Combine(_directory, "n2", "log"))) File.Delete(segment);
+        using Job second = Playground();
+        await second.LineAsync("ready after");
+        await second.LineAsync("n2 is down: exit code 1: ");
+        using Job terminate = Shell($"kill -INT {second.Id}");
+        Assert.Equal(0, await second.EndAsync());
+    }
+
+    private int ProcessIdOf(int node) => int.Parse(File.ReadAllText(Path.Combine(_directory, $"n{node}", "node.pid")), CultureInfo.InvariantCulture);
+
+    /// <summary>Through env, because who runs the tests in the background of a script has SIGINT ignored, and that is inherited.</summary>
+    private Job Playground(params string[] arguments) =>
+        Job.Start("env", ["--default-signal=INT", Path.Combine(AppContext.BaseDirectory, "../../shardctl/release/shardctl"), "playground", "--data-dir", _directory, .. arguments]);
+
+    private static Job Shell(string script) => Job.Start("/bin/sh", ["-c", script]);
+
+    private static async Task<(int ExitCode, string Out)> RunAsync(params string[] arguments)
+    {
+        Shardctl.Ended ended = await Shardctl.RunAsync(arguments);
+        return (ended.ExitCode, ended.Out);
+    }
+
+    /// <summary>A process of the test's; what it says is waited for, and it does not outlive the test.</summary>
+    private sealed class Job : IDisposable
+    {
+        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+        private readonly Process _process;
+        private readonly List<string> _heard = [];
+
+        private Job(Process process) => _process = process;
+
+        public int Id => _process.Id;
+
+        public static Job Start(string program, string[] arguments) => new(Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!);
+
+        /// <summary>The next line that contains the text.</summary>
+        public async Task<string> LineAsync(string text)
+        {
+            using CancellationTokenSource limit = new(Patience);
+            while (await _process.StandardOutput.ReadLineAsync(limit.Token) is { } line)
+            {
+                _heard.Add(line);
+                if (line.Contains(text, StringComparison.Ordinal)) return line;
+            }
+
+            throw new InvalidOperationException($"it ended without '{text}', having said:\n{string.Join('\n', _heard)}");
+        }
+
+        public async Task<int> EndAsync()
+        {
+            using CancellationTokenSource limit = new(Patience);
+            await _process.WaitForExitAsync(limit.Token);
+            return _process.ExitCode;
+        }
+
+        public void Dispose()
+        {
+            if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+            _process.WaitForExit();
+            _process.Dispose();
+        }
+    }
+}

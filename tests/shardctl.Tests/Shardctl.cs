@@ -1,0 +1,28 @@
+using System.Text;
+
+namespace RaftKv.Shardctl.Tests;
+
+/// <summary>Runs a command in this process, in a pipe: what it writes and what it ends with.</summary>
+internal static class Shardctl
+{
+    internal sealed record Ended(int ExitCode, string Out, string Error);
+
+    public static Task<Ended> RunAsync(params string[] arguments) => RunAsync("", arguments);
+
+    public static async Task<Ended> RunAsync(string input, string[] arguments)
+    {
+        using MemoryStream output = new();
+        using MemoryStream error = new();
+        int exitCode = await Program.RunAsync(arguments, new Screen(new MemoryStream(Encoding.UTF8.GetBytes(input)), output, error));
+        return new Ended(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
+    }
+
+    /// <summary>It said one line on standard error and nothing else.</summary>
+    public static void Complained(Ended ended, int exitCode, string text)
+    {
+        Assert.Equal((exitCode, ""), (ended.ExitCode, ended.Out));
+        Assert.StartsWith("shardctl: ", ended.Error, StringComparison.Ordinal);
+        Assert.Contains(text, ended.Error, StringComparison.Ordinal);
+        Assert.Equal(ended.Error.Length - 1, ended.Error.IndexOf('\n', StringComparison.Ordinal));
+    }
+}
