@@ -4,7 +4,7 @@ using RaftKv.Raft;
 namespace RaftKv.Simulator;
 
 /// <summary>A node's shard stores: sorted maps, of which a crash keeps what was flushed.</summary>
-internal sealed class SimShardStores(SplitMix random, int flushChance) : IShardStores
+internal sealed class SimShardStores(SplitMix? random = null, int flushChance = 0) : IShardStores
 {
     private readonly SortedDictionary<(ulong Group, ulong Generation), SimStore> _stores = [];
 
