@@ -27,6 +27,14 @@ public sealed class IdempotencyKeyTests
     [InlineData("017f22e2-79b0-7cc3-98c4-dc0c0c0739é")]
     public void Anything_else_is_opaque(string key) => Assert.Null(IdempotencyKey.TimestampMillis(Entries.Bytes(key)));
 
+    /// <summary>What a lenient parser of hexadecimal numbers would take.</summary>
+    [Theory]
+    [InlineData("+17f22e2-79b0-7cc3-98c4-dc0c0c07398f")]
+    [InlineData("0x7f22e2-79b0-7cc3-98c4-dc0c0c07398f")]
+    [InlineData("017f22e2-0x79-7cc3-98c4-dc0c0c07398f")]
+    [InlineData(" 17f22e2-79b0-7cc3-98c4-dc0c0c07398f")]
+    public void So_is_what_only_looks_like_one(string key) => Assert.Null(IdempotencyKey.TimestampMillis(Entries.Bytes(key)));
+
     [Fact]
     public void All_36_bytes_of_all_lengths_around_are_something()
     {
