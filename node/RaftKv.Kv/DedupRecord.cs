@@ -1,4 +1,3 @@
-using System.Text;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
@@ -55,14 +54,31 @@ public static class IdempotencyKey
     /// </summary>
     public static ulong? TimestampMillis(ReadOnlySpan<byte> key)
     {
+        // Digit by digit: this is decided at apply, on every replica alike, so it may not hang on a parser's leniency.
         if (key.Length != 36 || key[14] != (byte)'7') return null;
-        Span<char> text = stackalloc char[36];
-        if (!Encoding.ASCII.TryGetChars(key, text, out int count) || count != 36) return null;
-        if (!Guid.TryParseExact(text, "D", out Guid id)) return null;
-        Span<byte> bytes = stackalloc byte[16];
-        id.TryWriteBytes(bytes, bigEndian: true, out _);
         ulong millis = 0;
-        for (int i = 0; i < 6; i++) millis = millis << 8 | bytes[i];
+        int digits = 0;
+        for (int i = 0; i < key.Length; i++)
+        {
+            if (i is 8 or 13 or 18 or 23)
+            {
+                if (key[i] != (byte)'-') return null;
+                continue;
+            }
+
+            int digit = HexDigit(key[i]);
+            if (digit < 0) return null;
+            if (digits++ < 12) millis = millis << 4 | (uint)digit;
+        }
+
         return millis;
     }
+
+    private static int HexDigit(byte value) => value switch
+    {
+        >= (byte)'0' and <= (byte)'9' => value - '0',
+        >= (byte)'a' and <= (byte)'f' => value - 'a' + 10,
+        >= (byte)'A' and <= (byte)'F' => value - 'A' + 10,
+        _ => -1,
+    };
 }

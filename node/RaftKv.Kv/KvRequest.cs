@@ -48,6 +48,7 @@ public readonly record struct KvRequest(
     ReadOnlyMemory<byte> IdempotencyKey = default)
 {
     public const byte FormatVersion = 1;
+    public const int MaxIdempotencyKeyBytes = 64;
     private const int IdempotencyKeyOffset = 20;
 
     /// <summary>The command by which a leader lets deadlines pass; the entry's stamp says up to when.</summary>
@@ -109,7 +110,15 @@ public readonly record struct KvRequest(
         ReadOnlyMemory<byte> idempotencyKey = reader.Block();
         KvRequest request = new(operation, reader.Block(), reader.Block(), condition, revision, ttl, idempotencyKey);
         reader.ExpectEnd();
-        if (request.Key.IsEmpty != (operation == KvOperation.Expire)) throw new MalformedException($"a key of {request.Key.Length} bytes for {operation}");
+        if (operation == KvOperation.Expire)
+        {
+            if (!bytes.Span.SequenceEqual(ExpireCommand)) throw new MalformedException("an expire with arguments");
+            return request;
+        }
+
+        if (request.Key.IsEmpty) throw new MalformedException("empty key");
+        // What a dedup record cannot hold must not get into a log: there it could only stop every replica.
+        if (idempotencyKey.Length > MaxIdempotencyKeyBytes) throw new MalformedException($"idempotency key of {idempotencyKey.Length} bytes, the limit is {MaxIdempotencyKeyBytes}");
         return request;
     }
 

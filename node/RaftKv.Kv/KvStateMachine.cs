@@ -176,7 +176,7 @@ public sealed partial class KvStateMachine : IStateMachine
         ulong revision = TakeRevision(revisionFloor);
         ulong created = current.HasValue ? current.Created : revision;
         ulong version = current.HasValue ? current.Version + 1 : 1;
-        ulong deadline = request.TtlMillis == 0 ? 0 : _meta.ShardTimeMillis + request.TtlMillis;
+        ulong deadline = request.TtlMillis == 0 ? 0 : _meta.ShardTimeMillis + Math.Min(request.TtlMillis, ulong.MaxValue - _meta.ShardTimeMillis);
         WriteVersion(key, current, new KeyVersion(revision, false, created, version, deadline), request.Value.Span);
         return new KvApplied(null, revision, currentRevision, created, version, current.HasValue, _meta.Epoch);
     }

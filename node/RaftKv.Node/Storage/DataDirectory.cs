@@ -44,12 +44,12 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>Makes the directory if need be and locks it. Throws <see cref="OptionException"/> without rights, or if another process has it.</summary>
     public static DataDirectory Open(string path)
     {
-        bool existed = Directory.Exists(path);
+        bool isInhabited = IsInhabited(path);
         try
         {
             Directory.CreateDirectory(path);
             SafeFileHandle handle = Lock(path);
-            if (!existed) PosixDisk.SyncDirectory(System.IO.Path.GetDirectoryName(path)!);
+            if (!isInhabited) PosixDisk.SyncDirectory(System.IO.Path.GetDirectoryName(path)!);
             return new DataDirectory(path, handle);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
