@@ -64,8 +64,8 @@ internal sealed class FakeNode : IAsyncDisposable
     {
         await _stop.CancelAsync();
         _stopped.SetResult();
+        await _accepting; // Before its listener goes, or it might be between two accepts.
         _listener.Dispose();
-        await _accepting;
         await Task.WhenAll(_connections);
         _stop.Dispose();
     }
@@ -76,7 +76,7 @@ internal sealed class FakeNode : IAsyncDisposable
         {
             while (true) _connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_stop.Token)));
         }
-        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (OperationCanceledException)
         {
             // Disposed.
         }
