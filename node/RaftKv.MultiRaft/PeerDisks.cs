@@ -43,10 +43,11 @@ public sealed class PeerDisks
     {
         lock (_lock)
         {
+            bool isKnown = _known.TryGetValue(other.Node, out ulong known);
 #if MUTANTS
-            if (Mutants.On(Mutant.WipedDiskVotesAgain)) return null;
+            if (Mutants.On(Mutant.WipedDiskVotesAgain)) known = other.DiskId;
 #endif
-            if (_known.TryGetValue(other.Node, out ulong known))
+            if (isKnown)
                 return known == other.DiskId ? null : $"node {other.Name} has disk {other.DiskId:x16}, it was met with disk {known:x16}: its data directory was lost or swapped, and it may not vote again under this name";
             Append(other.Node, other.DiskId);
             return null;

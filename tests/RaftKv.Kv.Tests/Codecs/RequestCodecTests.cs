@@ -48,7 +48,7 @@ public sealed class RequestCodecTests
         from first in ArbMap.Default.ArbFor<byte>().Generator
         from rest in ArbMap.Default.ArbFor<byte[]>().Generator
         from ttl in ArbMap.Default.ArbFor<ulong>().Generator
-        from idempotencyKey in ArbMap.Default.ArbFor<byte[]>().Generator
+        from idempotencyKey in ArbMap.Default.ArbFor<byte[]>().Generator.Select(bytes => bytes.Take(KvRequest.MaxIdempotencyKeyBytes).ToArray())
         from value in ArbMap.Default.ArbFor<byte[]>().Generator
         from revision in ArbMap.Default.ArbFor<ulong>().Generator
         select operation == KvOperation.Expire
