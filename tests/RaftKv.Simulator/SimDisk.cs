@@ -25,10 +25,6 @@ internal sealed class SimDisk(SplitMix random) : IDisk
     /// </summary>
     public bool FailNextSync { get; set; }
 
-    public long Syncs { get; private set; }
-
-    public long WrittenBytes { get; private set; }
-
     public IReadOnlyList<string> List() => [.. _names.Keys];
 
     public IDiskFile Open(string name) => _names.TryGetValue(name, out SimFile? file) ? new Handle(this, name, file) : throw new DiskFailedException($"{name}: no such file");
@@ -96,7 +92,6 @@ internal sealed class SimDisk(SplitMix random) : IDisk
         public void Write(long offset, ReadOnlySpan<byte> bytes)
         {
             disk.MayCrash("write of " + name);
-            disk.WrittenBytes += bytes.Length;
             file.Write(offset, bytes);
         }
 
@@ -111,7 +106,6 @@ internal sealed class SimDisk(SplitMix random) : IDisk
             }
 
             file.Sync();
-            disk.Syncs++;
             disk.MayCrash("return from the sync of " + name);
         }
 
