@@ -25,7 +25,7 @@ public static class NodeBirth
             CommitPoint point = new(new ReplicaId(replica.ReplicaId), FirstGeneration, ShardMeta.BirthIndex, ShardMeta.BirthTerm,
                 ConfigurationOf(shard), shard.Epoch.Version, shard.Epoch.ConfVersion);
             HardState hardState = new(ShardMeta.BirthTerm, ReplicaId.None, ShardMeta.BirthIndex);
-            log.AddCommitPoint(group, point);
+            log.AddCommitPoint(group, point, keepsLogBehind: false);
             log.AddHardState(group, point.Replica, hardState);
             groups.Add(new RecoveredGroup(group, point, hardState, [], ShardMeta.BirthIndex));
         }

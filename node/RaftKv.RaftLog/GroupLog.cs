@@ -41,16 +41,16 @@ internal sealed class GroupLog(GroupId group)
     public void SetHardState(HardState hardState) => HardState = hardState;
 
     /// <summary>
-    /// Moves the commit point. The group's entries up to its index are dropped, and those behind it too unless the log
-    /// holds (index, term) (design §7).
+    /// Moves the commit point. The group's entries up to its index are dropped, and those behind it too unless
+    /// <paramref name="keepsLogBehind"/>; then the log holds (index, term), or has its point there already (design §7).
     /// </summary>
-    public void SetCommitPoint(CommitPoint point)
+    public void SetCommitPoint(CommitPoint point, bool keepsLogBehind)
     {
-        // Drops nothing when only the epoch or the configuration moves.
+        // The same point drops nothing: only the epoch or the configuration moves.
         bool isSame = CommitPoint is not null && point.Index == CommitPoint.Index && point.Term == CommitPoint.Term;
-        bool holds = isSame || (CommitPoint is not null && point.Index >= First && point.Index <= Last && PlaceOf(point.Index).Term == point.Term);
-        int dropped = holds ? (int)(point.Index.Value + 1 - First.Value) : _places.Count;
-        _places.RemoveRange(0, dropped);
+        bool holds = isSame || (Holds(point.Index) && PlaceOf(point.Index).Term == point.Term);
+        Invariant.Holds(holds || !keepsLogBehind, $"{Group}: commit point {point.Index}/{point.Term} keeps what is behind it, but the log from {First} to {Last} does not hold it");
+        _places.RemoveRange(0, keepsLogBehind ? (int)(point.Index.Value + 1 - First.Value) : _places.Count);
         CommitPoint = point;
     }
 
@@ -67,6 +67,9 @@ internal sealed class GroupLog(GroupId group)
     public EntryPlace PlaceOf(LogIndex index) => _places[(int)(index.Value - First.Value)];
 
     public bool Holds(LogIndex index) => CommitPoint is not null && index >= First && index <= Last;
+
+    /// <summary>Whether a live entry lies in the segment; never in an older one than that of the first.</summary>
+    public bool HasEntriesIn(ulong segment) => _places.Count > 0 && _places[0].Segment == segment;
 
     public RecoveredGroup ToRecovered()
     {

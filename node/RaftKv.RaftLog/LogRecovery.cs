@@ -163,7 +163,7 @@ internal sealed class LogRecovery
                 group.SetHardState(SegmentFormat.ReadHardState(record));
                 break;
             case RecordKind.CommitPoint:
-                group.SetCommitPoint(SegmentFormat.ReadCommitPoint(record));
+                group.SetCommitPoint(SegmentFormat.ReadCommitPoint(record, out bool keepsLogBehind), keepsLogBehind);
                 break;
             case RecordKind.Entry:
                 Entry entry = SegmentFormat.ReadEntry(record);

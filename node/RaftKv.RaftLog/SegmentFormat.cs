@@ -37,7 +37,8 @@ internal enum RecordKind : byte
 ///  34  body
 ///        Entry        index u64 | term u64 | entry kind u8 | stamp ms u64 | revision floor u64 | payload
 ///        HardState    term u64 | vote u64 | commit u64
-///        CommitPoint  generation u64 | index u64 | term u64 | epoch version u64 | epoch conf version u64 | configuration
+///        CommitPoint  generation u64 | index u64 | term u64 | epoch version u64 | epoch conf version u64
+///                     | keeps log behind u8 (0, 1) | configuration
 ///        Initialised  cluster id u64 | node u64 | disk id u64 | name (block) | initial shard map (block)
 /// </code>
 /// The seal mixes the segment's sequence number, its random salt and the format version into every checksum: records of a
@@ -178,17 +179,18 @@ internal static class SegmentFormat
         return new HardState(new Term(reader.U64()), new ReplicaId(reader.U64()), new LogIndex(reader.U64()));
     }
 
-    public static void WriteCommitPoint(ByteWriter writer, CommitPoint point)
+    public static void WriteCommitPoint(ByteWriter writer, CommitPoint point, bool keepsLogBehind)
     {
         writer.U64(point.Generation);
         writer.U64(point.Index.Value);
         writer.U64(point.Term.Value);
         writer.U64(point.EpochVersion);
         writer.U64(point.EpochConfVersion);
+        writer.U8(keepsLogBehind ? (byte)1 : (byte)0);
         ConfigurationCodec.Write(writer, point.Configuration);
     }
 
-    public static CommitPoint ReadCommitPoint(in Record record)
+    public static CommitPoint ReadCommitPoint(in Record record, out bool keepsLogBehind)
     {
         ByteReader reader = new(record.Body);
         ulong generation = reader.U64();
@@ -196,6 +198,9 @@ internal static class SegmentFormat
         Term term = new(reader.U64());
         ulong version = reader.U64();
         ulong confVersion = reader.U64();
+        byte keeps = reader.U8();
+        if (keeps > 1) throw new MalformedException($"a commit point that keeps the log behind: {keeps}, not 0 or 1");
+        keepsLogBehind = keeps == 1;
         return new CommitPoint(record.Replica, generation, index, term, ConfigurationCodec.Read(ref reader), version, confVersion);
     }
 

@@ -11,6 +11,12 @@ public sealed record RaftLogOptions
     public long SegmentBytes { get; init; } = 64 * 1024 * 1024;
 
     /// <summary>
+    /// What the segments in use should stay within: past half of it the host makes whoever pins the oldest one flush and truncate.
+    /// The log itself grows on beyond, for a refused write of the log would stop the node.
+    /// </summary>
+    public long BudgetBytes { get; init; } = 1024L * 1024 * 1024;
+
+    /// <summary>
     /// Zeros written ahead of the end, so that most syncs overwrite allocated blocks and need no journal commit
     /// (measured: half the latency, dotnet-facts.md §3).
     /// </summary>
@@ -76,6 +82,20 @@ public sealed class SegmentedRaftLog : IRaftLog
     }
 
     /// <inheritdoc/>
+    public LogUsage Usage
+    {
+        get
+        {
+            lock (_lock)
+            {
+                ulong oldest = _segments.Keys.First();
+                return new LogUsage(_segments.Values.Sum(segment => segment.File.Length), _options.BudgetBytes, _options.SegmentBytes,
+                    [.. _groups.Values.Where(log => log.HasEntriesIn(oldest)).Select(log => log.Group)]);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public void AddHardState(GroupId group, ReplicaId replica, HardState hardState)
     {
         GroupLog log = GroupOf(group);
@@ -102,13 +122,13 @@ public sealed class SegmentedRaftLog : IRaftLog
     }
 
     /// <inheritdoc/>
-    public void AddCommitPoint(GroupId group, CommitPoint point)
+    public void AddCommitPoint(GroupId group, CommitPoint point, bool keepsLogBehind)
     {
         GroupLog log = GroupOf(group);
         int start = SegmentFormat.BeginRecord(_batch, RecordKind.CommitPoint, 0, group, point.Replica, log.TakeWriteSequence());
-        SegmentFormat.WriteCommitPoint(_batch, point);
+        SegmentFormat.WriteCommitPoint(_batch, point, keepsLogBehind);
         Finish(start);
-        _placed.Add(() => log.SetCommitPoint(point));
+        _placed.Add(() => log.SetCommitPoint(point, keepsLogBehind));
     }
 
     /// <inheritdoc/>

@@ -8,7 +8,7 @@ namespace RaftKv.RaftLog.Tests;
 
 /// <summary>
 /// A log directory of format version 1, kept for ever: it must recover to the same text, and the writer must still make the same
-/// bytes. <c>RAFTKV_GOLDEN=rewrite</c> makes both files anew, which only a format that was never released may do.
+/// bytes. <c>GOLDEN_REWRITE=1</c> makes both files anew, which only a format that was never released may do.
 /// </summary>
 public sealed class GoldenTests
 {
@@ -70,7 +70,7 @@ public sealed class GoldenTests
 
     private static void Check(string name, string actual, [CallerFilePath] string source = "")
     {
-        if (Environment.GetEnvironmentVariable("RAFTKV_GOLDEN") == "rewrite")
+        if (Environment.GetEnvironmentVariable("GOLDEN_REWRITE") == "1")
         {
             File.WriteAllText(Path.Combine(Path.GetDirectoryName(source)!, "Golden", name), actual);
             return;
@@ -82,7 +82,7 @@ public sealed class GoldenTests
     /// <summary>Null while the files are made anew.</summary>
     private static string? Expected(string name)
     {
-        if (Environment.GetEnvironmentVariable("RAFTKV_GOLDEN") == "rewrite") return null;
+        if (Environment.GetEnvironmentVariable("GOLDEN_REWRITE") == "1") return null;
         using StreamReader reader = new(Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!);
         return reader.ReadToEnd();
     }

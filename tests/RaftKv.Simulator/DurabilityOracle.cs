@@ -40,11 +40,12 @@ internal sealed class DurabilityOracle
     }
 }
 
-/// <summary>One group's durable log on one node: hard state and the term of every entry.</summary>
+/// <summary>One group's durable log on one node: hard state, commit point and the term of every entry.</summary>
 internal sealed class GroupPromise
 {
     private readonly List<Term> _terms = [];
     private LogIndex _snapshot;
+    private Term _snapshotTerm;
     private HardState _hardState;
 
     /// <summary>What it becomes if the batch now being written turns out durable.</summary>
@@ -54,7 +55,7 @@ internal sealed class GroupPromise
 
     public static GroupPromise From(RecoveredGroup group)
     {
-        GroupPromise promise = new() { _snapshot = group.CommitPoint.Index, _hardState = group.HardState };
+        GroupPromise promise = new() { _snapshot = group.CommitPoint.Index, _snapshotTerm = group.CommitPoint.Term, _hardState = group.HardState };
         LogIndex index = group.CommitPoint.Index.Next;
         for (int run = 0; run < group.TermRuns.Count; run++)
         {
@@ -74,14 +75,22 @@ internal sealed class GroupPromise
     public GroupPromise BeginPending()
     {
         if (Pending is not null) return Pending;
-        Pending = new GroupPromise { _snapshot = _snapshot, _hardState = _hardState };
+        Pending = new GroupPromise { _snapshot = _snapshot, _snapshotTerm = _snapshotTerm, _hardState = _hardState };
         Pending._terms.AddRange(_terms);
         return Pending;
     }
 
     public void SetHardState(HardState hardState) => _hardState = hardState;
 
-    public void SetCommitPoint(CommitPoint point) => _snapshot = point.Index;
+    /// <summary>Entries up to the point are no longer promised; nor are those behind it, unless it keeps them.</summary>
+    public void SetCommitPoint(CommitPoint point, bool keepsLogBehind)
+    {
+        bool isSame = (point.Index, point.Term) == (_snapshot, _snapshotTerm);
+        Invariant.Holds(!keepsLogBehind || isSame || TermAt(point.Index) == point.Term, $"commit point {point.Index}/{point.Term} keeps what is behind it in {this}, which does not hold it");
+        _terms.RemoveRange(0, keepsLogBehind ? (int)(point.Index.Value - _snapshot.Value) : _terms.Count);
+        _snapshot = point.Index;
+        _snapshotTerm = point.Term;
+    }
 
     public void SetEntry(LogIndex index, Term term)
     {
@@ -94,13 +103,14 @@ internal sealed class GroupPromise
     {
         if (Pending is null) return;
         _snapshot = Pending._snapshot;
+        _snapshotTerm = Pending._snapshotTerm;
         _hardState = Pending._hardState;
         _terms.Clear();
         _terms.AddRange(Pending._terms);
         Pending = null;
     }
 
-    public bool Equals(GroupPromise other) => _snapshot == other._snapshot && _hardState == other._hardState && _terms.SequenceEqual(other._terms);
+    public bool Equals(GroupPromise other) => _snapshot == other._snapshot && _snapshotTerm == other._snapshotTerm && _hardState == other._hardState && _terms.SequenceEqual(other._terms);
 
     public override string ToString() => $"[{_hardState}, {_terms.Count} entries after {_snapshot}, last of {(_terms.Count == 0 ? default : _terms[^1])}]";
 }
@@ -122,10 +132,10 @@ internal sealed class ObservedLog(IRaftLog inner, DurabilityOracle oracle) : IRa
         foreach (ref readonly Entry entry in entries) Pending(group).SetEntry(entry.Index, entry.Term);
     }
 
-    public void AddCommitPoint(GroupId group, CommitPoint point)
+    public void AddCommitPoint(GroupId group, CommitPoint point, bool keepsLogBehind)
     {
-        inner.AddCommitPoint(group, point);
-        Pending(group).SetCommitPoint(point);
+        inner.AddCommitPoint(group, point, keepsLogBehind);
+        Pending(group).SetCommitPoint(point, keepsLogBehind);
     }
 
     public void AddInitialised(DiskIdentity identity) => inner.AddInitialised(identity);
@@ -138,6 +148,8 @@ internal sealed class ObservedLog(IRaftLog inner, DurabilityOracle oracle) : IRa
     }
 
     public Entry[] Read(GroupId group, LogIndex first, LogIndex last, int maxBytes) => inner.Read(group, first, last, maxBytes);
+
+    public LogUsage Usage => inner.Usage;
 
     public void Dispose() => inner.Dispose();
 

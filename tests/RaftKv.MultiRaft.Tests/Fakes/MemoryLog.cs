@@ -9,6 +9,8 @@ internal sealed class MemoryLog(Trace trace) : IRaftLog
     private readonly SortedDictionary<GroupId, List<Entry>> _durable = [];
     private readonly List<Action> _added = [];
 
+    public LogUsage Usage { get; set; } = new(0, 1L << 30, 1L << 26, []);
+
     public int Commits { get; private set; }
 
     public HardState? DurableHardState { get; private set; }
@@ -29,7 +31,8 @@ internal sealed class MemoryLog(Trace trace) : IRaftLog
         _added.Add(() => Write(group, copy));
     }
 
-    public void AddCommitPoint(GroupId group, CommitPoint point) => trace.Add($"{group}/{point.Replica} commit point {point.Index}");
+    public void AddCommitPoint(GroupId group, CommitPoint point, bool keepsLogBehind) =>
+        trace.Add($"{group}/{point.Replica} commit point {point.Index}{(keepsLogBehind ? ", keeps what is behind" : "")}");
 
     public void AddInitialised(DiskIdentity identity) => trace.Add("initialised");
 
