@@ -31,6 +31,21 @@ public sealed record HostOptions
     /// <summary>Entries of one group in memory that are not applied yet.</summary>
     public int MaxUnappliedBytes { get; init; } = 64 * 1024 * 1024;
 
+    /// <summary>Applied entries in a group's log beyond which it is compacted.</summary>
+    public ulong SnapshotEntries { get; init; } = 100_000;
+
+    /// <summary>Bytes in a group's log beyond which it is compacted.</summary>
+    public long SnapshotBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>Applied entries that a compaction leaves for followers a little behind; at most half of those there are.</summary>
+    public ulong CatchUpEntries { get; init; } = 10_000;
+
+    /// <summary>One piece of a snapshot on its way.</summary>
+    public int SnapshotChunkBytes { get; init; } = 512 * 1024;
+
+    /// <summary>How fast a snapshot is fetched at most.</summary>
+    public long SnapshotBytesPerSecond { get; init; } = 128 * 1024 * 1024;
+
     public int MaxCachedBytes { get; init; } = 4 * 1024 * 1024;
 
     /// <summary>Draws election timeouts; random in a node, the simulator's seed in the simulator.</summary>

@@ -45,9 +45,10 @@ public sealed class LogWriter
         foreach (PersistWork work in batch)
         {
             RaftGroup group = work.Replica.Group;
+            if (work.Start is { } start) _log.AddCommitPoint(group.Group, start.Point, start.KeepsLogBehind);
             if (work.HardState is { } hardState) _log.AddHardState(group.Group, group.Replica, hardState);
             if (work.Entries.Length > 0) _log.AddEntries(group.Group, group.Replica, work.Entries);
-            mustSync |= work.HardState is not null || work.Entries.Length > 0;
+            mustSync |= work.Start is not null || work.HardState is not null || work.Entries.Length > 0;
         }
 
         if (mustSync) _log.Commit();
@@ -60,4 +61,4 @@ public sealed class LogWriter
 }
 
 /// <summary>One Ready on its way to the disk, with what may leave once it is there.</summary>
-internal sealed record PersistWork(HostedReplica Replica, ulong ReadyNumber, HardState? HardState, Entry[] Entries, Message[] SendAfter);
+internal sealed record PersistWork(HostedReplica Replica, ulong ReadyNumber, (CommitPoint Point, bool KeepsLogBehind)? Start, HardState? HardState, Entry[] Entries, Message[] SendAfter);

@@ -52,7 +52,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         KvEndpoint kv = new(identity.Name, options.Limits, node.Map, _host.Worker);
         _api = new HttpApi(identity.Name, options.Limits, kv, view, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
-        Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count, ports.Client.ToString(), ports.Peer.ToString());
+        Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count(), ports.Client.ToString(), ports.Peer.ToString());
     }
 
     /// <summary>An error of the file that remembers the peers' disks is an error of persisting: the process stops (design §3.5).</summary>

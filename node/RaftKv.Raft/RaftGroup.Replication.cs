@@ -37,7 +37,7 @@ public sealed partial class RaftGroup
         if (Role != Role.Leader || Term != request.Term) return;
         if (FindProgress(request.For) is not { ReadOutstanding: true } progress) return;
         progress.ReadOutstanding = false;
-        if (progress.Next != request.First) return;
+        if (progress.Next != request.First || NeedsSnapshot(progress)) return;
         Invariant.Holds(entries.IsEmpty || entries.Span[0].Index == request.First, $"{Group}: asked for {request.First}");
         while (!entries.IsEmpty && progress.MaySend(_options))
         {
@@ -121,7 +121,9 @@ public sealed partial class RaftGroup
         }
 
         Invariant.Holds(message.Index <= _log.Last, $"{Group}: {message.From} acknowledges {message.Index}, the log ends at {_log.Last}");
-        if (progress.TryAdvance(message.Index)) TryAdvanceCommit();
+        bool isNews = progress.TryAdvance(message.Index);
+        if (!NeedsSnapshot(progress)) progress.OnSnapshotEnded(message.Index, _now);
+        if (isNews) TryAdvanceCommit();
     }
 
     private void OnHeartbeatResponseAsLeader(in Message message)
@@ -132,7 +134,7 @@ public sealed partial class RaftGroup
         if (progress.Match >= _log.Last) return;
         progress.AllowProbe(_now, _options.HeartbeatIntervalMicros);
         // A lost append shows only by a gap: ask at the end of what was sent, and a follower without it says where it stands.
-        if (progress.State == ProgressState.Replicate) SendAppend(progress, default);
+        if (progress.State == ProgressState.Replicate && !NeedsSnapshot(progress)) SendAppend(progress, default);
     }
 
     /// <summary>
@@ -170,6 +172,14 @@ public sealed partial class RaftGroup
     {
         foreach (Progress progress in _progress)
         {
+            if (NeedsSnapshot(progress))
+            {
+                if (!progress.MayStartSnapshot(_now)) continue;
+                progress.BecomeSnapshot();
+                ready.SnapshotsToSend.Add(progress.Replica);
+                continue;
+            }
+
             while (progress.Next <= _log.Last && progress.MaySend(_options))
             {
                 if (!_log.IsCached(progress.Next))

@@ -7,7 +7,7 @@ namespace RaftKv.Raft;
 /// <remarks>
 /// Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (the paper); Ongaro's thesis for pre-vote
 /// (§9.6), check-quorum (§6.2), ReadIndex (§6.4) and pipelining (§10.2.2). Elections stand in RaftGroup.Elections.cs,
-/// log replication in RaftGroup.Replication.cs, reads in RaftGroup.Reads.cs. Owned by one GroupWorker; not thread-safe.
+/// log replication in RaftGroup.Replication.cs, snapshots and compaction in RaftGroup.Snapshots.cs, reads in RaftGroup.Reads.cs. Owned by one GroupWorker; not thread-safe.
 /// <para>Invariants: Applied ≤ HandedToApply ≤ min(Commit, Durable); Commit ≤ Last; DurableTerm ≤ Term; a leader's term is durable.</para>
 /// </remarks>
 public sealed partial class RaftGroup
@@ -137,6 +137,7 @@ public sealed partial class RaftGroup
         Invariant.Holds(index <= _handedToApply, $"applied {index} was never handed out ({_handedToApply})");
         if (index <= Applied) return;
         Applied = index;
+        if (Applied >= _installing) _installing = LogIndex.Zero;
         _log.Release(Applied, _options.MaxCachedBytes);
     }
 
@@ -189,13 +190,15 @@ public sealed partial class RaftGroup
 #endif
         bool mustWrite = current.Term != _writtenHardState.Term || current.Vote != _writtenHardState.Vote;
         bool hasEntries = _log.Submitted < _log.Last;
-        if (mustWrite || (hasEntries && current != _writtenHardState))
+        if (mustWrite || ((hasEntries || _logStart is not null) && current != _writtenHardState))
         {
             ready.HardState = current;
             _writtenHardState = current;
         }
 
-        if (!hasEntries && ready.HardState is null && ready.SendAfterPersist.Count == 0) return;
+        ready.LogStart = _logStart;
+        _logStart = null;
+        if (!hasEntries && !ready.MustPersist) return;
         ready.Number = ++_readyNumber;
         ready.Entries = _log.TakeUnsubmitted(_readyNumber);
         _persistingHardStates.Enqueue(_writtenHardState);

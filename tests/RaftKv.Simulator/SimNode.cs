@@ -23,7 +23,7 @@ internal sealed class SimNode : IPeerLinks
     private PeerDisks? _peerDisks;
     private ulong _diskId;
     private DurabilityOracle? _lostDurability;
-    private readonly bool[] _isScheduled = new bool[3];
+    private readonly bool[] _isScheduled = new bool[4];
     private readonly long _ownClockPerMille;
     private long _clockPerMille;
     private long _clockAt;
@@ -33,6 +33,7 @@ internal sealed class SimNode : IPeerLinks
     private long _pausedUntil;
     private long _slowUntil;
     private long _tickScheduledFor;
+    private long _snapshotsScheduledFor;
 
     public SimNode(World world, int index, SplitMix random)
     {
@@ -52,6 +53,7 @@ internal sealed class SimNode : IPeerLinks
         Step,
         Persist,
         Apply,
+        Snapshot,
     }
 
     public int Index { get; }
@@ -87,7 +89,7 @@ internal sealed class SimNode : IPeerLinks
         Array.Clear(_isScheduled);
         // Now and then a node dies while it is being born.
         if (_life == 1 && _random.Chance(100_000)) _disk.CrashAfterOperations = (int)_random.Below(12);
-        _tickScheduledFor = 0;
+        _tickScheduledFor = _snapshotsScheduledFor = 0;
         try
         {
             SegmentedRaftLog log = SegmentedRaftLog.Open(_disk, new RaftLogOptions { SegmentBytes = _world.Options.SegmentBytes, ZeroAheadBytes = 16 * 1024 }, _random.Next(), out RecoveredLog recovered);
@@ -113,6 +115,7 @@ internal sealed class SimNode : IPeerLinks
         if (!IsRunning) return;
         _world.Trace(() => $"{Name} {(cutPower ? "loses power" : "is killed")}");
         if (cutPower && Host!.LogWriter.HasWork) TearTheBatchBeingWritten();
+        _world.CountSnapshots(Host!.Snapshots.Installed);
         Host = null;
         Down(cutPower);
         foreach (SimCall call in Calls) call.OnConnectionLost();
@@ -166,6 +169,9 @@ internal sealed class SimNode : IPeerLinks
     public void Send(NodeId to, byte[] frame) => _world.Network.Send(this, to, frame);
 
     /// <inheritdoc/>
+    public void SendBulk(NodeId to, byte[] frame) => Send(to, frame);
+
+    /// <inheritdoc/>
     public ulong BootIdOf(NodeId node) => _world.NodeOf(node).BootId;
 
     /// <summary>A frame arrives, perhaps damaged: the production codec decides.</summary>
@@ -217,12 +223,16 @@ internal sealed class SimNode : IPeerLinks
             MaxAppendBytes = world.MaxAppendBytes,
             MaxCachedBytes = world.MaxCachedBytes,
             MaxUncommittedBytes = world.MaxUncommittedBytes,
+            SnapshotEntries = (ulong)world.SnapshotEntries,
+            CatchUpEntries = (ulong)world.CatchUpEntries,
+            SnapshotChunkBytes = world.SnapshotChunkBytes,
         };
         Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores, World.Limits), this, Now);
         Host.Connect(new Front(new FrontOptions(Id, Name, BootId), _world.Map, Host.Worker, this));
         Host.Worker.OnWork = () => Schedule(Pump.Step);
         Host.LogWriter.OnWork = () => Schedule(Pump.Persist);
         Host.Applier.OnWork = () => Schedule(Pump.Apply);
+        Host.Snapshots.OnWork = () => Schedule(Pump.Snapshot);
         _world.Safety.OnRestart(this);
         _world.Trace(() => $"{Name} starts");
         Schedule(Pump.Step);
@@ -309,6 +319,11 @@ internal sealed class SimNode : IPeerLinks
                 _world.Safety.AfterApply(this);
                 if (Host.Applier.HasWork) Schedule(Pump.Apply);
                 break;
+            case Pump.Snapshot:
+                Host!.Snapshots.RunOnce(Now);
+                ScheduleSnapshotsDue();
+                if (Host.Snapshots.HasWork) Schedule(Pump.Snapshot);
+                break;
         }
 
         _world.Note((ulong)pump + 1, (ulong)Index);
@@ -326,6 +341,20 @@ internal sealed class SimNode : IPeerLinks
             if (life != _life) return;
             _tickScheduledFor = 0; // The clock may have slowed meanwhile: then this comes too early, and another must follow.
             Run(Pump.Step);
+        });
+    }
+
+    private void ScheduleSnapshotsDue()
+    {
+        long due = Host!.Snapshots.NextDueAt;
+        if (due == long.MaxValue || due == _snapshotsScheduledFor) return;
+        _snapshotsScheduledFor = due;
+        long life = _life;
+        _world.After(Math.Max(1, (due - Now) * 1000 / _clockPerMille + 1), () =>
+        {
+            if (life != _life) return;
+            _snapshotsScheduledFor = 0; // As with ticks: a clock that has slowed makes this come too early.
+            Run(Pump.Snapshot);
         });
     }
 

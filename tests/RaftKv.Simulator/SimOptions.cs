@@ -79,6 +79,13 @@ internal sealed record SimOptions
 
     public int FlushChance { get; private init; }
 
+    /// <summary>Entries in a group's log before it is cut, and how many the cut leaves.</summary>
+    public int SnapshotEntries { get; private init; }
+
+    public int CatchUpEntries { get; private init; }
+
+    public int SnapshotChunkBytes { get; private init; }
+
     public static SimOptions Draw(ulong seed, long durationMicros)
     {
         SplitMix random = new SplitMix(seed).Fork(1);
@@ -119,7 +126,11 @@ internal sealed record SimOptions
             MaxUncommittedBytes = Pick(random, 2_000, 100_000, 16_000_000),
             SegmentBytes = Pick(random, 32_768, 262_144, 4_194_304),
             FlushChance = Pick(random, 0, 20_000, 200_000),
+            SnapshotEntries = Pick(random, 5, 20, 100, 1_000, 100_000),
+            CatchUpEntries = Pick(random, 0, 3, 30),
+            SnapshotChunkBytes = Pick(random, 4_000, 20_000, 500_000),
         };
+        if (drawn.MaxPaddingBytes > 10_000) drawn = drawn with { SnapshotChunkBytes = 500_000 };
         return random.Below(10) switch
         {
             0 => drawn.LikeFigure8(random),
@@ -212,7 +223,7 @@ internal sealed record SimOptions
     public string Describe() =>
         $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys, {DurationMicros / 1_000_000} s; " +
         $"network {NetworkBaseMicros}+{NetworkSpreadMicros} µs, drop {DropChance}, duplicate {DuplicateChance}, replay {ReplayChance}, corrupt {CorruptChance} ppm; " +
-        $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B; " +
+        $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B, log {SnapshotEntries} entries and {CatchUpEntries}, chunk {SnapshotChunkBytes} B; " +
         $"clock ±{ClockRateSpreadPerMille} ‰; assassin {AssassinChance} ppm; a fault every {FaultIntervalMicros / 1000} ms of " +
         string.Join(' ', Enum.GetValues<Fault>().Where(fault => FaultWeights[(int)fault] > 0));
 

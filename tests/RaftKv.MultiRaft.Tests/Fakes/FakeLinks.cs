@@ -24,6 +24,8 @@ internal sealed class FakeLinks(Trace trace) : IPeerLinks
         trace.Add(kind == FrameKind.RaftMessages ? $"send {string.Join(", ", sent.Messages())}" : $"send {kind}");
     }
 
+    public void SendBulk(NodeId to, byte[] frame) => Send(to, frame);
+
     public ulong BootIdOf(NodeId node) => BootIds.GetValueOrDefault(node);
 
     public SentFrame[] Take()

@@ -61,7 +61,7 @@ internal sealed class HostFixture
     public void Settle()
     {
         bool any;
-        do any = Worker.RunOnce(Now) | Host.LogWriter.RunOnce() | Host.Applier.RunOnce();
+        do any = Worker.RunOnce(Now) | Host.LogWriter.RunOnce() | Host.Applier.RunOnce() | Host.Snapshots.RunOnce(Now);
         while (any);
     }
 
