@@ -24,11 +24,14 @@ public sealed class GroupWorker : IPeerReceiver
     private readonly IRaftLog _log;
     private readonly IPeerLinks _links;
     private readonly PeerOutbox _outbox;
+    private readonly NodeWatch _nodes;
+    private readonly DiskWatch _disk;
     private readonly Ready _ready = new();
     private readonly List<HostedReplica> _touched = [];
     private IFront? _front;
     private ulong _nextReadContext;
     private long _nextTick;
+    private long _nextNodeHeartbeat;
     private long _droppedFrames;
 
     internal GroupWorker(HostOptions options, LogWriter logWriter, Applier applier, SnapshotStreamer snapshots, IRaftLog log, IPeerLinks links)
@@ -40,6 +43,8 @@ public sealed class GroupWorker : IPeerReceiver
         _applier = applier;
         _links = links;
         _outbox = new PeerOutbox(links);
+        _nodes = new NodeWatch(options.ElectionTimeoutMicros);
+        _disk = new DiskWatch(options);
         _inbox = new WorkQueue<WorkerEvent>(options.MaxInboxItems, options.MaxInboxBytes);
     }
 
@@ -71,6 +76,7 @@ public sealed class GroupWorker : IPeerReceiver
             replica.IsTouched = false;
             replica.Group.TakeReady(_ready);
             HandOn(replica);
+            NoteSleep(now, replica);
         }
 
         _touched.Clear();
@@ -98,6 +104,7 @@ public sealed class GroupWorker : IPeerReceiver
     {
         if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return new ProposeResult(ProposeStatus.NotLeader, default, default);
         if (_logWriter.IsFull || _applier.IsFull) return new ProposeResult(ProposeStatus.Busy, default, default);
+        replica.UsedAtMicros = now;
         ProposeResult result = ProposeStamped(now, replica, featureLevel, payload);
         if (result.Status == ProposeStatus.Appended) replica.AddPending(new PendingProposal(result.Index, result.Term, owner));
         return result;
@@ -108,6 +115,7 @@ public sealed class GroupWorker : IPeerReceiver
     {
         if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return false;
         ulong context = ++_nextReadContext;
+        replica.UsedAtMicros = now;
         if (!replica.Group.TryRequestRead(now, context)) return false;
         replica.Reads.Add(context, owner);
         Touch(replica);
@@ -128,6 +136,8 @@ public sealed class GroupWorker : IPeerReceiver
     internal void Add(HostedReplica replica)
     {
         _replicas.Add(replica.Id, replica);
+        foreach (Member member in replica.Group.Configuration.Members)
+            if (member.Node != _options.Node) _nodes.Add(member.Node);
         Touch(replica);
     }
 
@@ -198,6 +208,7 @@ public sealed class GroupWorker : IPeerReceiver
         try
         {
             if (kind == FrameKind.RaftMessages) StepAll(now, body);
+            else if (kind == FrameKind.NodeHeartbeat) OnNodeHeartbeat(now, from, body);
             else _front!.OnPeerFrame(now, from, kind, body);
         }
         catch (MalformedException)
@@ -226,10 +237,18 @@ public sealed class GroupWorker : IPeerReceiver
         _nextTick = now + _options.TickMicros;
         LogUsage usage = _log.Usage;
         bool isLogLarge = usage.Bytes > usage.BudgetBytes / 2;
+        WatchNodes(now);
         foreach (HostedReplica replica in _replicas.Values)
         {
+            if (replica.Group.IsAsleep)
+            {
+                if (now < replica.WakeAtMicros) continue;
+                replica.Group.Wake(now);
+            }
+
             replica.Group.Tick(now);
             ProposeDeadlines(now, replica);
+            TryHibernate(now, replica);
             bool isPinning = isLogLarge && usage.PinningOldest.Contains(replica.Id);
             if (replica.Compaction.TryAsk(now, replica.Group, _options, isPinning, out bool beginFlush)) _applier.Add(new AskFlushed(replica, beginFlush), 0);
             Touch(replica);
@@ -237,6 +256,73 @@ public sealed class GroupWorker : IPeerReceiver
 
         _front!.OnTick(now);
     }
+
+    /// <summary>Tells the other nodes that this one is alive, notices who is not any more, and whether the own disk works.</summary>
+    private void WatchNodes(long now)
+    {
+        if (_disk.Tick(now, _logWriter.WritingSince))
+        {
+            _nextNodeHeartbeat = now;
+            foreach (HostedReplica replica in _replicas.Values)
+            {
+                replica.Group.SetStalled(now, _disk.IsStalled);
+                Touch(replica);
+            }
+        }
+
+        if (now >= _nextNodeHeartbeat)
+        {
+            _nextNodeHeartbeat = now + _options.HeartbeatIntervalMicros;
+            foreach (NodeId node in _nodes.Nodes) _links.Send(node, NodeWatch.Heartbeat(_options.BootId, _disk.IsStalled));
+        }
+
+        foreach (NodeId gone in _nodes.Tick(now)) OnNodeGone(now, gone);
+    }
+
+    private void OnNodeHeartbeat(long now, NodeId from, byte[] body)
+    {
+        if (_nodes.OnHeartbeat(now, from, body)) OnNodeGone(now, from);
+    }
+
+    /// <summary>Groups that sleep under a leader there have nobody else to tell them. Those that are awake notice for themselves.</summary>
+    private void OnNodeGone(long now, NodeId node)
+    {
+#if MUTANTS
+        if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
+#endif
+        foreach (HostedReplica replica in _replicas.Values)
+        {
+            if (!replica.Group.IsAsleep || LeaderNodeOf(replica.Group) != node) continue;
+            replica.Group.OnLeaderNodeGone(now);
+            Touch(replica);
+        }
+    }
+
+    private void TryHibernate(long now, HostedReplica replica)
+    {
+        if (replica.Group.Role != Role.Leader || now - replica.UsedAtMicros < _options.HibernateAfterMicros) return;
+        if (now - replica.HibernateAskedAtMicros < 10 * _options.HeartbeatIntervalMicros || replica.Clock.WakeAtMicros(now, replica.Group) - now < _options.HibernateAfterMicros) return;
+        replica.HibernateAskedAtMicros = now;
+        replica.Group.TryHibernate(now);
+    }
+
+    /// <summary>A group that has just fallen asleep: a leader for its next deadline, a follower as long as its leader's node is alive.</summary>
+    private void NoteSleep(long now, HostedReplica replica)
+    {
+        RaftGroup group = replica.Group;
+        if (replica.WasAsleep == group.IsAsleep) return;
+        replica.WasAsleep = group.IsAsleep;
+        if (!group.IsAsleep) return;
+        replica.WakeAtMicros = group.Role == Role.Leader ? replica.Clock.WakeAtMicros(now, group) : long.MaxValue;
+        if (group.Role == Role.Leader || (LeaderNodeOf(group) is { } node && _nodes.IsAlive(now, node))) return;
+#if MUTANTS
+        if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
+#endif
+        group.OnLeaderNodeGone(now);
+        replica.WasAsleep = false;
+    }
+
+    private static NodeId? LeaderNodeOf(RaftGroup group) => group.Leader.IsNone ? null : group.Configuration.NodeOf(group.Leader);
 
     /// <summary>Offers a whole snapshot to its group. Busy: again when what is being applied is.</summary>
     private void Install(long now, StagedSnapshot snapshot)

@@ -19,6 +19,18 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     /// <summary>Already in the list of groups this turn touched.</summary>
     public bool IsTouched { get; set; }
 
+    /// <summary>When a request last gave the group something to do.</summary>
+    public long UsedAtMicros { get; set; }
+
+    /// <summary>When the leader last asked the members to sleep.</summary>
+    public long HibernateAskedAtMicros { get; set; }
+
+    /// <summary>The group's sleep was noticed.</summary>
+    public bool WasAsleep { get; set; }
+
+    /// <summary>While it sleeps: when it must wake for a deadline.</summary>
+    public long WakeAtMicros { get; set; }
+
     /// <summary>Reads whose index is not confirmed yet, by the context that the group knows them by.</summary>
     public Dictionary<ulong, IReadOwner> Reads { get; } = [];
 

@@ -17,6 +17,7 @@ public sealed class LogWriter
     private readonly PeerOutbox _outbox;
     private readonly WorkQueue<PersistWork> _queue;
     private GroupWorker? _worker;
+    private long _writingSince;
 
     internal LogWriter(IRaftLog log, IPeerLinks links, HostOptions options)
     {
@@ -30,15 +31,25 @@ public sealed class LogWriter
     /// <summary>Wakes the thread that runs this pump.</summary>
     public Action OnWork { set => _queue.OnWork = value; }
 
+    /// <summary>When the batch under way was begun, in µs; 0 when there is none. Waiting in the queue does not count.</summary>
+    internal long WritingSince => Volatile.Read(ref _writingSince);
+
     internal bool IsFull => _queue.IsFull;
 
     internal void Connect(GroupWorker worker) => _worker = worker;
 
     internal void Add(PersistWork work, long bytes) => _queue.AddAlways(work, bytes);
 
-    /// <summary>Persists everything that waits. Returns false when nothing did.</summary>
-    public bool RunOnce()
+    /// <summary>A batch is being begun at <paramref name="now"/>, if anything waits. <see cref="RunOnce"/> does this itself; the simulator does it before the disk's delay.</summary>
+    public void Begin(long now)
     {
+        if (WritingSince == 0 && HasWork) Volatile.Write(ref _writingSince, now);
+    }
+
+    /// <summary>Persists everything that waits. Returns false when nothing did.</summary>
+    public bool RunOnce(long now)
+    {
+        Begin(now);
         List<PersistWork> batch = _queue.TakeAll();
         if (batch.Count == 0) return false;
         bool mustSync = false;
@@ -52,6 +63,7 @@ public sealed class LogWriter
         }
 
         if (mustSync) _log.Commit();
+        Volatile.Write(ref _writingSince, 0);
         foreach (PersistWork work in batch)
             foreach (ref readonly Message message in work.SendAfter.AsSpan()) _outbox.Add(work.Replica.Group, message);
         _outbox.Flush();

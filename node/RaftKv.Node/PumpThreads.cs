@@ -58,7 +58,7 @@ internal sealed class PumpThreads
     private void RunPersist()
     {
         while (!_isStopping)
-            if (!_host.LogWriter.RunOnce()) _persist.Wait(Timeout.Infinite);
+            if (!_host.LogWriter.RunOnce(BootClock.NowMicros)) _persist.Wait(Timeout.Infinite);
     }
 
     private void RunApply()

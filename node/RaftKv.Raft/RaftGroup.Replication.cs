@@ -14,7 +14,9 @@ public sealed partial class RaftGroup
     public ProposeResult Propose(long now, byte featureLevel, ulong stampMillis, ulong revisionFloor, ReadOnlyMemory<byte> payload)
     {
         AdvanceTo(now);
-        if (Role != Role.Leader) return new ProposeResult(ProposeStatus.NotLeader, default, Term);
+        // While it hands over, whoever comes next is the one to ask.
+        if (Role != Role.Leader || !_transferTo.IsNone) return new ProposeResult(ProposeStatus.NotLeader, default, Term);
+        Wake(now);
         long uncommittedBytes = _log.BytesAfter(Commit);
         // A payload above the limit is taken alone: Busy says "later", and a later time must come.
         if (uncommittedBytes > 0 && uncommittedBytes + payload.Length > _options.MaxUncommittedBytes) return new ProposeResult(ProposeStatus.Busy, default, Term);
@@ -124,6 +126,7 @@ public sealed partial class RaftGroup
         bool isNews = progress.TryAdvance(message.Index);
         if (!NeedsSnapshot(progress)) progress.OnSnapshotEnded(message.Index, _now);
         if (isNews) TryAdvanceCommit();
+        if (message.From == _transferTo) HandOverIfCaughtUp();
     }
 
     private void OnHeartbeatResponseAsLeader(in Message message)
@@ -220,6 +223,7 @@ public sealed partial class RaftGroup
 
     private void SendHeartbeats()
     {
+        _sleepers = null; // It wakes whoever had agreed.
         _heartbeatDue = _now + _options.HeartbeatIntervalMicros;
         foreach (Progress progress in _progress)
         {

@@ -7,7 +7,8 @@ namespace RaftKv.Raft;
 /// <remarks>
 /// Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (the paper); Ongaro's thesis for pre-vote
 /// (§9.6), check-quorum (§6.2), ReadIndex (§6.4) and pipelining (§10.2.2). Elections stand in RaftGroup.Elections.cs,
-/// log replication in RaftGroup.Replication.cs, snapshots and compaction in RaftGroup.Snapshots.cs, reads in RaftGroup.Reads.cs. Owned by one GroupWorker; not thread-safe.
+/// log replication in RaftGroup.Replication.cs, snapshots and compaction in RaftGroup.Snapshots.cs, reads in RaftGroup.Reads.cs, sleep in
+/// RaftGroup.Hibernation.cs, leadership given away in RaftGroup.HandOver.cs. Owned by one GroupWorker; not thread-safe.
 /// <para>Invariants: Applied ≤ HandedToApply ≤ min(Commit, Durable); Commit ≤ Last; DurableTerm ≤ Term; a leader's term is durable.</para>
 /// </remarks>
 public sealed partial class RaftGroup
@@ -88,6 +89,7 @@ public sealed partial class RaftGroup
     {
         Invariant.Holds(message.To == Replica, $"{message} is not for {Replica}");
         AdvanceTo(now);
+        if (IsAsleep && message.Kind != MessageKind.HibernateResponse) Wake(now);
         if (message.Term < Term)
         {
             AnswerStale(message);
@@ -107,6 +109,9 @@ public sealed partial class RaftGroup
                 break;
             case (_, MessageKind.Append): OnAppendAsFollower(message); break;
             case (_, MessageKind.Heartbeat): OnHeartbeatAsFollower(message); break;
+            case (Role.Follower, MessageKind.Hibernate): OnHibernateAsFollower(message); break;
+            case (Role.Leader, MessageKind.HibernateResponse): OnHibernateResponseAsLeader(message); break;
+            case (Role.Follower, MessageKind.TimeoutNow): OnTimeoutNowAsFollower(message); break;
             case (Role.Leader, MessageKind.AppendResponse): OnAppendResponseAsLeader(message); break;
             case (Role.Leader, MessageKind.HeartbeatResponse): OnHeartbeatResponseAsLeader(message); break;
             default: break; // An answer to a question this replica no longer asks.
@@ -117,6 +122,7 @@ public sealed partial class RaftGroup
     public void Tick(long now)
     {
         AdvanceTo(now);
+        if (IsAsleep) return;
         if (Role == Role.Leader) TickAsLeader();
         else TickAsFollower();
     }

@@ -20,6 +20,9 @@ public enum RoleChangeReason : byte
     LeaderHeard,
     LostQuorum,
     VoteGranted,
+    HandedOver,
+    DiskStalled,
+    LeaderNodeGone,
 }
 
 /// <summary>One role change, kept in the group's ring of the last 64.</summary>

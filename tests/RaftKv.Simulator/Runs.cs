@@ -18,6 +18,7 @@ internal static class Runs
         long faults = 0;
         long messages = 0;
         long snapshots = 0;
+        long sleeps = 0;
         ulong? firstFailure = null;
         ParallelOptions parallel = new() { MaxDegreeOfParallelism = jobs };
         Parallel.For(0, count, parallel, (i, state) =>
@@ -34,6 +35,7 @@ internal static class Runs
                     faults += result.Faults;
                     messages += result.Messages;
                     snapshots += result.Snapshots;
+                    sleeps += result.Sleeps;
                     if (passed % 100 == 0) Console.WriteLine($"{passed} seeds, {watch.Elapsed.TotalSeconds:F0} s");
                     return;
                 }
@@ -46,7 +48,7 @@ internal static class Runs
             }
         });
         double simulated = (double)passed * seconds;
-        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {snapshots} snapshots, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
+        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {snapshots} snapshots, {sleeps} sleeps, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
         if (untilFailure)
         {
             Console.WriteLine(firstFailure is { } found ? $"caught by seed {found}, {passed} seeds passed before" : $"NOT caught in {passed} seeds");

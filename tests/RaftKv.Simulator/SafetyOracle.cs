@@ -14,8 +14,12 @@ internal sealed class SafetyOracle(World world)
     private readonly Dictionary<(ulong Group, ulong Term), ReplicaId> _leaders = [];
     private readonly Dictionary<(ulong Group, ulong Index), (ulong Hash, string Node)> _states = [];
     private readonly Dictionary<(int Node, ulong Group), LogIndex> _checkedCommit = [];
+    private readonly HashSet<(int Node, ulong Group)> _asleep = [];
 
     public long Elections => _leaders.Count;
+
+    /// <summary>How often a leader let its group sleep.</summary>
+    public long Sleeps { get; private set; }
 
     /// <summary>After a STEP turn of <paramref name="node"/>.</summary>
     public void AfterStep(SimNode node)
@@ -23,6 +27,7 @@ internal sealed class SafetyOracle(World world)
         foreach (RaftGroup group in node.Host!.Worker.Groups)
         {
             group.CheckInvariants();
+            CountSleep(node, group);
             if (group.Role == Role.Leader) CheckLeader(node, group);
             CheckCommitted(node, group);
             // The commit point of a snapshot that is being installed is on its way to the disk; nothing was said of it yet.
@@ -57,6 +62,13 @@ internal sealed class SafetyOracle(World world)
     {
         if (index <= ShardMeta.BirthIndex) return;
         Invariant.Holds(node.Durability.Holds(group, index, term), $"{group}: {node.Name} {what} {index}/{term}, which its disk does not hold");
+    }
+
+    private void CountSleep(SimNode node, RaftGroup group)
+    {
+        var key = (node.Index, group.Group.Value);
+        if (!group.IsAsleep || group.Role != Role.Leader) _asleep.Remove(key);
+        else if (_asleep.Add(key)) Sleeps++;
     }
 
     private void CheckLeader(SimNode node, RaftGroup group)

@@ -32,6 +32,7 @@ internal sealed class SimNode : IPeerLinks
     private bool _isDead;
     private long _pausedUntil;
     private long _slowUntil;
+    private long _nextWriteHangs;
     private long _tickScheduledFor;
     private long _snapshotsScheduledFor;
 
@@ -159,6 +160,9 @@ internal sealed class SimNode : IPeerLinks
 
     public void SlowDiskFor(long micros) => _slowUntil = Math.Max(_slowUntil, _world.Now + micros);
 
+    /// <summary>The next write of the log takes that long.</summary>
+    public void HangDiskFor(long micros) => _nextWriteHangs = micros;
+
     public void FailNextSync() => _disk.FailNextSync = true;
 
     public void CrashInNextDiskOperations(int operations) => _disk.CrashAfterOperations = operations;
@@ -219,7 +223,9 @@ internal sealed class SimNode : IPeerLinks
         HostOptions options = new()
         {
             Node = Id,
+            BootId = BootId,
             Seed = _random.Next(),
+            HibernateAfterMicros = world.HibernateAfterMicros,
             MaxAppendBytes = world.MaxAppendBytes,
             MaxCachedBytes = world.MaxCachedBytes,
             MaxUncommittedBytes = world.MaxUncommittedBytes,
@@ -244,7 +250,7 @@ internal sealed class SimNode : IPeerLinks
         _disk.CrashAfterOperations = (int)_random.Below(4);
         try
         {
-            Host!.LogWriter.RunOnce();
+            Host!.LogWriter.RunOnce(Now);
         }
         catch (Exception crash) when (crash is SimulatedCrashException or DiskFailedException)
         {
@@ -267,6 +273,7 @@ internal sealed class SimNode : IPeerLinks
     {
         if (_isScheduled[(int)pump]) return;
         _isScheduled[(int)pump] = true;
+        if (pump == Pump.Persist) Host!.LogWriter.Begin(Now);
         At(Delay(pump), pump);
     }
 
@@ -311,7 +318,7 @@ internal sealed class SimNode : IPeerLinks
                 if (Host.Worker.HasWork) Schedule(Pump.Step);
                 break;
             case Pump.Persist:
-                Host!.LogWriter.RunOnce();
+                Host!.LogWriter.RunOnce(Now);
                 if (Host.LogWriter.HasWork) Schedule(Pump.Persist);
                 break;
             case Pump.Apply:
@@ -358,13 +365,20 @@ internal sealed class SimNode : IPeerLinks
         });
     }
 
+    private long TakeHang()
+    {
+        long hang = _nextWriteHangs;
+        _nextWriteHangs = 0;
+        return hang;
+    }
+
     private long Delay(Pump pump)
     {
         SimOptions options = _world.Options;
         return pump switch
         {
             Pump.Step => 1 + _random.Below(100),
-            Pump.Persist => 1 + _random.Below(2 * options.SyncMicros) + (_world.Now < _slowUntil || _random.Chance(options.SlowDiskChance) ? _random.Below(400_000) : 0),
+            Pump.Persist => 1 + TakeHang() + _random.Below(2 * options.SyncMicros) + (_world.Now < _slowUntil || _random.Chance(options.SlowDiskChance) ? _random.Below(400_000) : 0),
             _ => 1 + _random.Below(2 * options.ApplyMicros),
         };
     }

@@ -56,6 +56,12 @@ public enum Mutant
     /// <summary>A confirmed read is served before its index is applied (R2, R6).</summary>
     ReadDoesNotWaitForItsIndex,
 
+    /// <summary>A follower agrees to sleep although it lacks entries or has not applied them.</summary>
+    SleepsWithWorkLeft,
+
+    /// <summary>Nobody watches the nodes of sleeping leaders.</summary>
+    SleepersAreNotWoken,
+
     /// <summary>The log is cut past what the store has flushed (S-rules of design §7).</summary>
     LogCutPastFlushed,
 

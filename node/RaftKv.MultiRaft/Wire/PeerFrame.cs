@@ -29,6 +29,9 @@ public enum FrameKind : byte
 
     /// <summary>No more of it will be fetched, or can be: <see cref="SnapshotEnd"/>.</summary>
     SnapshotEnd = 8,
+
+    /// <summary>This node is alive: see NodeWatch.</summary>
+    NodeHeartbeat = 9,
 }
 
 /// <summary>The frame that everything between nodes travels in.</summary>
