@@ -23,6 +23,9 @@ public enum MessageKind : byte
 
     /// <summary>The leader hands over: campaign at once (thesis §3.10).</summary>
     TimeoutNow = 11,
+
+    /// <summary>The applied configuration says that the addressee was removed from the group: it may delete itself.</summary>
+    Removed = 12,
 }
 
 /// <summary>One message between two replicas of a group. Which fields a kind uses:</summary>
@@ -39,7 +42,7 @@ public enum MessageKind : byte
 /// HeartbeatResponse  ReadRound as received
 /// Hibernate          Index = the last entry, committed; sleep only if that is all there is
 /// HibernateResponse  Rejected
-/// TimeoutNow         –
+/// TimeoutNow, Removed  –
 /// </code>
 /// <see cref="Entries"/> may point into the sender's log: encode or copy before the next call into the group.
 /// </remarks>

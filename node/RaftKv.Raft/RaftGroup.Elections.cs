@@ -69,8 +69,7 @@ public sealed partial class RaftGroup
         NoteRoleChange(Role.Leader, RoleChangeReason.ElectionWon);
         Leader = Replica;
         _progress.Clear();
-        foreach (Member member in Configuration.Members)
-            if (member.Replica != Replica) _progress.Add(new Progress(member.Replica, _log.Last.Next, _now));
+        UpdateProgress();
         // The no-op that lets it commit its predecessors' entries and serve reads (paper §8).
         _log.Append(new Entry(_log.Last.Next, Term, EntryKind.NoOp, 0, 0, 0, default));
         SendHeartbeats();

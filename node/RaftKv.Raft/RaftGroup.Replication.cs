@@ -85,9 +85,11 @@ public sealed partial class RaftGroup
             {
                 Invariant.Holds(entry.Index > Commit, $"{Group}/{Replica}: {message.From} overwrites committed {entry.Index} (commit {Commit})");
                 _log.TruncateFrom(entry.Index);
+                OnLogTruncated(entry.Index);
             }
 
             _log.Append(entry);
+            OnConfigurationAppended(entry);
         }
 
         CommitTo(LogIndex.Min(message.Commit, lastNew));

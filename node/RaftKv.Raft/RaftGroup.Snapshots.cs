@@ -20,8 +20,10 @@ public sealed partial class RaftGroup
     {
         Invariant.Holds(index <= Applied, $"{Group}/{Replica}: compaction to {index}, applied is {Applied}");
         if (index <= _log.SnapshotIndex || IsInstalling) return;
+        Configuration configuration = ConfigurationAt(index);
         _log.CompactTo(index);
-        _logStart = new LogStart(index, _log.SnapshotTerm, Configuration, KeepsLogBehind: true);
+        OnLogCut(index, configuration);
+        _logStart = new LogStart(index, _log.SnapshotTerm, configuration, KeepsLogBehind: true);
     }
 
     /// <summary>
@@ -44,7 +46,8 @@ public sealed partial class RaftGroup
         else _log.ResetTo(head.Index, head.LogTerm);
         Invariant.Holds(Term >= _log.LastTerm, $"{Group}/{Replica}: snapshot {head} in {Term}");
         Commit = _handedToApply = _installing = head.Index;
-        Configuration = head.Configuration;
+        if (!keepsLogBehind) _configurations.Clear();
+        OnLogCut(head.Index, head.Configuration);
         _logStart = new LogStart(head.Index, head.LogTerm, head.Configuration, keepsLogBehind);
         if (!Leader.IsNone) Send(new Message { Kind = MessageKind.AppendResponse, From = Replica, To = Leader, Term = Term, Index = head.Index });
 #if MUTANTS

@@ -8,7 +8,7 @@ namespace RaftKv.Raft;
 /// Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (the paper); Ongaro's thesis for pre-vote
 /// (§9.6), check-quorum (§6.2), ReadIndex (§6.4) and pipelining (§10.2.2). Elections stand in RaftGroup.Elections.cs,
 /// log replication in RaftGroup.Replication.cs, snapshots and compaction in RaftGroup.Snapshots.cs, reads in RaftGroup.Reads.cs, sleep in
-/// RaftGroup.Hibernation.cs, leadership given away in RaftGroup.HandOver.cs. Owned by one GroupWorker; not thread-safe.
+/// RaftGroup.Hibernation.cs, leadership given away in RaftGroup.HandOver.cs, members in RaftGroup.Membership.cs. Owned by one GroupWorker; not thread-safe.
 /// <para>Invariants: Applied ≤ HandedToApply ≤ min(Commit, Durable); Commit ≤ Last; DurableTerm ≤ Term; a leader's term is durable.</para>
 /// </remarks>
 public sealed partial class RaftGroup
@@ -35,7 +35,8 @@ public sealed partial class RaftGroup
         _random = new SplitMix(options.Seed);
         _log = new LogTail(start);
         _now = now;
-        Configuration = start.Configuration;
+        _configurations.Add((start.SnapshotIndex, start.Configuration));
+        foreach (var (index, configuration) in start.ConfigurationsBehind) _configurations.Add((index, configuration));
         Term = start.HardState.Term;
         Vote = start.HardState.Vote;
         Commit = LogIndex.Max(LogIndex.Max(start.HardState.Commit, start.Applied), start.SnapshotIndex);
@@ -66,8 +67,6 @@ public sealed partial class RaftGroup
     /// <summary>The leader of <see cref="Term"/> as far as this replica knows.</summary>
     public ReplicaId Leader { get; private set; }
 
-    public Configuration Configuration { get; private set; }
-
     public LogIndex Commit { get; private set; }
 
     public LogIndex Applied { get; private set; }
@@ -90,6 +89,13 @@ public sealed partial class RaftGroup
         Invariant.Holds(message.To == Replica, $"{message} is not for {Replica}");
         AdvanceTo(now);
         if (IsAsleep && message.Kind != MessageKind.HibernateResponse) Wake(now);
+        if (message.Kind == MessageKind.Removed)
+        {
+            _isRemoved = true;
+            return;
+        }
+
+        if (TryTellRemoved(message)) return;
         if (message.Term < Term)
         {
             AnswerStale(message);
@@ -144,6 +150,7 @@ public sealed partial class RaftGroup
         if (index <= Applied) return;
         Applied = index;
         if (Applied >= _installing) _installing = LogIndex.Zero;
+        OnConfigurationApplied();
         _log.Release(Applied, _options.MaxCachedBytes);
     }
 
@@ -165,6 +172,7 @@ public sealed partial class RaftGroup
         _sendNow.Clear();
         ready.SendAfterPersist.AddRange(_sendAfterPersist);
         _sendAfterPersist.Clear();
+        ready.IsRemoved = _isRemoved;
         TakePersist(ready);
         TakeApply(ready);
         CheckInvariants();

@@ -22,6 +22,7 @@ public enum RoleChangeReason : byte
     VoteGranted,
     HandedOver,
     DiskStalled,
+    NoLongerVoter,
     LeaderNodeGone,
 }
 
@@ -117,6 +118,9 @@ public sealed class Ready
     /// <summary>Followers that need what the log no longer holds: send each a snapshot, and say how it went (OnSnapshotEnded).</summary>
     public List<ReplicaId> SnapshotsToSend { get; } = [];
 
+    /// <summary>This replica is no member any more, for ever: the host deletes it.</summary>
+    public bool IsRemoved { get; internal set; }
+
     public bool IsEmpty =>
         !MustPersist && SendNow.Count == 0 && ApplyLast == LogIndex.Zero && ReadGrants.Count == 0 && ReadsDropped.Count == 0 && LogReads.Count == 0
         && SnapshotsToSend.Count == 0;
@@ -125,6 +129,7 @@ public sealed class Ready
     {
         Number = 0;
         LogStart = null;
+        IsRemoved = false;
         HardState = null;
         Entries = default;
         SendNow.Clear();
