@@ -37,12 +37,14 @@ public sealed partial class RaftGroup
         if (head.Term > Term) BecomeFollower(head.Term, ReplicaId.None, RoleChangeReason.HigherTerm);
         if (Role == Role.Leader || head.Index <= Commit) return InstallStatus.Stale;
         if (IsInstalling || _handedToApply != Applied) return InstallStatus.Busy;
-        // Entries that were never handed out to be written promise nothing: they may go.
-        bool keepsLogBehind = head.Index <= _log.Submitted && _log.Matches(head.Index, head.LogTerm);
+        bool holds = _log.Matches(head.Index, head.LogTerm);
 #if MUTANTS
-        keepsLogBehind &= !Mutants.On(Mutant.SnapshotEmptiesTheLog);
+        holds &= !Mutants.On(Mutant.SnapshotEmptiesTheLog);
 #endif
-        if (keepsLogBehind) _log.CompactTo(head.Index);
+        // What memory holds behind it stays, though it may not have been handed out to be written: an acknowledgement of it may be waiting. The
+        // disk does not hold the snapshot's last entry then, and the entries behind come after the commit point, in the same Ready.
+        bool keepsLogBehind = holds && head.Index <= _log.Submitted;
+        if (holds) _log.CompactTo(head.Index);
         else _log.ResetTo(head.Index, head.LogTerm);
         Invariant.Holds(Term >= _log.LastTerm, $"{Group}/{Replica}: snapshot {head} in {Term}");
         Commit = _handedToApply = _installing = head.Index;

@@ -9,7 +9,7 @@ namespace RaftKv.Raft;
 /// (§9.6), check-quorum (§6.2), ReadIndex (§6.4) and pipelining (§10.2.2). Elections stand in RaftGroup.Elections.cs,
 /// log replication in RaftGroup.Replication.cs, snapshots and compaction in RaftGroup.Snapshots.cs, reads in RaftGroup.Reads.cs, sleep in
 /// RaftGroup.Hibernation.cs, leadership given away in RaftGroup.HandOver.cs, members in RaftGroup.Membership.cs. Owned by one GroupWorker; not thread-safe.
-/// <para>Invariants: Applied ≤ HandedToApply ≤ min(Commit, Durable); Commit ≤ Last; DurableTerm ≤ Term; a leader's term is durable.</para>
+/// <para>Invariants: Applied ≤ HandedToApply ≤ min(Commit, Durable); Commit ≤ Last; DurableTerm ≤ Term; a leader's term is durable, and so is any in which entries are handed out to be applied.</para>
 /// </remarks>
 public sealed partial class RaftGroup
 {
@@ -220,6 +220,11 @@ public sealed partial class RaftGroup
 
     private void TakeApply(Ready ready)
     {
+        // What comes behind a snapshot has nothing to be applied to until APPLY has gone over to its store.
+        if (IsInstalling) return;
+        // A commit index counts in the term that told it: a store that kept its effects while a crash lost the term would let a leader of an
+        // older term, with another log, take our commit index for a match.
+        if (_durableHardState.Term != Term) return;
         LogIndex limit = LogIndex.Min(Commit, _log.Durable);
         LogIndex first = _handedToApply.Next;
         if (first > limit) return;

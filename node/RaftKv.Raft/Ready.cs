@@ -51,8 +51,8 @@ public readonly record struct ReadGrant(ulong Context, LogIndex Index, Term Term
 public readonly record struct LogReadRequest(ReplicaId For, Term Term, LogIndex First, LogIndex Last, int MaxBytes);
 
 /// <summary>
-/// From now on the log begins after (Index, Term): everything up to there is in a flushed store, under <see cref="Configuration"/>. Entries behind
-/// it are kept, or the log holds none of the snapshot's and is empty.
+/// From now on the log begins after (Index, Term): everything up to there is in a flushed store, under <see cref="Configuration"/>. What the disk
+/// holds behind it is kept, or (it does not hold that entry) dropped; the same Ready's entries come after.
 /// </summary>
 public readonly record struct LogStart(LogIndex Index, Term Term, Configuration Configuration, bool KeepsLogBehind);
 
