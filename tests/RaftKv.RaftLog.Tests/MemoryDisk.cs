@@ -26,6 +26,8 @@ internal sealed class MemoryDisk : IDisk
 
     public IReadOnlyList<string> List() => [.. _names.Keys];
 
+    public long FreeBytes { get; set; } = long.MaxValue;
+
     public IDiskFile Open(string name) => _names.TryGetValue(name, out MemoryFile? file) ? new Handle(this, name, file) : throw new DiskFailedException($"{name}: no such file");
 
     public IDiskFile Create(string name)
