@@ -76,7 +76,7 @@ public sealed class DamageTests
     public void A_segment_under_another_name_is_rot()
     {
         MemoryDisk disk = DiskWithSegments(2);
-        disk.Rename(Second, "0000000000000003.log");
+        disk.Rename(Second, "00000000000000ff.log");
         Assert.Throws<LogCorruptException>(() => LogText.Recover(disk));
     }
 

@@ -18,7 +18,11 @@ internal static class LogText
     public static SegmentedRaftLog Open(IDisk disk, out RecoveredLog recovered, ulong saltSeed = 7) =>
         SegmentedRaftLog.Open(disk, new RaftLogOptions { SegmentBytes = LogScript.SegmentBytes, ZeroAheadBytes = LogScript.ZeroAheadBytes }, saltSeed, out recovered);
 
-    public static string Render(RecoveredLog recovered, SegmentedRaftLog log)
+    public static string Render(RecoveredLog recovered, SegmentedRaftLog log) =>
+        Render(recovered, group => log.Read(group.Group, group.CommitPoint.Index.Next, group.LastIndex, int.MaxValue));
+
+    /// <summary><paramref name="entriesOf"/>: all live entries of a group.</summary>
+    public static string Render(RecoveredLog recovered, Func<RecoveredGroup, Entry[]> entriesOf)
     {
         StringBuilder text = new();
         if (recovered.Identity is { } identity)
@@ -28,7 +32,7 @@ internal static class LogText
             CommitPoint point = group.CommitPoint;
             text.Append(CultureInfo.InvariantCulture, $"{group.Group} {point.Replica} generation {point.Generation} begins after {point.Index}/{point.Term} epoch {point.EpochVersion}.{point.EpochConfVersion} {point.Configuration}\n");
             text.Append(CultureInfo.InvariantCulture, $"  {group.HardState}, last {group.LastIndex}, terms {string.Join(' ', group.TermRuns.Select(run => $"{run.First}:{run.Term}"))}\n");
-            foreach (Entry entry in log.Read(group.Group, point.Index.Next, group.LastIndex, int.MaxValue)) text.Append("  ").Append(Describe(entry)).Append('\n');
+            foreach (Entry entry in entriesOf(group)) text.Append("  ").Append(Describe(entry)).Append('\n');
         }
 
         return text.ToString();

@@ -82,6 +82,15 @@ public enum Mutant
 
     /// <summary>The applied index is written apart from the rows it covers (A1).</summary>
     AppliedIndexApartFromRows,
+
+    /// <summary>What a recycled segment file holds of its former life is taken for its records (D6).</summary>
+    RecycledRecordAccepted,
+
+    /// <summary>A record carried forward counts as new: it undoes what was written after it (D6, L19).</summary>
+    CarriedRecordTruncates,
+
+    /// <summary>A segment is freed before what was carried forward from it is durable (D6, S10).</summary>
+    SegmentFreedBeforeCarrySynced,
 }
 
 /// <summary>The one mutant that is on in this process, set once at start.</summary>

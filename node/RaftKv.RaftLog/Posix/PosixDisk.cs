@@ -65,6 +65,22 @@ public sealed unsafe class PosixDisk : IDisk
     }
 
     /// <inheritdoc/>
+    public long FreeBytes
+    {
+        get
+        {
+            try
+            {
+                return new DriveInfo(DirectoryPath).AvailableFreeSpace;
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                throw new DiskFailedException($"{DirectoryPath}: asking for free space failed: {exception.Message}", exception);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public IDiskFile Open(string name) => new PosixFile(this, PathOf(name), name, OpenHandle(PathOf(name), Libc.ReadWrite));
 
     /// <inheritdoc/>
