@@ -57,7 +57,10 @@ internal sealed class LogRecovery
         return recovery;
     }
 
-    public RecoveredLog ToRecovered() => new(_identity, [.. _groups.Values.Where(group => group.CommitPoint is not null).Select(group => group.ToRecovered())]);
+    public RecoveredLog ToRecovered() => new(_identity, [.. _groups.Values.Where(group => group.CommitPoint is not null).Select(group => group.ToRecovered())])
+    {
+        Tombstones = [.. _groups.Values.Where(group => !group.Tombstone.IsNone).Select(group => (group.Group, group.Tombstone))],
+    };
 
     private void FindSegments()
     {
