@@ -51,6 +51,12 @@ public sealed partial class KvStateMachine : IStateMachine
     /// <inheritdoc/>
     public LogIndex Applied => _meta.Applied;
 
+    /// <inheritdoc/>
+    public Term AppliedTerm => _meta.AppliedTerm;
+
+    /// <inheritdoc/>
+    public LogIndex FlushedApplied => ShardMeta.ReadFlushed(_store, _group).Applied;
+
     public GroupId Group => _group;
 
     public ShardMeta Meta => _meta;
@@ -125,6 +131,12 @@ public sealed partial class KvStateMachine : IStateMachine
 
     /// <summary>Makes what is applied so far durable, so that a restart need not apply it again.</summary>
     public void Flush() => _store.Flush();
+
+    /// <inheritdoc/>
+    public void BeginFlush() => _store.BeginFlush();
+
+    /// <inheritdoc/>
+    public ICheckpoint CreateCheckpoint() => _store.CreateCheckpoint();
 
     public void Dispose()
     {

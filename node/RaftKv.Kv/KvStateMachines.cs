@@ -14,6 +14,9 @@ public sealed class KvStateMachines(IShardStores stores, Limits limits) : IState
         IOrderedStore store = stores.Open(group, generation);
         try
         {
+#if MUTANTS
+            if (Mutants.On(Mutant.DedupNotInSnapshot) && generation > 1) KvStateMachine.ForgetDedup(store);
+#endif
             return new KvStateMachine(group, store, limits);
         }
         catch
@@ -37,5 +40,20 @@ public sealed class KvStateMachines(IShardStores stores, Limits limits) : IState
         }
 
         if (any) stores.SyncDirectories();
+    }
+
+    /// <inheritdoc/>
+    public IStagedStore Stage(GroupId group, ulong generation)
+    {
+        Delete(group, generation);
+        return stores.Stage(group, generation);
+    }
+
+    /// <inheritdoc/>
+    public void Delete(GroupId group, ulong generation)
+    {
+        if (!stores.List().Contains((group, generation))) return;
+        stores.Delete(group, generation);
+        stores.SyncDirectories();
     }
 }

@@ -1,4 +1,5 @@
 using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Snapshots;
 using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
@@ -19,22 +20,31 @@ public sealed class GroupWorker : IPeerReceiver
     private readonly WorkQueue<WorkerEvent> _inbox;
     private readonly LogWriter _logWriter;
     private readonly Applier _applier;
+    private readonly SnapshotStreamer _snapshots;
+    private readonly IRaftLog _log;
     private readonly IPeerLinks _links;
     private readonly PeerOutbox _outbox;
+    private readonly NodeWatch _nodes;
+    private readonly DiskWatch _disk;
     private readonly Ready _ready = new();
     private readonly List<HostedReplica> _touched = [];
     private IFront? _front;
     private ulong _nextReadContext;
     private long _nextTick;
+    private long _nextNodeHeartbeat;
     private long _droppedFrames;
 
-    internal GroupWorker(HostOptions options, LogWriter logWriter, Applier applier, IPeerLinks links)
+    internal GroupWorker(HostOptions options, LogWriter logWriter, Applier applier, SnapshotStreamer snapshots, IRaftLog log, IPeerLinks links)
     {
+        _snapshots = snapshots;
+        _log = log;
         _options = options;
         _logWriter = logWriter;
         _applier = applier;
         _links = links;
         _outbox = new PeerOutbox(links);
+        _nodes = new NodeWatch(options.ElectionTimeoutMicros);
+        _disk = new DiskWatch(options);
         _inbox = new WorkQueue<WorkerEvent>(options.MaxInboxItems, options.MaxInboxBytes);
     }
 
@@ -66,6 +76,7 @@ public sealed class GroupWorker : IPeerReceiver
             replica.IsTouched = false;
             replica.Group.TakeReady(_ready);
             HandOn(replica);
+            NoteSleep(now, replica);
         }
 
         _touched.Clear();
@@ -82,7 +93,10 @@ public sealed class GroupWorker : IPeerReceiver
     /// <inheritdoc/>
     public void OnFrame(NodeId from, FrameKind kind, byte[] body)
     {
-        if (!_inbox.TryAdd(new WorkerEvent(WorkKind.PeerFrame, null, (ulong)kind, body, from), body.Length)) Interlocked.Increment(ref _droppedFrames); // One caller per link.
+        bool isTaken = kind is FrameKind.SnapshotOffer or FrameKind.SnapshotFetch or FrameKind.SnapshotChunk or FrameKind.SnapshotEnd
+            ? _snapshots.TryPostFrame(from, kind, body)
+            : _inbox.TryAdd(new WorkerEvent(WorkKind.PeerFrame, null, (ulong)kind, body, from), body.Length);
+        if (!isTaken) Interlocked.Increment(ref _droppedFrames);
     }
 
     /// <summary>Proposes a command; for the front, on the STEP thread. Unless Appended, the owner will hear nothing.</summary>
@@ -90,6 +104,7 @@ public sealed class GroupWorker : IPeerReceiver
     {
         if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return new ProposeResult(ProposeStatus.NotLeader, default, default);
         if (_logWriter.IsFull || _applier.IsFull) return new ProposeResult(ProposeStatus.Busy, default, default);
+        replica.UsedAtMicros = now;
         ProposeResult result = ProposeStamped(now, replica, featureLevel, payload);
         if (result.Status == ProposeStatus.Appended) replica.AddPending(new PendingProposal(result.Index, result.Term, owner));
         return result;
@@ -100,6 +115,7 @@ public sealed class GroupWorker : IPeerReceiver
     {
         if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return false;
         ulong context = ++_nextReadContext;
+        replica.UsedAtMicros = now;
         if (!replica.Group.TryRequestRead(now, context)) return false;
         replica.Reads.Add(context, owner);
         Touch(replica);
@@ -120,6 +136,8 @@ public sealed class GroupWorker : IPeerReceiver
     internal void Add(HostedReplica replica)
     {
         _replicas.Add(replica.Id, replica);
+        foreach (Member member in replica.Group.Configuration.Members)
+            if (member.Node != _options.Node) _nodes.Add(member.Node);
         Touch(replica);
     }
 
@@ -131,6 +149,15 @@ public sealed class GroupWorker : IPeerReceiver
     internal void PostLogRead(HostedReplica replica, LogReadRequest request, Entry[] entries) =>
         _inbox.AddAlways(new WorkerEvent(WorkKind.LogRead, replica, 0, new LogReadAnswer(request, entries)));
 
+    internal void PostFlushed(HostedReplica replica, LogIndex index) => _inbox.AddAlways(new WorkerEvent(WorkKind.Flushed, replica, index.Value, null));
+
+    internal void PostStaged(StagedSnapshot snapshot) => _inbox.AddAlways(new WorkerEvent(WorkKind.SnapshotStaged, snapshot.Replica, 0, snapshot));
+
+    internal void PostCheckpointMade(HostedReplica replica, ReplicaId target) => _inbox.AddAlways(new WorkerEvent(WorkKind.CheckpointMade, replica, target.Value, null));
+
+    internal void PostSnapshotEnded(HostedReplica replica, ReplicaId target, LogIndex installed) =>
+        _inbox.AddAlways(new WorkerEvent(WorkKind.SnapshotEnded, replica, target.Value, installed));
+
     private void Handle(long now, in WorkerEvent work)
     {
         switch (work.Kind)
@@ -140,17 +167,34 @@ public sealed class GroupWorker : IPeerReceiver
                 break;
             case WorkKind.Persisted:
                 work.Replica!.Group.OnPersisted(now, work.Number);
+                SwitchStore(work.Replica, work.Number);
                 Touch(work.Replica);
                 break;
             case WorkKind.Applied:
                 AppliedTimes times = (AppliedTimes)work.Payload!;
                 work.Replica!.Group.OnApplied(new LogIndex(work.Number));
                 work.Replica.Clock.OnApplied(times.TimeMillis, times.NextDeadlineMillis);
+                if (work.Replica.Staged is { } waiting) Install(now, waiting);
                 Touch(work.Replica);
                 break;
             case WorkKind.LogRead:
                 LogReadAnswer answer = (LogReadAnswer)work.Payload!;
                 work.Replica!.Group.OnLogRead(now, answer.Request, answer.Entries);
+                Touch(work.Replica);
+                break;
+            case WorkKind.Flushed:
+                work.Replica!.Compaction.OnFlushed(work.Replica.Group, new LogIndex(work.Number));
+                Touch(work.Replica);
+                break;
+            case WorkKind.SnapshotStaged:
+                Install(now, (StagedSnapshot)work.Payload!);
+                break;
+            case WorkKind.CheckpointMade:
+                RaftGroup sender = work.Replica!.Group;
+                _snapshots.Post(new OfferSnapshot(work.Replica, new ReplicaId(work.Number), sender.Term, sender.Configuration, work.Replica.Point));
+                break;
+            case WorkKind.SnapshotEnded:
+                work.Replica!.Group.OnSnapshotEnded(now, new ReplicaId(work.Number), (LogIndex)work.Payload!);
                 Touch(work.Replica);
                 break;
             case WorkKind.Front:
@@ -164,6 +208,7 @@ public sealed class GroupWorker : IPeerReceiver
         try
         {
             if (kind == FrameKind.RaftMessages) StepAll(now, body);
+            else if (kind == FrameKind.NodeHeartbeat) OnNodeHeartbeat(now, from, body);
             else _front!.OnPeerFrame(now, from, kind, body);
         }
         catch (MalformedException)
@@ -190,14 +235,125 @@ public sealed class GroupWorker : IPeerReceiver
     private void Tick(long now)
     {
         _nextTick = now + _options.TickMicros;
+        LogUsage usage = _log.Usage;
+        bool isLogLarge = usage.Bytes > usage.BudgetBytes / 2;
+        WatchNodes(now);
         foreach (HostedReplica replica in _replicas.Values)
         {
+            if (replica.Group.IsAsleep)
+            {
+                if (now < replica.WakeAtMicros) continue;
+                replica.Group.Wake(now);
+            }
+
             replica.Group.Tick(now);
             ProposeDeadlines(now, replica);
+            TryHibernate(now, replica);
+            bool isPinning = isLogLarge && usage.PinningOldest.Contains(replica.Id);
+            if (replica.Compaction.TryAsk(now, replica.Group, _options, isPinning, out bool beginFlush)) _applier.Add(new AskFlushed(replica, beginFlush), 0);
             Touch(replica);
         }
 
         _front!.OnTick(now);
+    }
+
+    /// <summary>Tells the other nodes that this one is alive, notices who is not any more, and whether the own disk works.</summary>
+    private void WatchNodes(long now)
+    {
+        if (_disk.Tick(now, _logWriter.WritingSince))
+        {
+            _nextNodeHeartbeat = now;
+            foreach (HostedReplica replica in _replicas.Values)
+            {
+                replica.Group.SetStalled(now, _disk.IsStalled);
+                Touch(replica);
+            }
+        }
+
+        if (now >= _nextNodeHeartbeat)
+        {
+            _nextNodeHeartbeat = now + _options.HeartbeatIntervalMicros;
+            foreach (NodeId node in _nodes.Nodes) _links.Send(node, NodeWatch.Heartbeat(_options.BootId, _disk.IsStalled));
+        }
+
+        foreach (NodeId gone in _nodes.Tick(now)) OnNodeGone(now, gone);
+    }
+
+    private void OnNodeHeartbeat(long now, NodeId from, byte[] body)
+    {
+        if (_nodes.OnHeartbeat(now, from, body)) OnNodeGone(now, from);
+    }
+
+    /// <summary>Groups that sleep under a leader there have nobody else to tell them. Those that are awake notice for themselves.</summary>
+    private void OnNodeGone(long now, NodeId node)
+    {
+#if MUTANTS
+        if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
+#endif
+        foreach (HostedReplica replica in _replicas.Values)
+        {
+            if (!replica.Group.IsAsleep || LeaderNodeOf(replica.Group) != node) continue;
+            replica.Group.OnLeaderNodeGone(now);
+            Touch(replica);
+        }
+    }
+
+    private void TryHibernate(long now, HostedReplica replica)
+    {
+        if (replica.Group.Role != Role.Leader || now - replica.UsedAtMicros < _options.HibernateAfterMicros) return;
+        if (now - replica.HibernateAskedAtMicros < 10 * _options.HeartbeatIntervalMicros || replica.Clock.WakeAtMicros(now, replica.Group) - now < _options.HibernateAfterMicros) return;
+        replica.HibernateAskedAtMicros = now;
+        replica.Group.TryHibernate(now);
+    }
+
+    /// <summary>A group that has just fallen asleep: a leader for its next deadline, a follower as long as its leader's node is alive.</summary>
+    private void NoteSleep(long now, HostedReplica replica)
+    {
+        RaftGroup group = replica.Group;
+        if (replica.WasAsleep == group.IsAsleep) return;
+        replica.WasAsleep = group.IsAsleep;
+        if (!group.IsAsleep) return;
+        replica.WakeAtMicros = group.Role == Role.Leader ? replica.Clock.WakeAtMicros(now, group) : long.MaxValue;
+        if (group.Role == Role.Leader || (LeaderNodeOf(group) is { } node && _nodes.IsAlive(now, node))) return;
+#if MUTANTS
+        if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
+#endif
+        group.OnLeaderNodeGone(now);
+        replica.WasAsleep = false;
+    }
+
+    private static NodeId? LeaderNodeOf(RaftGroup group) => group.Leader.IsNone ? null : group.Configuration.NodeOf(group.Leader);
+
+    /// <summary>Offers a whole snapshot to its group. Busy: again when what is being applied is.</summary>
+    private void Install(long now, StagedSnapshot snapshot)
+    {
+        HostedReplica replica = snapshot.Replica;
+        InstallStatus status = replica.Group.TryInstall(now, snapshot.Head);
+        replica.Staged = status == InstallStatus.Busy ? snapshot : null;
+        if (status == InstallStatus.Stale) _snapshots.Post(new SnapshotSettled(snapshot, IsInstalled: false, snapshot.Machine, snapshot.Point.Generation));
+        if (status == InstallStatus.Accepted)
+        {
+            replica.Installing = (snapshot, 0, replica.Point.Generation);
+            // Whether what they wait for is in the snapshot, nobody can say any more: their outcome is unknown.
+            List<PendingProposal>? forgotten = replica.TakePendingUpTo(snapshot.Head.Index);
+#if MUTANTS
+            if (Mutants.On(Mutant.SnapshotRefusesProposals)) forgotten?.ForEach(proposal => proposal.Owner.OnSuperseded());
+            if (Mutants.On(Mutant.SnapshotSwitchedBeforePersist)) _applier.Add(new SwitchStore(replica, snapshot, replica.Point.Generation), 0);
+#endif
+        }
+
+        Touch(replica);
+    }
+
+    /// <summary>When the commit point of an accepted snapshot is durable, APPLY goes over to its store.</summary>
+    private void SwitchStore(HostedReplica replica, ulong persisted)
+    {
+        if (replica.Installing is not { } installing || installing.ReadyNumber != persisted) return;
+        replica.Installing = null;
+#if MUTANTS
+        if (Mutants.On(Mutant.SnapshotSwitchedBeforePersist)) return;
+#endif
+        _applier.Add(new SwitchStore(replica, installing.Snapshot, installing.OldGeneration), 0);
     }
 
     /// <summary>Lets the deadlines that have passed in the group's time pass in its state too, on every replica at one index.</summary>
@@ -236,13 +392,37 @@ public sealed class GroupWorker : IPeerReceiver
         }
 
         foreach (LogReadRequest request in _ready.LogReads) _applier.Add(new ReadLog(replica, request), 0);
+        foreach (ReplicaId target in _ready.SnapshotsToSend)
+            _snapshots.Post(new SendSnapshot(replica, new Member(target, replica.Group.Configuration.NodeOf(target)!.Value)));
     }
 
     /// <summary>Copies the Ready for PERSIST: the group may truncate or grow its log while the disk works.</summary>
     private void Persist(HostedReplica replica)
     {
         Entry[] entries = _ready.Entries.ToArray();
-        _logWriter.Add(new PersistWork(replica, _ready.Number, _ready.HardState, entries, [.. _ready.SendAfterPersist]), SizeOf(entries));
+        long bytes = SizeOf(entries);
+        replica.Compaction.OnAppended(bytes);
+        (CommitPoint Point, bool KeepsLogBehind)? start = null;
+        if (_ready.LogStart is { } logStart) start = (MoveCommitPoint(replica, logStart), logStart.KeepsLogBehind);
+        _logWriter.Add(new PersistWork(replica, _ready.Number, start, _ready.HardState, entries, [.. _ready.SendAfterPersist]), bytes);
+    }
+
+    /// <summary>The one record that says which store is live and where the log begins (design §7).</summary>
+    private CommitPoint MoveCommitPoint(HostedReplica replica, in LogStart start)
+    {
+        if (replica.Installing is { ReadyNumber: 0 } accepted)
+        {
+            replica.Point = accepted.Snapshot.Point;
+            replica.Installing = accepted with { ReadyNumber = _ready.Number };
+            replica.Compaction.OnInstalled();
+        }
+        else
+        {
+            replica.Point = replica.Point with { Index = start.Index, Term = start.Term, Configuration = start.Configuration };
+        }
+
+        Invariant.Holds(replica.Point.Index == start.Index && replica.Point.Term == start.Term, $"{replica.Id}: {replica.Point} for a log that begins after {start}");
+        return replica.Point;
     }
 
     private void Apply(HostedReplica replica)
@@ -273,6 +453,10 @@ public sealed class GroupWorker : IPeerReceiver
         Persisted,
         Applied,
         LogRead,
+        Flushed,
+        SnapshotStaged,
+        CheckpointMade,
+        SnapshotEnded,
     }
 
     private readonly record struct WorkerEvent(WorkKind Kind, HostedReplica? Replica, ulong Number, object? Payload, NodeId From = default);

@@ -1,16 +1,18 @@
 using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Snapshots;
 using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft;
 
-/// <summary>A node's replicas and the three pumps that run them. Threads are the caller's: see RaftKv.Node/PumpThreads.cs, or the simulator.</summary>
+/// <summary>A node's replicas and the pumps that run them: three for requests, one for snapshots beside them. Threads are the caller's: see RaftKv.Node/PumpThreads.cs, or the simulator.</summary>
 public sealed class MultiRaftHost : IDisposable
 {
-    private readonly List<IStateMachine> _machines = [];
+    private readonly List<HostedReplica> _replicas = [];
     private readonly IRaftLog _log;
 
-    private MultiRaftHost(GroupWorker worker, LogWriter logWriter, Applier applier, IRaftLog log)
+    private MultiRaftHost(GroupWorker worker, LogWriter logWriter, Applier applier, SnapshotStreamer snapshots, IRaftLog log)
     {
+        Snapshots = snapshots;
         Worker = worker;
         LogWriter = logWriter;
         Applier = applier;
@@ -23,8 +25,10 @@ public sealed class MultiRaftHost : IDisposable
 
     public Applier Applier { get; }
 
-    /// <summary>The state machines of this node's replicas, in the order of their groups; APPLY owns each.</summary>
-    public IReadOnlyList<IStateMachine> Machines => _machines;
+    public SnapshotStreamer Snapshots { get; }
+
+    /// <summary>The state machines of this node's replicas, in the order of their groups; APPLY owns each, and replaces it when it installs a snapshot.</summary>
+    public IEnumerable<IStateMachine> Machines => _replicas.Select(replica => replica.Machine);
 
     /// <summary>
     /// Starts every replica that recovery found. Throws <see cref="InvariantViolatedException"/> when a store is ahead of the log, which
@@ -33,19 +37,23 @@ public sealed class MultiRaftHost : IDisposable
     public static MultiRaftHost Start(HostOptions options, RecoveredLog recovered, IRaftLog log, IStateMachines machines, IPeerLinks links, long now)
     {
         LogWriter logWriter = new(log, links, options);
-        Applier applier = new(log, options);
-        GroupWorker worker = new(options, logWriter, applier, links);
+        SnapshotStreamer snapshots = new(options, machines, links);
+        Applier applier = new(log, snapshots, options);
+        GroupWorker worker = new(options, logWriter, applier, snapshots, log, links);
         logWriter.Connect(worker);
         applier.Connect(worker);
-        MultiRaftHost host = new(worker, logWriter, applier, log);
+        snapshots.Connect(worker);
+        MultiRaftHost host = new(worker, logWriter, applier, snapshots, log);
         try
         {
             machines.DeleteAllBut([.. recovered.Groups.Select(group => (group.Group, group.CommitPoint.Generation))]);
             foreach (RecoveredGroup group in recovered.Groups)
             {
                 IStateMachine machine = machines.Open(group.Group, group.CommitPoint.Generation);
-                host._machines.Add(machine);
-                worker.Add(new HostedReplica(StartGroup(options, group, machine, now), machine));
+                HostedReplica replica = Host(options, group, machine, now);
+                host._replicas.Add(replica);
+                worker.Add(replica);
+                snapshots.Add(replica);
             }
         }
         catch
@@ -63,8 +71,21 @@ public sealed class MultiRaftHost : IDisposable
     /// <summary>Closes stores and log. The pumps must have stopped.</summary>
     public void Dispose()
     {
-        foreach (IStateMachine machine in _machines) machine.Dispose();
+        foreach (IStateMachine machine in Machines) machine.Dispose();
         _log.Dispose();
+    }
+
+    private static HostedReplica Host(HostOptions options, RecoveredGroup group, IStateMachine machine, long now)
+    {
+        try
+        {
+            return new HostedReplica(StartGroup(options, group, machine, now), machine, group.CommitPoint);
+        }
+        catch
+        {
+            machine.Dispose();
+            throw;
+        }
     }
 
     private static RaftGroup StartGroup(HostOptions options, RecoveredGroup group, IStateMachine machine, long now)

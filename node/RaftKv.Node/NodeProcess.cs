@@ -41,7 +41,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         Hello hello = new(Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name);
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
         _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, other));
-        _host = MultiRaftHost.Start(HostOptionsOf(options, identity), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
+        _host = MultiRaftHost.Start(HostOptionsOf(options, identity, bootId), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
         _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId), node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
@@ -52,7 +52,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         KvEndpoint kv = new(identity.Name, options.Limits, node.Map, _host.Worker);
         _api = new HttpApi(identity.Name, options.Limits, kv, view, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
-        Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count, ports.Client.ToString(), ports.Peer.ToString());
+        Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count(), ports.Client.ToString(), ports.Peer.ToString());
     }
 
     /// <summary>An error of the file that remembers the peers' disks is an error of persisting: the process stops (design §3.5).</summary>
@@ -98,9 +98,10 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         Stopped();
     }
 
-    private static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity) => new()
+    private static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new()
     {
         Node = identity.Node,
+        BootId = bootId,
         Seed = NodeBoot.RandomId(),
         TickMicros = options.TickMillis * 1000L,
         HeartbeatIntervalMicros = options.HeartbeatMillis * 1000L,

@@ -10,12 +10,14 @@ public static class RaftText
         string head = $"{message.From}>{message.To} {message.Kind} {message.Term}";
         return message.Kind switch
         {
-            MessageKind.PreVote or MessageKind.Vote => $"{head} last {message.Index}/{message.LogTerm}",
+            MessageKind.PreVote or MessageKind.Vote => $"{head} last {message.Index}/{message.LogTerm}{(message.IsHandOver ? " handed over" : "")}",
             MessageKind.PreVoteResponse or MessageKind.VoteResponse => $"{head} {(message.Rejected ? "rejected" : "granted")}",
             MessageKind.Append => $"{head} after {message.Index}/{message.LogTerm} commit {message.Commit} {DescribeEntries(message.Entries.Span)}",
             MessageKind.AppendResponse when message.Rejected => $"{head} rejected {message.Index} hint {message.Hint}/{message.LogTerm}",
             MessageKind.AppendResponse => $"{head} match {message.Index}",
             MessageKind.Heartbeat => $"{head} commit {message.Commit} round {message.ReadRound}",
+            MessageKind.Hibernate => $"{head} at {message.Index}",
+            MessageKind.HibernateResponse => $"{head} {(message.Rejected ? "rejected" : "asleep")}",
             MessageKind.HeartbeatResponse => $"{head} round {message.ReadRound}",
             _ => head,
         };
@@ -31,7 +33,7 @@ public static class RaftText
 
     public static string Describe(RaftGroup group) =>
         $"{group.Group}/{group.Replica} {group.Role} {group.Term} vote {group.Vote} leader {group.Leader} " +
-        $"commit {group.Commit} applied {group.Applied} durable {group.DurableIndex} last {group.LastIndex}/{group.TermAt(group.LastIndex)}";
+        $"commit {group.Commit} applied {group.Applied} durable {group.DurableIndex} last {group.LastIndex}/{group.TermAt(group.LastIndex)}{(group.IsAsleep ? " asleep" : "")}";
 
     public static string Describe(Ready ready)
     {

@@ -64,6 +64,8 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
         else _metrics.Dropped(TransportMetrics.NoPeer, DropReason.UnknownPeer);
     }
 
+    public void SendBulk(NodeId to, byte[] frame) => Send(to, frame);
+
     public ulong BootIdOf(NodeId node) => _links.TryGetValue(node, out PeerLink? link) ? link.BootId : 0;
 
     /// <summary>The send queue of one peer, for tests.</summary>

@@ -8,8 +8,8 @@ internal sealed class DurabilityOracle
 {
     private readonly SortedDictionary<ulong, GroupPromise> _groups = [];
 
-    /// <summary>Whether the node holds the entry durably.</summary>
-    public bool Holds(GroupId group, LogIndex index, Term term) => _groups.TryGetValue(group.Value, out GroupPromise? promise) && promise.TermAt(index) == term;
+    /// <summary>Whether the node holds the entry durably: in its log, or in the flushed store that its log begins behind.</summary>
+    public bool Holds(GroupId group, LogIndex index, Term term) => _groups.TryGetValue(group.Value, out GroupPromise? promise) && (index <= promise.Snapshot || promise.TermAt(index) == term);
 
     public GroupPromise Of(GroupId group)
     {
@@ -52,6 +52,8 @@ internal sealed class GroupPromise
     public GroupPromise? Pending { get; private set; }
 
     public bool IsEmpty => _snapshot == LogIndex.Zero;
+
+    public LogIndex Snapshot => _snapshot;
 
     public static GroupPromise From(RecoveredGroup group)
     {

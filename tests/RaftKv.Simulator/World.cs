@@ -28,6 +28,7 @@ internal sealed class World
     private SimNode? _dead;
     private int _nextProcess;
     private long _replays;
+    private long _snapshots;
     private long _nextValue;
     private ulong _traceHash;
 
@@ -96,9 +97,10 @@ internal sealed class World
         RunUntil(() => remaining == 0 && TtlKeysAlive == 0 && ReplicasAreEqual(), Now + QuietMicros + TtlSlackMicros);
         Invariant.Holds(remaining == 0, $"no progress: {remaining} keys are not readable {QuietMicros / 1_000_000} s after everything healed");
         Invariant.Holds(TtlKeysAlive == 0, $"no progress: {TtlKeysAlive} keys have outlived their ttl by far");
-        Invariant.Holds(ReplicasAreEqual(), "no progress: replicas have not reached the same index after everything healed");
+        Invariant.Holds(ReplicasAreEqual(), $"no progress: replicas have not reached the same index after everything healed: {DescribeGroups()}");
         CheckHistory();
-        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _traceHash);
+        foreach (SimNode node in Nodes.Where(node => node.IsRunning)) CountSnapshots(node.Host!.Snapshots.Installed);
+        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _snapshots, Safety.Sleeps, _traceHash);
     }
 
     public void After(long micros, Action action) => _events.After(micros, action);
@@ -153,6 +155,9 @@ internal sealed class World
 
     public void CountReplay() => _replays++;
 
+    /// <summary>Snapshots that a node installed in the life that ends.</summary>
+    public void CountSnapshots(long installed) => _snapshots += installed;
+
     public void CountFault(Fault fault) => _faults[(int)fault]++;
 
     /// <summary>Adds an event to the run's fingerprint, by which two runs are compared.</summary>
@@ -202,6 +207,9 @@ internal sealed class World
         return true; // Equal index; that equal index means equal state is checked at every apply.
     }
 
+    private string DescribeGroups() => string.Join("; ", Nodes.Where(node => node.IsRunning).SelectMany(node => node.Host!.Worker.Groups.Select(group =>
+        $"{node.Name} {group} applied {group.Applied} log from {group.SnapshotIndex} {(group.IsInstalling ? "installing" : "")} {node.Host.Snapshots}")));
+
     private void CheckHistory()
     {
         CheckResult result = LinearizabilityChecker.Check([.. _history, .. _open]);
@@ -211,4 +219,4 @@ internal sealed class World
 
 /// <summary>What a clean run did.</summary>
 /// <param name="Fingerprint">Over every event of the run, in order.</param>
-internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, ulong Fingerprint);
+internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, long Snapshots, long Sleeps, ulong Fingerprint);

@@ -56,6 +56,30 @@ public enum Mutant
     /// <summary>A confirmed read is served before its index is applied (R2, R6).</summary>
     ReadDoesNotWaitForItsIndex,
 
+    /// <summary>A follower agrees to sleep although it lacks entries or has not applied them.</summary>
+    SleepsWithWorkLeft,
+
+    /// <summary>Nobody watches the nodes of sleeping leaders.</summary>
+    SleepersAreNotWoken,
+
+    /// <summary>The log is cut past what the store has flushed (S-rules of design §7).</summary>
+    LogCutPastFlushed,
+
+    /// <summary>A snapshot that the log already holds empties the log: what was acknowledged behind it is gone (bugs.md, snapshots).</summary>
+    SnapshotEmptiesTheLog,
+
+    /// <summary>A snapshot is acknowledged before its commit point is durable.</summary>
+    SnapshotAckedBeforePersist,
+
+    /// <summary>A proposal below an installed snapshot is reported as definitely not applied.</summary>
+    SnapshotRefusesProposals,
+
+    /// <summary>The replica goes over to a snapshot's store before the commit point that names it is durable, and deletes the old one.</summary>
+    SnapshotSwitchedBeforePersist,
+
+    /// <summary>A snapshot comes without the idempotency records.</summary>
+    DedupNotInSnapshot,
+
     /// <summary>The applied index is written apart from the rows it covers (A1).</summary>
     AppliedIndexApartFromRows,
 

@@ -11,6 +11,12 @@ public interface IStateMachine : IDisposable
     /// <summary>The last entry applied, as the store says.</summary>
     LogIndex Applied { get; }
 
+    /// <summary>The term of that entry.</summary>
+    Term AppliedTerm { get; }
+
+    /// <summary>The last entry whose effects a crash right now would leave: what the log must keep begins behind it.</summary>
+    LogIndex FlushedApplied { get; }
+
     /// <summary>The largest stamp applied, in ms: what the group's own time stands at (design §9).</summary>
     ulong TimeMillis { get; }
 
@@ -28,6 +34,12 @@ public interface IStateMachine : IDisposable
 
     /// <summary>Writes the batch atomically, rows and applied index together. Only now may results leave.</summary>
     void Commit();
+
+    /// <summary>Begins to make what is applied durable, and does not wait for it.</summary>
+    void BeginFlush();
+
+    /// <summary>The state after <see cref="FlushedApplied"/> as files, for another replica. May be called from any thread.</summary>
+    ICheckpoint CreateCheckpoint();
 }
 
 /// <summary>Opens the state machines of a node; the host decides when.</summary>
@@ -38,6 +50,12 @@ public interface IStateMachines
 
     /// <summary>Deletes every store directory that is not (group, generation) of <paramref name="live"/>.</summary>
     void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live);
+
+    /// <summary>Begins a new generation that is filled with another replica's checkpoint; what an earlier attempt left there is deleted.</summary>
+    IStagedStore Stage(GroupId group, ulong generation);
+
+    /// <summary>Deletes a generation that is closed; nothing happens when there is none.</summary>
+    void Delete(GroupId group, ulong generation);
 }
 
 /// <summary>A proposal that waits for its outcome. Called from the APPLY thread, once.</summary>

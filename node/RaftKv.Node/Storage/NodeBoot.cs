@@ -24,6 +24,7 @@ internal static class NodeBoot
     public static BootedNode Run(NodeOptions options, DataDirectory directory, RocksShardStores stores)
     {
         directory.MoveIn();
+        stores.DeleteCheckpoints();
         PosixDisk disk = PosixDisk.OpenDirectory(directory.Log);
         // A first start makes a segment before it makes a store, so stores without any segment are no leftovers of one.
         if (disk.List().Count == 0 && stores.List() is { Count: > 0 } orphans)

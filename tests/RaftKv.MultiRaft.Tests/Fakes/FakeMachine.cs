@@ -11,6 +11,14 @@ internal sealed class FakeMachine(GroupId group, LogIndex applied, Trace trace) 
 
     public LogIndex Applied { get; private set; } = applied;
 
+    public Term AppliedTerm { get; private set; } = new(5);
+
+    /// <summary>Nothing is ever flushed but what a test says, and what the machine began with.</summary>
+    public LogIndex FlushedApplied { get; set; } = applied;
+
+    /// <summary>How often it was asked to begin a flush.</summary>
+    public int FlushesBegun { get; private set; }
+
     public ulong TimeMillis { get; set; }
 
     public ulong? NextDeadlineMillis { get; set; }
@@ -27,6 +35,7 @@ internal sealed class FakeMachine(GroupId group, LogIndex applied, Trace trace) 
     public object? Apply(in Entry entry, bool wantsResult)
     {
         Applied = entry.Index;
+        AppliedTerm = entry.Term;
         TimeMillis = Math.Max(TimeMillis, entry.StampMillis);
         _entries++;
         return wantsResult ? $"result of {entry.Index}" : null;
@@ -38,7 +47,46 @@ internal sealed class FakeMachine(GroupId group, LogIndex applied, Trace trace) 
         trace.Add($"{group} applied {Applied.Value - (ulong)_entries + 1}..{Applied}");
     }
 
+    public void BeginFlush() => FlushesBegun++;
+
+    public ICheckpoint CreateCheckpoint() => new FakeCheckpoint(FlushedApplied);
+
+    /// <summary>As if opened from the checkpoint of a machine at that index.</summary>
+    public FakeMachine At(LogIndex index)
+    {
+        Applied = FlushedApplied = index;
+        return this;
+    }
+
     public void Dispose() => IsDisposed = true;
+}
+
+/// <summary>A file that holds the index, and an empty one.</summary>
+internal sealed class FakeCheckpoint(LogIndex index) : ICheckpoint
+{
+    public IReadOnlyList<CheckpointFile> Files { get; } = [new CheckpointFile("empty", 0), new CheckpointFile("index", 8)];
+
+    public int Read(CheckpointFile file, long offset, Span<byte> into)
+    {
+        byte[] bytes = BitConverter.GetBytes(index.Value);
+        int count = Math.Min(into.Length, bytes.Length - (int)offset);
+        bytes.AsSpan((int)offset, count).CopyTo(into);
+        return count;
+    }
+
+    public void Dispose() { }
+}
+
+/// <summary>A generation that is filled with the files of a fake checkpoint.</summary>
+internal sealed class FakeStagedStore(Action<LogIndex> onFinished) : IStagedStore
+{
+    private readonly byte[] _index = new byte[8];
+
+    public void Write(CheckpointFile file, long offset, ReadOnlySpan<byte> bytes) => bytes.CopyTo(_index.AsSpan((int)offset));
+
+    public void Finish() => onFinished(new LogIndex(BitConverter.ToUInt64(_index)));
+
+    public void Dispose() { }
 }
 
 /// <summary>Opens fake machines that have applied up to the birth index, or what a test says.</summary>
@@ -50,7 +98,22 @@ internal sealed class FakeMachines(Trace trace) : IStateMachines
 
     public IReadOnlyCollection<(GroupId Group, ulong Generation)> Live { get; private set; } = [];
 
-    public IStateMachine Open(GroupId group, ulong generation) => Opened[group] = new FakeMachine(group, Applied.GetValueOrDefault(group, Some.Birth), trace);
+    /// <summary>Staged generations that are finished, and the index of each.</summary>
+    public Dictionary<(GroupId Group, ulong Generation), LogIndex> Staged { get; } = [];
+
+    public IStateMachine Open(GroupId group, ulong generation)
+    {
+        FakeMachine machine = new(group, Applied.GetValueOrDefault(group, Some.Birth), trace);
+        return Opened[group] = Staged.TryGetValue((group, generation), out LogIndex index) ? machine.At(index) : machine;
+    }
+
+    public IStagedStore Stage(GroupId group, ulong generation) => new FakeStagedStore(index =>
+    {
+        Staged.Add((group, generation), index);
+        trace.Add($"{group} generation {generation} is durable");
+    });
+
+    public void Delete(GroupId group, ulong generation) => trace.Add($"{group} generation {generation} deleted");
 
     public void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live) => Live = live;
 }
