@@ -47,8 +47,6 @@ internal sealed class LogRecovery
     /// <summary>Where in the last segment the next batch goes.</summary>
     public long EndOffset { get; private set; }
 
-    public LiveRecords Live => new(_groups, _identityPlace);
-
     public static LogRecovery Run(IDisk disk)
     {
         LogRecovery recovery = new(disk);
@@ -56,6 +54,9 @@ internal sealed class LogRecovery
         if (recovery._present.Count > 0) recovery.ReplaySegments();
         return recovery;
     }
+
+    /// <summary>Takes what was found; to be called once.</summary>
+    public LiveRecords ToLiveRecords() => new(_groups, _identityPlace);
 
     public RecoveredLog ToRecovered() => new(_identity, [.. _groups.Values.Where(group => group.CommitPoint is not null).Select(group => group.ToRecovered())])
     {

@@ -26,7 +26,7 @@ public sealed class SegmentedRaftLog : IRaftLog
     {
         _options = options;
         _segments = new SegmentSet(disk, options, saltSeed, recovery);
-        _live = recovery.Live;
+        _live = recovery.ToLiveRecords();
         _freeing = new SegmentFreeing(_segments, _live, options, recovery.First);
         _nextBatch = recovery.NextBatch;
         SegmentFormat.BeginBatch(_batch);

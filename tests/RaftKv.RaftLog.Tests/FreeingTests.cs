@@ -129,7 +129,7 @@ public sealed class FreeingTests
     {
         MemoryDisk disk = new();
         using SmallLog log = SmallLog.Born(disk);
-        RecordPlace place = LogRecovery.Run(disk.AfterKill()).Live.Groups.Single(group => group.Group == s_idle).PlaceOf(new LogIndex(12)).Record;
+        RecordPlace place = LogRecovery.Run(disk.AfterKill()).ToLiveRecords().Groups.Single(group => group.Group == s_idle).PlaceOf(new LogIndex(12)).Record;
         disk.Damage(SegmentNames.Of(1), bytes =>
         {
             bytes[place.Offset + place.Bytes - 1] ^= 1;

@@ -80,6 +80,17 @@ public sealed class PosixDiskTests : IDisposable
     }
 
     [Fact]
+    public void Free_space_is_known_and_an_error_without_the_directory()
+    {
+        string path = Path.Combine(_directory.Path, "short-lived");
+        Directory.CreateDirectory(path);
+        PosixDisk disk = PosixDisk.OpenDirectory(path);
+        Assert.InRange(disk.FreeBytes, 0, long.MaxValue);
+        Directory.Delete(path);
+        AssertFails(() => disk.FreeBytes, path, "free space");
+    }
+
+    [Fact]
     public void A_directory_that_cannot_be_synced_is_an_error() =>
         AssertFails(() => PosixDisk.SyncDirectory(Path.Combine(_directory.Path, "none")), "none", "No such file");
 

@@ -12,12 +12,16 @@ internal sealed class SmallLog : IDisposable
     public const long SegmentBytes = 32 * 1024;
     public const long BudgetBytes = 8 * SegmentBytes;
 
+    /// <summary>More than any test needs: one that waits for a segment to go must fail when it never does.</summary>
+    private const int MaxBatches = 100_000;
+
     private static readonly GroupId s_busy = new(1);
     private static readonly GroupId s_idle = new(2);
     private static readonly GroupId s_pinning = new(3);
     private readonly IDisk _disk;
     private ulong _last = 10;
     private ulong _pin = 10;
+    private int _batches;
 
     private SmallLog(IDisk disk, long segmentBytes, out RecoveredLog recovered)
     {
@@ -67,6 +71,7 @@ internal sealed class SmallLog : IDisposable
     /// <summary>One batch in which the busy group appends and truncates.</summary>
     public void Truncate()
     {
+        Assert.True(++_batches < MaxBatches, $"{_batches} batches, and what was waited for has not happened");
         Log.AddEntries(s_busy, new ReplicaId(1), [EntryOf(++_last, [1, 2, 3])]);
         Log.AddCommitPoint(s_busy, LogScript.PointAt(_last, 5), keepsLogBehind: true);
         Log.Commit();
