@@ -18,6 +18,9 @@ public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
     /// called unknown if another node leads by then.
     /// </summary>
     public long RetryMicros { get; init; } = 500_000;
+
+    /// <summary>After so long without a leader, in µs, a node that has a replica of the shard asks other nodes too.</summary>
+    public long LeaderlessMicros { get; init; } = 1_000_000;
 }
 
 /// <summary>
@@ -74,6 +77,7 @@ public sealed class Front : IFront
                     return;
                 }
 
+                call.PostedAt = now;
                 call.Group = new GroupId(_map.ByHash(call.Hash).Id);
                 _active.Add(call);
                 Route(now, call);
@@ -174,7 +178,7 @@ public sealed class Front : IFront
 
         RaftGroup? local = _worker.Find(call.Group);
         if (local is { Role: Role.Leader }) TryHere(now, call);
-        else if (LeaderNodeOf(call.Group, local) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
+        else if (LeaderNodeOf(call.Group, local, now - call.PostedAt >= _options.LeaderlessMicros) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
         else Park(call);
     }
 
@@ -203,9 +207,11 @@ public sealed class Front : IFront
         }
     }
 
-    private NodeId? LeaderNodeOf(GroupId group, RaftGroup? local)
+    /// <param name="isLong">The call has waited for long: a replica here that still knows no leader may have been removed and not heard of it.</param>
+    private NodeId? LeaderNodeOf(GroupId group, RaftGroup? local, bool isLong)
     {
-        if (local is not null) return _worker.LeaderNodeOf(group);
+        if (_worker.LeaderNodeOf(group) is { } known) return known;
+        if (local is not null && !local.Configuration.Members.IsEmpty && !isLong) return null;
         if (_leaderHints.TryGetValue(group, out NodeId hint) && _links.BootIdOf(hint) != 0) return hint;
         // Some node will know more: ask the next one that was ever reached. The map says who the members were once; they may all have moved.
         for (int i = 0; i < _nodes.Length; i++)
@@ -266,7 +272,8 @@ public sealed class Front : IFront
         RaftGroup? local = _worker.Find(group);
         if (local is not { Role: Role.Leader })
         {
-            NodeId leader = local is null ? _leaderHints.GetValueOrDefault(group) : _worker.LeaderNodeOf(group) ?? default;
+            // Only what a replica knows is passed on: hearsay would travel in circles.
+            NodeId leader = _worker.LeaderNodeOf(group) ?? default;
             attempt.Refuse($"node {NodeName} does not lead shard {group.Value}", leader);
         }
         else if (!request.IsWrite)
@@ -311,7 +318,7 @@ public sealed class Front : IFront
 
     /// <summary>Whether the shard has a leader, as far as is known here, and it is not where the call was forwarded to.</summary>
     private bool IsLedElsewhere(KvCall call) =>
-        _worker.Find(call.Group) is { } local && LeaderNodeOf(call.Group, local) is { } leader && leader != call.ForwardedTo;
+        _worker.LeaderNodeOf(call.Group) is { } leader && leader != call.ForwardedTo;
 
     private void GiveUp(KvCall call) =>
         call.TryComplete(Fail(ErrorCode.OutcomeUnknown, "the node it was forwarded to no longer leads the shard and has not answered; it may have appended the write", call.Group));

@@ -252,6 +252,7 @@ public sealed class GroupWorker : IPeerReceiver
             {
                 // A newer replica is meant to live here: then the one that does was removed, and has not heard of it.
                 if (replica.Group.Replica.CompareTo(message.To) < 0) replica.Group.AskWhetherMember(now, message.From);
+                else replica.Group.TellIfRemoved(now, message);
                 Touch(replica);
                 continue;
             }

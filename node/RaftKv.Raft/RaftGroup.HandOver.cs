@@ -48,6 +48,7 @@ public sealed partial class RaftGroup
         AdvanceTo(now);
         _isStalled = isStalled;
         if (!isStalled || Role != Role.Leader) return;
+        Wake(now);
         ReplicaId successor = BestTransferTarget();
         if (!successor.IsNone && FindProgress(successor)!.Match >= Commit) SendTimeoutNow(successor);
         BecomeFollower(Term, ReplicaId.None, RoleChangeReason.DiskStalled);

@@ -80,6 +80,9 @@ public sealed partial class RaftGroup
     /// that has nothing yet would count in every majority and answer in none.
     /// </summary>
     private bool IsCaughtUp(Progress progress) =>
+#if MUTANTS
+        Mutants.On(Mutant.EmptyLearnerPromoted) ||
+#endif
         progress.State == ProgressState.Replicate && progress.Match >= _log.SnapshotIndex && progress.Match.Value + MaxLagOfNewVoter >= _log.Last.Value;
 
     /// <summary>
@@ -144,11 +147,17 @@ public sealed partial class RaftGroup
     {
         if (entry.Kind != EntryKind.Configuration) return;
         _configurations.Add((entry.Index, Configuration.Parse(entry.Payload.Span, out _)));
+#if MUTANTS
+        if (Mutants.On(Mutant.RemovedBeforeApplied) && !Configuration.Contains(Replica)) _isRemoved = true;
+#endif
         if (Role == Role.Leader) UpdateProgress(nextOfNew: entry.Index);
     }
 
     private void OnLogTruncated(LogIndex from)
     {
+#if MUTANTS
+        if (Mutants.On(Mutant.ConfigurationNotTakenBack)) return;
+#endif
         while (_configurations.Count > 1 && _configurations[^1].Index >= from) _configurations.RemoveAt(_configurations.Count - 1);
     }
 
@@ -201,6 +210,13 @@ public sealed partial class RaftGroup
             if (!successor.IsNone) SendTimeoutNow(successor);
             BecomeFollower(Term, ReplicaId.None, RoleChangeReason.NoLongerVoter);
         }
+    }
+
+    /// <summary>Someone campaigns or asks at a replica that lived here before this one: it may have been removed since, too.</summary>
+    public void TellIfRemoved(long now, in Message message)
+    {
+        AdvanceTo(now);
+        TryTellRemoved(message);
     }
 
     private void AskAllWhetherMember()

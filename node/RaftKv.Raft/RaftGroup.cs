@@ -191,6 +191,7 @@ public sealed partial class RaftGroup
         Invariant.Holds(Commit <= _log.Last, $"commit {Commit} last {_log.Last}");
         Invariant.Holds(_durableHardState.Term <= Term, $"durable {_durableHardState.Term} current {Term}");
         Invariant.Holds(Role != Role.Leader || Leader == Replica);
+        Invariant.Holds(!IsAsleep || !Leader.IsNone, $"{Group}/{Replica} sleeps under no leader");
 #if !MUTANTS
         Invariant.Holds(Role != Role.Leader || _durableHardState.Term == Term, $"leads {Term}, of which only {_durableHardState.Term} is durable");
 #endif

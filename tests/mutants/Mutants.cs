@@ -56,6 +56,18 @@ public enum Mutant
     /// <summary>A confirmed read is served before its index is applied (R2, R6).</summary>
     ReadDoesNotWaitForItsIndex,
 
+    /// <summary>In a joint configuration a majority of the new members alone decides (paper §6).</summary>
+    JointDecidedByNewHalf,
+
+    /// <summary>A replica deletes itself when the entry that removes it is appended, not when it is applied.</summary>
+    RemovedBeforeApplied,
+
+    /// <summary>A configuration entry that is truncated stays in force.</summary>
+    ConfigurationNotTakenBack,
+
+    /// <summary>A learner may vote before it has anything.</summary>
+    EmptyLearnerPromoted,
+
     /// <summary>A follower agrees to sleep although it lacks entries or has not applied them.</summary>
     SleepsWithWorkLeft,
 

@@ -81,6 +81,14 @@ public static class RaftMessageCodec
         };
     }
 
+    /// <summary>The core parses it again when it is appended, where it is too late to refuse it.</summary>
+    private static void ExpectConfiguration(ReadOnlyMemory<byte> payload)
+    {
+        ByteReader reader = new(payload);
+        ConfigurationCodec.Read(ref reader);
+        reader.ExpectEnd();
+    }
+
     private static Entry[] ReadEntries(ref ByteReader reader, LogIndex previous)
     {
         int count = reader.Count(EntryHeaderBytes);
@@ -93,6 +101,7 @@ public static class RaftMessageCodec
             EntryKind kind = (EntryKind)reader.U8();
             if (!Enum.IsDefined(kind)) throw new MalformedException($"entry kind {(byte)kind}");
             entries[i] = new Entry(previous, term, kind, reader.U8(), reader.U64(), reader.U64(), reader.Block());
+            if (kind == EntryKind.Configuration) ExpectConfiguration(entries[i].Payload);
         }
 
         return entries;

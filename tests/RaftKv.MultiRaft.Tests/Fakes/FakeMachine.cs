@@ -13,6 +13,10 @@ internal sealed class FakeMachine(GroupId group, LogIndex applied, Trace trace) 
 
     public Term AppliedTerm { get; private set; } = new(5);
 
+    public Configuration Configuration { get; private set; } = Some.Voters(3);
+
+    public (ulong Version, ulong ConfVersion) EpochNumbers => (1, 1);
+
     /// <summary>Nothing is ever flushed but what a test says, and what the machine began with.</summary>
     public LogIndex FlushedApplied { get; set; } = applied;
 
@@ -36,6 +40,7 @@ internal sealed class FakeMachine(GroupId group, LogIndex applied, Trace trace) 
     {
         Applied = entry.Index;
         AppliedTerm = entry.Term;
+        if (entry.Kind == EntryKind.Configuration) Configuration = Configuration.Parse(entry.Payload.Span, out _);
         TimeMillis = Math.Max(TimeMillis, entry.StampMillis);
         _entries++;
         return wantsResult ? $"result of {entry.Index}" : null;
@@ -115,7 +120,7 @@ internal sealed class FakeMachines(Trace trace) : IStateMachines
 
     public void Delete(GroupId group, ulong generation) => trace.Add($"{group} generation {generation} deleted");
 
-    public void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live) => Live = live;
+    public void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live, IReadOnlyCollection<GroupId> removed) => Live = live;
 }
 
 /// <summary>Waits for a proposal's outcome.</summary>

@@ -34,6 +34,8 @@ internal sealed class MemoryLog(Trace trace) : IRaftLog
     public void AddCommitPoint(GroupId group, CommitPoint point, bool keepsLogBehind) =>
         trace.Add($"{group}/{point.Replica} commit point {point.Index}{(keepsLogBehind ? ", keeps what is behind" : "")}");
 
+    public void AddTombstone(GroupId group, ReplicaId replica) => trace.Add($"{group}/{replica} tombstone");
+
     public void AddInitialised(DiskIdentity identity) => trace.Add("initialised");
 
     public void Commit()

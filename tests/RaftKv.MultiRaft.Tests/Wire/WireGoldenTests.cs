@@ -55,6 +55,8 @@ public sealed class WireGoldenTests
         yield return ("frame Forward", Frame(FrameKind.Forward, "forward"u8));
         yield return ("frame Answer", Frame(FrameKind.Answer, []));
 
+        yield return ("frame NodeHeartbeat", NodeWatch.Heartbeat(0x4142434445464748, isStalled: true));
+
         writer.Clear();
         ConfigurationCodec.Write(writer, Samples.Joint);
         yield return ("configuration", writer.ToArray());

@@ -89,6 +89,13 @@ internal sealed class Disk
         Applied = Flushed = point.Index;
     }
 
+    /// <summary>The last configuration that the entries bring, or the one before them.</summary>
+    public static Configuration ConfigurationIn(IEnumerable<Entry> entries, Configuration before)
+    {
+        Entry last = entries.LastOrDefault(entry => entry.Kind == EntryKind.Configuration);
+        return last.Kind == EntryKind.Configuration ? Configuration.Parse(last.Payload.Span, out _) : before;
+    }
+
     public RaftStart ToStart(Configuration configuration)
     {
         List<(LogIndex First, Term Term)> runs = [];
@@ -97,7 +104,8 @@ internal sealed class Disk
         return new RaftStart
         {
             HardState = HardState,
-            Configuration = configuration,
+            Configuration = ConfigurationIn(Store.TakeWhile(entry => entry.Index <= SnapshotIndex), configuration),
+            ConfigurationsBehind = [.. Entries.Where(entry => entry.Kind == EntryKind.Configuration).Select(entry => (entry.Index, Configuration.Parse(entry.Payload.Span, out _)))],
             SnapshotIndex = SnapshotIndex,
             SnapshotTerm = SnapshotTerm,
             TermRuns = runs,

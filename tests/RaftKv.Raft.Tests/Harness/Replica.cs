@@ -211,7 +211,7 @@ internal sealed class Replica
     {
         Entry[] entries = [.. Disk.Store.TakeWhile(entry => entry.Index <= Disk.Flushed)];
         Assert.Equal(Disk.Flushed.Value, (ulong)entries.Length);
-        return new Snapshot(Id, new SnapshotHead(Group.Term, Disk.Flushed, entries.Length == 0 ? default : entries[^1].Term, Configuration), entries);
+        return new Snapshot(Id, new SnapshotHead(Group.Term, Disk.Flushed, entries.Length == 0 ? default : entries[^1].Term, Disk.ConfigurationIn(entries, Configuration)), entries);
     }
 
     /// <summary>Offers a whole snapshot. Busy: the caller may do so again.</summary>

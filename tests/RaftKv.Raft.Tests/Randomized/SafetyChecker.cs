@@ -8,7 +8,6 @@ namespace RaftKv.Raft.Tests.Randomized;
 internal sealed class SafetyChecker
 {
     private readonly Cluster _cluster;
-    private readonly Configuration _configuration;
     private readonly Dictionary<Term, ReplicaId> _leaders = [];
     private readonly Dictionary<(ReplicaId Replica, Term Term), ReplicaId> _durableVotes = [];
     private readonly Dictionary<(LogIndex Index, Term Term), (Entry Entry, Term PreviousTerm)> _entries = [];
@@ -17,10 +16,9 @@ internal sealed class SafetyChecker
     private readonly Dictionary<ulong, LogIndex> _committedWhenAsked = [];
     private LogIndex _lastCommitted;
 
-    public SafetyChecker(Cluster cluster, Configuration configuration)
+    public SafetyChecker(Cluster cluster)
     {
         _cluster = cluster;
-        _configuration = configuration;
         foreach (Replica replica in cluster.Replicas)
         {
             replica.OnReady = ready => OnReady(replica, ready);
@@ -167,8 +165,10 @@ internal sealed class SafetyChecker
 
         _committed.Add(index, term);
         _lastCommitted = LogIndex.Max(_lastCommitted, index);
-        ulong onDisks = Quorum.Agreed(_configuration, id => Holds(_cluster[(int)id.Value].Disk, index, term) ? 1UL : 0);
-        Invariant.Holds(onDisks == 1, $"{replica.Id} commits {index}/{term}, which is not on the disks of a majority");
+        // The newest configuration decides; it may have come into the log after the entry was committed.
+        bool isOnDisks = ((Configuration[])[replica.Group.Configuration, replica.Group.ConfigurationAt(index)])
+            .Any(configuration => Quorum.Agreed(configuration, id => Holds(_cluster[(int)id.Value].Disk, index, term) ? 1UL : 0) == 1);
+        Invariant.Holds(isOnDisks, $"{replica.Id} commits {index}/{term}, which is not on the disks of a majority");
     }
 
     /// <summary>In the log, or flushed.</summary>
