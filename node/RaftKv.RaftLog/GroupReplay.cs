@@ -63,7 +63,7 @@ internal sealed class GroupReplay(GroupId group)
         _records.Add(gathered);
     }
 
-    /// <summary>The group as it was when the last of these records became durable. Throws <see cref="LogCorruptException"/> when there was no such time.</summary>
+    /// <summary>The group as it was when the last of these records became durable; to be called once. Throws <see cref="LogCorruptException"/> when there was no such time.</summary>
     public GroupLog Resolve()
     {
         _records.Sort();
@@ -75,7 +75,9 @@ internal sealed class GroupReplay(GroupId group)
             if (record.Place.WriteSequence == _pointSequence) log.SetCommitPoint(_point!, keepsLogBehind: false, record.Place);
         }
 
-        foreach (GatheredRecord entry in LiveEntries())
+        ReadOnlySpan<GatheredRecord> live = LiveEntries();
+        log.EnsureRoomFor(live.Length);
+        foreach (ref readonly GatheredRecord entry in live)
         {
             if (_point is null) throw Corrupt(entry, $"entry {entry.Index} of a group without a commit point: synced log was lost");
             if (!log.TrySetEntry(entry.Index, entry.Term, entry.Place)) throw Corrupt(entry, $"entry {entry.Index} does not follow {log.Last}: synced log was lost");
@@ -102,10 +104,10 @@ internal sealed class GroupReplay(GroupId group)
         _records.RemoveRange(kept, _records.Count - kept);
     }
 
-    /// <summary>Ascending in index and in write sequence.</summary>
-    private List<GatheredRecord> LiveEntries()
+    /// <summary>Ascending in index and in write sequence; gathered at the end of the list, over what was looked at already.</summary>
+    private ReadOnlySpan<GatheredRecord> LiveEntries()
     {
-        List<GatheredRecord> live = [];
+        int start = _records.Count;
         LogIndex lowest = new(ulong.MaxValue);
         for (int i = _records.Count - 1; i >= 0; i--)
         {
@@ -115,11 +117,10 @@ internal sealed class GroupReplay(GroupId group)
             lowest = record.Index;
             bool isCovered = _point is not null && record.Index <= _point.Index;
             if (isCovered && record.Place.WriteSequence > _pointSequence) throw Corrupt(record, $"entry {record.Index} was written after the commit point at {_point!.Index}");
-            if (!isCovered) live.Add(record);
+            if (!isCovered) _records[--start] = record;
         }
 
-        live.Reverse();
-        return live;
+        return CollectionsMarshal.AsSpan(_records)[start..];
     }
 
     private LogCorruptException Corrupt(in GatheredRecord record, string what) => new(record.Place.Segment.File.Name, record.Place.Offset, $"{group}: {what}");
