@@ -21,9 +21,9 @@ namespace RaftKv.RaftLog;
 /// <para>
 /// Why this is right although segments are gone: what kills a record is itself a record, its killer. It was written after the record, when
 /// only copies existed that lie in the same or in earlier segments; and since what is dead is never carried forward, no copy is made later.
-/// So no copy of a record lies in a later segment than its killer. Segments are freed strictly oldest first: as long as a copy is still
-/// there, so is the killer (or, were it the newest commit point, its own copy further on), and the record stays dead. Freed in
-/// another order, or with copies of dead records made, a truncation would be forgotten while what it truncated was still there.
+/// So no copy of a record lies in a later segment than its killer. Segments are freed strictly oldest first: where a copy is still there, so
+/// is every later segment, and in one of them, or in the same, the killer. Freed in another order, or with copies of dead records made, a
+/// truncation would be forgotten while what it truncated was still there.
 /// </para>
 /// What is alive is always there: its segment is freed only after its copy was synced. What is dead may be there or not; so among the records
 /// there may be holes, which their killers cover.
