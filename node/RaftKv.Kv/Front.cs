@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
@@ -44,6 +43,7 @@ public sealed class Front : IFront
     private readonly ShardMap _map;
     private readonly GroupWorker _worker;
     private readonly IPeerLinks _links;
+    private readonly NodeId[] _nodes;
     private readonly List<KvCall> _active = [];
     private readonly Dictionary<ulong, KvCall> _forwarded = [];
     private readonly Dictionary<NodeId, (ulong BootId, NumberWindow Window)> _origins = [];
@@ -57,6 +57,7 @@ public sealed class Front : IFront
         _map = map;
         _worker = worker;
         _links = links;
+        _nodes = [.. map.Shards.SelectMany(shard => shard.Replicas).Select(replica => new NodeId(replica.NodeId)).Distinct().Order()];
     }
 
     public string NodeName => _options.NodeName;
@@ -204,14 +205,13 @@ public sealed class Front : IFront
 
     private NodeId? LeaderNodeOf(GroupId group, RaftGroup? local)
     {
-        if (local is not null) return local.Leader.IsNone ? null : local.Configuration.NodeOf(local.Leader);
+        if (local is not null) return _worker.LeaderNodeOf(group);
         if (_leaderHints.TryGetValue(group, out NodeId hint) && _links.BootIdOf(hint) != 0) return hint;
-        // Any replica's node will know more: ask the next one that was ever reached.
-        ImmutableArray<ShardReplica> replicas = _map.ById(group.Value)!.Replicas;
-        for (int i = 0; i < replicas.Length; i++)
+        // Some node will know more: ask the next one that was ever reached. The map says who the members were once; they may all have moved.
+        for (int i = 0; i < _nodes.Length; i++)
         {
-            NodeId node = new(replicas[(int)(_nextProbe++ % (uint)replicas.Length)].NodeId);
-            if (_links.BootIdOf(node) != 0) return node;
+            NodeId node = _nodes[(int)(_nextProbe++ % (uint)_nodes.Length)];
+            if (node != _options.Node && _links.BootIdOf(node) != 0) return node;
         }
 
         return null;
@@ -266,7 +266,7 @@ public sealed class Front : IFront
         RaftGroup? local = _worker.Find(group);
         if (local is not { Role: Role.Leader })
         {
-            NodeId leader = local is null || local.Leader.IsNone ? default : local.Configuration.NodeOf(local.Leader) ?? default;
+            NodeId leader = local is null ? _leaderHints.GetValueOrDefault(group) : _worker.LeaderNodeOf(group) ?? default;
             attempt.Refuse($"node {NodeName} does not lead shard {group.Value}", leader);
         }
         else if (!request.IsWrite)

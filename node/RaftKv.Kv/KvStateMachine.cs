@@ -43,6 +43,7 @@ public sealed partial class KvStateMachine : IStateMachine
         _store = store;
         _limits = limits;
         _meta = ShardMeta.ReadFrom(store, group);
+        Configuration = ReadConfiguration(store, group);
         _committedRevision = _meta.Revision;
         _writtenLookup = _written.GetAlternateLookup<ReadOnlySpan<byte>>();
         FindNextDeadline();
@@ -53,6 +54,12 @@ public sealed partial class KvStateMachine : IStateMachine
 
     /// <inheritdoc/>
     public Term AppliedTerm => _meta.AppliedTerm;
+
+    /// <inheritdoc/>
+    public Configuration Configuration { get; private set; }
+
+    /// <inheritdoc/>
+    public (ulong Version, ulong ConfVersion) EpochNumbers => (_meta.Epoch.Version, _meta.Epoch.ConfVersion);
 
     /// <inheritdoc/>
     public LogIndex FlushedApplied => ShardMeta.ReadFlushed(_store, _group).Applied;
@@ -67,13 +74,14 @@ public sealed partial class KvStateMachine : IStateMachine
     /// <inheritdoc/>
     public ulong TimeMillis => _meta.ShardTimeMillis;
 
-    /// <summary>Makes a new shard's store: nothing but its meta row, flushed.</summary>
-    public static void InitialiseStore(IOrderedStore store, ShardMeta meta)
+    /// <summary>Makes a new shard's store: nothing but its meta row and its members, flushed.</summary>
+    public static void InitialiseStore(IOrderedStore store, ShardMeta meta, Configuration configuration)
     {
         ByteWriter value = new();
         meta.Write(value);
         WriteBatch batch = new();
         batch.Put(RowLayout.MetaKey, value.Written);
+        batch.Put(RowLayout.ConfigurationKey, configuration.ToBytes());
         store.Write(batch);
         store.Flush();
     }
@@ -96,6 +104,7 @@ public sealed partial class KvStateMachine : IStateMachine
             ShardTimeMillis = Math.Max(_meta.ShardTimeMillis, entry.StampMillis),
         };
         KvApplied? result = null;
+        if (entry.Kind == EntryKind.Configuration) ApplyConfiguration(entry);
         if (request.Operation == KvOperation.Expire) Expire(entry.RevisionFloor);
         else if (entry.Kind == EntryKind.Command) result = ApplyOnce(entry, request);
         // By entry, not by batch: replicas batch differently.
@@ -236,6 +245,26 @@ public sealed partial class KvStateMachine : IStateMachine
         cursor.Seek(_key.Written);
         if (!cursor.IsValid || RowLayout.RevisionOf(cursor.Key, _key.Written) is not { } revision) return default;
         return RowLayout.ReadVersion(revision, cursor.Value);
+    }
+
+    private void ApplyConfiguration(in Entry entry)
+    {
+        Configuration = Configuration.Parse(entry.Payload.Span, out _);
+        _batch.Put(RowLayout.ConfigurationKey, entry.Payload.Span);
+        _meta = _meta with { Epoch = _meta.Epoch with { ConfVersion = _meta.Epoch.ConfVersion + 1 } };
+    }
+
+    private static Configuration ReadConfiguration(IOrderedStore store, GroupId group)
+    {
+        byte[] row = store.Get(RowLayout.ConfigurationKey) ?? throw new StoreFailedException($"{group}: the store has no configuration row");
+        try
+        {
+            return Configuration.Parse(row, out _);
+        }
+        catch (FormatException malformed)
+        {
+            throw new StoreFailedException($"{group}: configuration row: {malformed.Message}", malformed);
+        }
     }
 
     private static ulong ChainHash(ulong previous, LogIndex index, ReadOnlySpan<byte> rows)

@@ -27,14 +27,14 @@ public sealed class KvStateMachines(IShardStores stores, Limits limits) : IState
     }
 
     /// <inheritdoc/>
-    public void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live)
+    public void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live, IReadOnlyCollection<GroupId> removed)
     {
         bool any = false;
         foreach (var directory in stores.List())
         {
             if (live.Contains(directory)) continue;
             // An older or unfinished generation of a group the log knows. Of a group it does not know, synced log was lost (design §7).
-            Invariant.Holds(live.Any(known => known.Group == directory.Group), $"{directory.Group}: a store directory, but no record in the raft log: synced log was lost");
+            Invariant.Holds(removed.Contains(directory.Group) || live.Any(known => known.Group == directory.Group), $"{directory.Group}: a store directory, but no record in the raft log: synced log was lost");
             stores.Delete(directory.Group, directory.Generation);
             any = true;
         }

@@ -49,6 +49,7 @@ public sealed class Applier
                 case ReadLog read: Read(read); break;
                 case AskFlushed ask: AnswerFlushed(ask); break;
                 case SwitchStore change: Switch(change); break;
+                case CloseRemoved removed: Close(removed.Replica); break;
             }
         }
 
@@ -145,6 +146,14 @@ public sealed class Applier
         OnApplied(replica);
     }
 
+    /// <summary>The tombstone is durable, and nothing for the replica comes behind this.</summary>
+    private void Close(HostedReplica replica)
+    {
+        replica.WaitingReads.Clear();
+        replica.Machine.Dispose();
+        _snapshots.Post(new ReplicaRemoved(replica));
+    }
+
     private void Read(ReadLog work)
     {
         LogReadRequest request = work.Request;
@@ -161,6 +170,8 @@ internal sealed record ServeRead(HostedReplica Replica, GrantedRead Read) : Appl
 
 /// <summary>How far is the store flushed? And begin to flush it, if so asked.</summary>
 internal sealed record AskFlushed(HostedReplica Replica, bool BeginFlush) : ApplyWork(Replica);
+
+internal sealed record CloseRemoved(HostedReplica Replica) : ApplyWork(Replica);
 
 internal sealed record SwitchStore(HostedReplica Replica, StagedSnapshot Snapshot, ulong OldGeneration) : ApplyWork(Replica);
 

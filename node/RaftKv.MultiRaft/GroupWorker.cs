@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Snapshots;
 using RaftKv.MultiRaft.Wire;
@@ -28,6 +29,7 @@ public sealed class GroupWorker : IPeerReceiver
     private readonly DiskWatch _disk;
     private readonly Ready _ready = new();
     private readonly List<HostedReplica> _touched = [];
+    private readonly SortedDictionary<GroupId, ReplicaId> _tombstones = [];
     private IFront? _front;
     private ulong _nextReadContext;
     private long _nextTick;
@@ -74,8 +76,16 @@ public sealed class GroupWorker : IPeerReceiver
         {
             HostedReplica replica = _touched[i];
             replica.IsTouched = false;
+            if (replica.IsRemoved) continue;
             replica.Group.TakeReady(_ready);
+            if (_ready.IsRemoved)
+            {
+                Remove(replica);
+                continue;
+            }
+
             HandOn(replica);
+            WatchMembers(replica);
             NoteSleep(now, replica);
         }
 
@@ -128,6 +138,9 @@ public sealed class GroupWorker : IPeerReceiver
     /// <summary>All groups on this node, by id. On the STEP thread only.</summary>
     public IEnumerable<RaftGroup> Groups => _replicas.Values.Select(replica => replica.Group);
 
+    /// <summary>The state machines of this node's replicas, by group; APPLY owns each. On the STEP thread only, or when the pumps have stopped.</summary>
+    public IEnumerable<IStateMachine> Machines => _replicas.Values.Select(replica => replica.Machine);
+
     /// <summary>Sends a frame of the front's.</summary>
     public void SendToPeer(NodeId node, byte[] frame) => _links.Send(node, frame);
 
@@ -136,9 +149,14 @@ public sealed class GroupWorker : IPeerReceiver
     internal void Add(HostedReplica replica)
     {
         _replicas.Add(replica.Id, replica);
-        foreach (Member member in replica.Group.Configuration.Members)
-            if (member.Node != _options.Node) _nodes.Add(member.Node);
+        WatchMembers(replica);
         Touch(replica);
+    }
+
+    /// <summary>The group's replica with this id and all below were removed from this node, and are not made again.</summary>
+    internal void AddTombstone(GroupId group, ReplicaId replica)
+    {
+        if (!_tombstones.TryGetValue(group, out ReplicaId known) || known.CompareTo(replica) < 0) _tombstones[group] = replica;
     }
 
     internal void PostPersisted(HostedReplica replica, ulong readyNumber) => _inbox.AddAlways(new WorkerEvent(WorkKind.Persisted, replica, readyNumber, null));
@@ -148,6 +166,8 @@ public sealed class GroupWorker : IPeerReceiver
 
     internal void PostLogRead(HostedReplica replica, LogReadRequest request, Entry[] entries) =>
         _inbox.AddAlways(new WorkerEvent(WorkKind.LogRead, replica, 0, new LogReadAnswer(request, entries)));
+
+    internal void PostRemoved(HostedReplica replica) => _inbox.AddAlways(new WorkerEvent(WorkKind.Removed, replica, 0, null));
 
     internal void PostFlushed(HostedReplica replica, LogIndex index) => _inbox.AddAlways(new WorkerEvent(WorkKind.Flushed, replica, index.Value, null));
 
@@ -190,12 +210,14 @@ public sealed class GroupWorker : IPeerReceiver
                 Install(now, (StagedSnapshot)work.Payload!);
                 break;
             case WorkKind.CheckpointMade:
-                RaftGroup sender = work.Replica!.Group;
-                _snapshots.Post(new OfferSnapshot(work.Replica, new ReplicaId(work.Number), sender.Term, sender.Configuration, work.Replica.Point));
+                _snapshots.Post(new OfferSnapshot(work.Replica!, new ReplicaId(work.Number), work.Replica!.Group.Term));
                 break;
             case WorkKind.SnapshotEnded:
                 work.Replica!.Group.OnSnapshotEnded(now, new ReplicaId(work.Number), (LogIndex)work.Payload!);
                 Touch(work.Replica);
+                break;
+            case WorkKind.Removed:
+                _applier.Add(new CloseRemoved(work.Replica!), 0);
                 break;
             case WorkKind.Front:
                 _front!.OnPosted(now, work.Payload!);
@@ -207,7 +229,7 @@ public sealed class GroupWorker : IPeerReceiver
     {
         try
         {
-            if (kind == FrameKind.RaftMessages) StepAll(now, body);
+            if (kind == FrameKind.RaftMessages) StepAll(now, from, body);
             else if (kind == FrameKind.NodeHeartbeat) OnNodeHeartbeat(now, from, body);
             else _front!.OnPeerFrame(now, from, kind, body);
         }
@@ -217,14 +239,23 @@ public sealed class GroupWorker : IPeerReceiver
         }
     }
 
-    private void StepAll(long now, byte[] body)
+    private void StepAll(long now, NodeId from, byte[] body)
     {
         ByteReader reader = new(body);
         bool isFull = _logWriter.IsFull || _applier.IsFull;
         while (reader.Remaining > 0)
         {
             if (RaftMessageCodec.Read(ref reader, out GroupId group) is not { } message) continue;
-            if (!_replicas.TryGetValue(group, out HostedReplica? replica) || replica.Group.Replica != message.To) continue;
+            if (!_replicas.TryGetValue(group, out HostedReplica? replica) && !TryCreate(now, group, message, out replica)) continue;
+            replica.NoteAddress(message.From, from);
+            if (replica.Group.Replica != message.To)
+            {
+                // A newer replica is meant to live here: then the one that does was removed, and has not heard of it.
+                if (replica.Group.Replica.CompareTo(message.To) < 0) replica.Group.AskWhetherMember(now, message.From);
+                Touch(replica);
+                continue;
+            }
+
             // Raft sends it again. One without entries is let through: it may be what tells the leader where we stand.
             if (message.Kind == MessageKind.Append && !message.Entries.IsEmpty && (isFull || replica.Group.HasTooMuchUnapplied)) continue;
             replica.Group.Step(now, message);
@@ -292,7 +323,7 @@ public sealed class GroupWorker : IPeerReceiver
 #endif
         foreach (HostedReplica replica in _replicas.Values)
         {
-            if (!replica.Group.IsAsleep || LeaderNodeOf(replica.Group) != node) continue;
+            if (!replica.Group.IsAsleep || LeaderNodeOf(replica) != node) continue;
             replica.Group.OnLeaderNodeGone(now);
             Touch(replica);
         }
@@ -314,7 +345,7 @@ public sealed class GroupWorker : IPeerReceiver
         replica.WasAsleep = group.IsAsleep;
         if (!group.IsAsleep) return;
         replica.WakeAtMicros = group.Role == Role.Leader ? replica.Clock.WakeAtMicros(now, group) : long.MaxValue;
-        if (group.Role == Role.Leader || (LeaderNodeOf(group) is { } node && _nodes.IsAlive(now, node))) return;
+        if (group.Role == Role.Leader || (LeaderNodeOf(replica) is { } node && _nodes.IsAlive(now, node))) return;
 #if MUTANTS
         if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
 #endif
@@ -322,7 +353,59 @@ public sealed class GroupWorker : IPeerReceiver
         replica.WasAsleep = false;
     }
 
-    private static NodeId? LeaderNodeOf(RaftGroup group) => group.Leader.IsNone ? null : group.Configuration.NodeOf(group.Leader);
+    /// <summary>The node of the leader that the group's replica here knows; null when it knows none, or there is no replica here.</summary>
+    public NodeId? LeaderNodeOf(GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? LeaderNodeOf(replica) : null;
+
+    /// <summary>Proposes a membership change; on the STEP thread. Throws <see cref="ArgumentException"/> when it makes no sense.</summary>
+    public ProposeResult ProposeMembers(long now, GroupId group, params ReadOnlySpan<MemberChange> changes)
+    {
+        if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return new ProposeResult(ProposeStatus.NotLeader, default, default);
+        replica.UsedAtMicros = now;
+        Touch(replica);
+        return replica.Group.ProposeMembers(now, changes);
+    }
+
+    private static NodeId? LeaderNodeOf(HostedReplica replica) => replica.Group.Leader.IsNone ? null : replica.NodeOf(replica.Group.Leader);
+
+    private void WatchMembers(HostedReplica replica)
+    {
+        if (ReferenceEquals(replica.WatchedConfiguration, replica.Group.Configuration)) return;
+        replica.WatchedConfiguration = replica.Group.Configuration;
+        foreach (Member member in replica.Group.Configuration.Members)
+            if (member.Node != _options.Node) _nodes.Add(member.Node);
+    }
+
+    /// <summary>
+    /// A leader speaks to a replica that is not here: it was added to the group, and begins empty, unless it was removed before. Whoever else speaks
+    /// to it is no reason to make it.
+    /// </summary>
+    private bool TryCreate(long now, GroupId group, in Message message, [NotNullWhen(true)] out HostedReplica? replica)
+    {
+        replica = null;
+        if (message.Kind is not (MessageKind.Append or MessageKind.Heartbeat) || message.To.IsNone) return false;
+        if (_tombstones.TryGetValue(group, out ReplicaId removed) && message.To.CompareTo(removed) <= 0) return false;
+        replica = MultiRaftHost.CreateEmpty(_options, group, message.To, now);
+        Add(replica);
+        _snapshots.Post(new ReplicaAdded(replica));
+        return true;
+    }
+
+    /// <summary>
+    /// The replica is no member any more, by an applied configuration. Its tombstone is made durable, then its store is closed and deleted. What it
+    /// was asked and has not answered stays unanswered: nobody can say here what became of it.
+    /// </summary>
+    private void Remove(HostedReplica replica)
+    {
+        foreach (Message message in _ready.SendNow)
+            if (replica.NodeOf(message.To) is { } node) _outbox.Add(replica.Id, node, message);
+        replica.IsRemoved = true;
+        _replicas.Remove(replica.Id);
+        AddTombstone(replica.Id, replica.Group.Replica);
+        foreach (IReadOwner read in replica.Reads.Values) read.OnDropped();
+        replica.Reads.Clear();
+        if (replica.Staged is { } staged) _snapshots.Post(new SnapshotSettled(staged, IsInstalled: false, staged.Machine, staged.Point.Generation));
+        _logWriter.Add(new PersistWork(replica, 0, null, null, [], []) { IsRemoval = true }, 0);
+    }
 
     /// <summary>Offers a whole snapshot to its group. Busy: again when what is being applied is.</summary>
     private void Install(long now, StagedSnapshot snapshot)
@@ -376,7 +459,8 @@ public sealed class GroupWorker : IPeerReceiver
 
     private void HandOn(HostedReplica replica)
     {
-        foreach (Message message in _ready.SendNow) _outbox.Add(replica.Group, message);
+        foreach (Message message in _ready.SendNow)
+            if (replica.NodeOf(message.To) is { } node) _outbox.Add(replica.Id, node, message);
         if (_ready.MustPersist) Persist(replica);
         if (_ready.ApplyLast > LogIndex.Zero) Apply(replica);
         foreach (ReadGrant grant in _ready.ReadGrants)
@@ -392,8 +476,7 @@ public sealed class GroupWorker : IPeerReceiver
         }
 
         foreach (LogReadRequest request in _ready.LogReads) _applier.Add(new ReadLog(replica, request), 0);
-        foreach (ReplicaId target in _ready.SnapshotsToSend)
-            _snapshots.Post(new SendSnapshot(replica, new Member(target, replica.Group.Configuration.NodeOf(target)!.Value)));
+        foreach (ReplicaId target in _ready.SnapshotsToSend) _snapshots.Post(new SendSnapshot(replica, new Member(target, replica.NodeOf(target)!.Value)));
     }
 
     /// <summary>Copies the Ready for PERSIST: the group may truncate or grow its log while the disk works.</summary>
@@ -404,7 +487,16 @@ public sealed class GroupWorker : IPeerReceiver
         replica.Compaction.OnAppended(bytes);
         (CommitPoint Point, bool KeepsLogBehind)? start = null;
         if (_ready.LogStart is { } logStart) start = (MoveCommitPoint(replica, logStart), logStart.KeepsLogBehind);
-        _logWriter.Add(new PersistWork(replica, _ready.Number, start, _ready.HardState, entries, [.. _ready.SendAfterPersist]), bytes);
+        _logWriter.Add(new PersistWork(replica, _ready.Number, start, _ready.HardState, entries, Addressed(replica, _ready.SendAfterPersist)), bytes);
+    }
+
+    private static AddressedMessage[] Addressed(HostedReplica replica, List<Message> messages)
+    {
+        if (messages.Count == 0) return [];
+        List<AddressedMessage> addressed = new(messages.Count);
+        foreach (Message message in messages)
+            if (replica.NodeOf(message.To) is { } node) addressed.Add(new AddressedMessage(node, message));
+        return [.. addressed];
     }
 
     /// <summary>The one record that says which store is live and where the log begins (design §7).</summary>
@@ -441,7 +533,7 @@ public sealed class GroupWorker : IPeerReceiver
 
     private void Touch(HostedReplica replica)
     {
-        if (replica.IsTouched) return;
+        if (replica.IsTouched || replica.IsRemoved) return;
         replica.IsTouched = true;
         _touched.Add(replica);
     }
@@ -457,6 +549,7 @@ public sealed class GroupWorker : IPeerReceiver
         SnapshotStaged,
         CheckpointMade,
         SnapshotEnded,
+        Removed,
     }
 
     private readonly record struct WorkerEvent(WorkKind Kind, HostedReplica? Replica, ulong Number, object? Payload, NodeId From = default);

@@ -11,6 +11,7 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     private readonly List<PendingProposal> _older = [];
     private Queue<PendingProposal> _pending = new();
     private IStateMachine _machine = machine;
+    private readonly Dictionary<ReplicaId, NodeId> _heardFrom = [];
 
     public GroupId Id => Group.Group;
 
@@ -37,7 +38,8 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     /// <summary>The group's time as this replica knows it, and whether a deadline is due.</summary>
     public GroupClock Clock { get; } = new(machine.TimeMillis, machine.NextDeadlineMillis);
 
-    public ReadOnlyMemory<byte> DeadlineCommand { get; } = machine.DeadlineCommand;
+    /// <summary>A constant of the machine; a new replica gets its machine with its first snapshot.</summary>
+    public ReadOnlyMemory<byte> DeadlineCommand => Machine.DeadlineCommand;
 
     /// <summary>The newest commit point handed to PERSIST: the generation, and where the log begins.</summary>
     public CommitPoint Point { get; set; } = point;
@@ -59,6 +61,19 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
 
     /// <summary>APPLY's: reads that are confirmed but whose index is not applied yet.</summary>
     public List<GrantedRead> WaitingReads { get; } = [];
+
+    /// <summary>STEP has given it up: nothing more is handed on for it.</summary>
+    public bool IsRemoved { get; set; }
+
+    /// <summary>The configuration whose nodes are being watched.</summary>
+    public Configuration? WatchedConfiguration { get; set; }
+
+    /// <summary>A message of that replica came from there.</summary>
+    public void NoteAddress(ReplicaId replica, NodeId node) => _heardFrom[replica] = node;
+
+    /// <summary>Where a replica lives: as the configuration says, or from where it was last heard, which is all that a new replica and a removed one have.</summary>
+    public NodeId? NodeOf(ReplicaId replica) =>
+        Group.Configuration.NodeOf(replica) ?? Group.AppliedConfiguration.NodeOf(replica) ?? (_heardFrom.TryGetValue(replica, out NodeId node) ? node : null);
 
     /// <summary>Remembers who waits for the entry at (index, term), just appended by this leader.</summary>
     public void AddPending(PendingProposal proposal)

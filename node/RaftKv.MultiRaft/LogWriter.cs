@@ -56,21 +56,34 @@ public sealed class LogWriter
         foreach (PersistWork work in batch)
         {
             RaftGroup group = work.Replica.Group;
+            if (work.IsRemoval) _log.AddTombstone(group.Group, group.Replica);
             if (work.Start is { } start) _log.AddCommitPoint(group.Group, start.Point, start.KeepsLogBehind);
             if (work.HardState is { } hardState) _log.AddHardState(group.Group, group.Replica, hardState);
             if (work.Entries.Length > 0) _log.AddEntries(group.Group, group.Replica, work.Entries);
-            mustSync |= work.Start is not null || work.HardState is not null || work.Entries.Length > 0;
+            mustSync |= work.IsRemoval || work.Start is not null || work.HardState is not null || work.Entries.Length > 0;
         }
 
         if (mustSync) _log.Commit();
         Volatile.Write(ref _writingSince, 0);
         foreach (PersistWork work in batch)
-            foreach (ref readonly Message message in work.SendAfter.AsSpan()) _outbox.Add(work.Replica.Group, message);
+            foreach (ref readonly AddressedMessage message in work.SendAfter.AsSpan()) _outbox.Add(work.Replica.Id, message.Node, message.Message);
         _outbox.Flush();
-        foreach (PersistWork work in batch) _worker!.PostPersisted(work.Replica, work.ReadyNumber);
+        foreach (PersistWork work in batch)
+        {
+            if (work.IsRemoval) _worker!.PostRemoved(work.Replica);
+            else _worker!.PostPersisted(work.Replica, work.ReadyNumber);
+        }
+
         return true;
     }
 }
 
 /// <summary>One Ready on its way to the disk, with what may leave once it is there.</summary>
-internal sealed record PersistWork(HostedReplica Replica, ulong ReadyNumber, (CommitPoint Point, bool KeepsLogBehind)? Start, HardState? HardState, Entry[] Entries, Message[] SendAfter);
+internal sealed record PersistWork(HostedReplica Replica, ulong ReadyNumber, (CommitPoint Point, bool KeepsLogBehind)? Start, HardState? HardState, Entry[] Entries, AddressedMessage[] SendAfter)
+{
+    /// <summary>The replica is removed: its tombstone is all there is to write.</summary>
+    public bool IsRemoval { get; init; }
+}
+
+/// <summary>A message and where its addressee lives, which only STEP knows.</summary>
+internal readonly record struct AddressedMessage(NodeId Node, Message Message);

@@ -7,7 +7,6 @@ namespace RaftKv.MultiRaft;
 /// <summary>A node's replicas and the pumps that run them: three for requests, one for snapshots beside them. Threads are the caller's: see RaftKv.Node/PumpThreads.cs, or the simulator.</summary>
 public sealed class MultiRaftHost : IDisposable
 {
-    private readonly List<HostedReplica> _replicas = [];
     private readonly IRaftLog _log;
 
     private MultiRaftHost(GroupWorker worker, LogWriter logWriter, Applier applier, SnapshotStreamer snapshots, IRaftLog log)
@@ -28,7 +27,8 @@ public sealed class MultiRaftHost : IDisposable
     public SnapshotStreamer Snapshots { get; }
 
     /// <summary>The state machines of this node's replicas, in the order of their groups; APPLY owns each, and replaces it when it installs a snapshot.</summary>
-    public IEnumerable<IStateMachine> Machines => _replicas.Select(replica => replica.Machine);
+    /// <remarks>On the STEP thread only, or when the pumps have stopped.</remarks>
+    public IEnumerable<IStateMachine> Machines => Worker.Machines;
 
     /// <summary>
     /// Starts every replica that recovery found. Throws <see cref="InvariantViolatedException"/> when a store is ahead of the log, which
@@ -46,12 +46,12 @@ public sealed class MultiRaftHost : IDisposable
         MultiRaftHost host = new(worker, logWriter, applier, snapshots, log);
         try
         {
-            machines.DeleteAllBut([.. recovered.Groups.Select(group => (group.Group, group.CommitPoint.Generation))]);
+            machines.DeleteAllBut([.. recovered.Groups.Select(group => (group.Group, group.CommitPoint.Generation))], [.. recovered.Tombstones.Select(tombstone => tombstone.Group)]);
+            foreach (var (group, replica) in recovered.Tombstones) worker.AddTombstone(group, replica);
             foreach (RecoveredGroup group in recovered.Groups)
             {
-                IStateMachine machine = machines.Open(group.Group, group.CommitPoint.Generation);
-                HostedReplica replica = Host(options, group, machine, now);
-                host._replicas.Add(replica);
+                IStateMachine machine = group.CommitPoint.Generation == 0 ? new EmptyMachine(group.Group) : machines.Open(group.Group, group.CommitPoint.Generation);
+                HostedReplica replica = Host(options, group, log, machine, now);
                 worker.Add(replica);
                 snapshots.Add(replica);
             }
@@ -75,11 +75,29 @@ public sealed class MultiRaftHost : IDisposable
         _log.Dispose();
     }
 
-    private static HostedReplica Host(HostOptions options, RecoveredGroup group, IStateMachine machine, long now)
+    /// <summary>A replica that a message calls into being: it knows nothing yet, and its first write to the log says that it exists.</summary>
+    internal static HostedReplica CreateEmpty(HostOptions options, GroupId group, ReplicaId replica, long now)
+    {
+        CommitPoint point = new(replica, 0, LogIndex.Zero, Term.Zero, Configuration.Empty, 0, 0);
+        RaftStart start = new()
+        {
+            HardState = default,
+            Configuration = Configuration.Empty,
+            SnapshotIndex = LogIndex.Zero,
+            SnapshotTerm = Term.Zero,
+            TermRuns = [],
+            LastIndex = LogIndex.Zero,
+            Applied = LogIndex.Zero,
+            IsNew = true,
+        };
+        return new HostedReplica(new RaftGroup(OptionsOf(options, group, replica), start, now), new EmptyMachine(group), point);
+    }
+
+    private static HostedReplica Host(HostOptions options, RecoveredGroup group, IRaftLog log, IStateMachine machine, long now)
     {
         try
         {
-            return new HostedReplica(StartGroup(options, group, machine, now), machine, group.CommitPoint);
+            return new HostedReplica(StartGroup(options, group, log, machine, now), machine, group.CommitPoint);
         }
         catch
         {
@@ -88,33 +106,38 @@ public sealed class MultiRaftHost : IDisposable
         }
     }
 
-    private static RaftGroup StartGroup(HostOptions options, RecoveredGroup group, IStateMachine machine, long now)
+    private static RaftGroup StartGroup(HostOptions options, RecoveredGroup group, IRaftLog log, IStateMachine machine, long now)
     {
         CommitPoint point = group.CommitPoint;
         Invariant.Holds(machine.Applied >= point.Index, $"{group.Group}: the store has applied {machine.Applied}, its commit point says {point.Index}: the store is not the one the log knows");
         Invariant.Holds(machine.Applied <= group.LastIndex, $"{group.Group}: the store has applied {machine.Applied}, the raft log ends at {group.LastIndex}: synced log was lost");
-        RaftOptions raft = new()
-        {
-            Group = group.Group,
-            Replica = point.Replica,
-            ElectionTimeoutMicros = options.ElectionTimeoutMicros,
-            HeartbeatIntervalMicros = options.HeartbeatIntervalMicros,
-            MaxAppendBytes = options.MaxAppendBytes,
-            MaxUncommittedBytes = options.MaxUncommittedBytes,
-            MaxUnappliedBytes = options.MaxUnappliedBytes,
-            MaxCachedBytes = options.MaxCachedBytes,
-            Seed = options.Seed ^ (group.Group.Value * 0x9E3779B97F4A7C15) ^ point.Replica.Value,
-        };
         RaftStart start = new()
         {
             HardState = group.HardState,
             Configuration = point.Configuration,
+            ConfigurationsBehind = [.. group.ConfigurationIndexes.Select(index => (index, ConfigurationIn(log, group.Group, index)))],
             SnapshotIndex = point.Index,
             SnapshotTerm = point.Term,
             TermRuns = group.TermRuns,
             LastIndex = group.LastIndex,
             Applied = machine.Applied,
         };
-        return new RaftGroup(raft, start, now);
+        return new RaftGroup(OptionsOf(options, group.Group, point.Replica), start, now);
     }
+
+    private static Configuration ConfigurationIn(IRaftLog log, GroupId group, LogIndex index) => Configuration.Parse(log.Read(group, index, index, 1)[0].Payload.Span, out _);
+
+    private static RaftOptions OptionsOf(HostOptions options, GroupId group, ReplicaId replica) =>
+        new()
+        {
+            Group = group,
+            Replica = replica,
+            ElectionTimeoutMicros = options.ElectionTimeoutMicros,
+            HeartbeatIntervalMicros = options.HeartbeatIntervalMicros,
+            MaxAppendBytes = options.MaxAppendBytes,
+            MaxUncommittedBytes = options.MaxUncommittedBytes,
+            MaxUnappliedBytes = options.MaxUnappliedBytes,
+            MaxCachedBytes = options.MaxCachedBytes,
+            Seed = options.Seed ^ (group.Value * 0x9E3779B97F4A7C15) ^ replica.Value,
+        };
 }

@@ -91,7 +91,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         using (CancellationTokenSource deadline = new(HttpStopTimeout)) await _web.StopAsync(deadline.Token);
         await _links.DisposeAsync();
         _pumps.Stop();
-        foreach (IStateMachine machine in _host.Machines) ((KvStateMachine)machine).Flush();
+        foreach (KvStateMachine machine in _host.Machines.OfType<KvStateMachine>()) machine.Flush();
         _host.Dispose();
         _rocks.Dispose();
         _directory.MoveOut();

@@ -26,6 +26,9 @@ public enum MessageKind : byte
 
     /// <summary>The applied configuration says that the addressee was removed from the group: it may delete itself.</summary>
     Removed = 12,
+
+    /// <summary>The sender has reason to think that it was removed; whoever can prove it says so.</summary>
+    AmIMember = 13,
 }
 
 /// <summary>One message between two replicas of a group. Which fields a kind uses:</summary>
@@ -42,7 +45,7 @@ public enum MessageKind : byte
 /// HeartbeatResponse  ReadRound as received
 /// Hibernate          Index = the last entry, committed; sleep only if that is all there is
 /// HibernateResponse  Rejected
-/// TimeoutNow, Removed  –
+/// TimeoutNow, Removed, AmIMember  –
 /// </code>
 /// <see cref="Entries"/> may point into the sender's log: encode or copy before the next call into the group.
 /// </remarks>

@@ -12,6 +12,12 @@ internal enum ProgressState
     Snapshot,
 }
 
+/// <summary>What a leader knows of a follower, for status and debug views. <see cref="State"/> is probe, replicate or snapshot.</summary>
+public readonly record struct FollowerStatus(ReplicaId Replica, string State, LogIndex Match, LogIndex Next, bool IsWaiting)
+{
+    public override string ToString() => $"{Replica} {State} match {Match} next {Next}{(IsWaiting ? " waiting" : "")}";
+}
+
 /// <summary>The leader's knowledge of one follower. Invariant: Match &lt; Next. Owned by its RaftGroup.</summary>
 /// <remarks>Raft thesis §3.5; pipelining §10.2.2.</remarks>
 internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
@@ -49,6 +55,8 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
     public int InFlightMessages => _inFlight.Count;
 
     public long InFlightBytes => _inFlightBytes;
+
+    public FollowerStatus Status => new(Replica, State.ToString().ToLowerInvariant(), Match, Next, ProbeOutstanding || ReadOutstanding);
 
     /// <summary>Whether an append may be sent now, with room for at least one message.</summary>
     public bool MaySend(RaftOptions options) =>

@@ -20,8 +20,14 @@ public sealed partial class RaftGroup
     private void TickAsFollower()
     {
         if (_now < _electionDeadline) return;
-        if (Configuration.IsVoter(Replica) && !_isStalled) BecomePreCandidate();
-        else ResetElectionTimer();
+        if (Configuration.IsVoter(Replica) && !_isStalled)
+        {
+            BecomePreCandidate();
+            return;
+        }
+
+        ResetElectionTimer();
+        if (!Configuration.IsVoter(Replica)) AskAllWhetherMember();
     }
 
     private void TickAsLeader()

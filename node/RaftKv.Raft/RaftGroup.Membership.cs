@@ -67,12 +67,29 @@ public sealed partial class RaftGroup
         Configuration current = Configuration;
         Configuration target = Target(current, changes);
         foreach (MemberChange change in changes)
-            if (change.Kind == MemberChangeKind.Promote && FindProgress(change.Replica) is { } progress && progress.Match.Value + MaxLagOfNewVoter < _log.Last.Value)
+            if (change.Kind == MemberChangeKind.Promote && FindProgress(change.Replica) is { } progress && !IsCaughtUp(progress))
                 return new ProposeResult(ProposeStatus.Busy, default, Term);
         Wake(now);
         // Learners decide nothing: while the voters stay the same, no majority changes.
         bool isJoint = !target.Incoming.Voters.SequenceEqual(current.Incoming.Voters);
         return AppendConfiguration(isJoint ? target with { Outgoing = current.Incoming } : target);
+    }
+
+    /// <summary>
+    /// Whether this replica could vote tomorrow without a day of silence: it has answered from behind the log's start, and is not far behind its end. One
+    /// that has nothing yet would count in every majority and answer in none.
+    /// </summary>
+    private bool IsCaughtUp(Progress progress) =>
+        progress.State == ProgressState.Replicate && progress.Match >= _log.SnapshotIndex && progress.Match.Value + MaxLagOfNewVoter >= _log.Last.Value;
+
+    /// <summary>
+    /// Asks <paramref name="who"/> whether this replica is a member still: a message came for a newer replica on this node, or a learner hears
+    /// nothing, which would never find out by campaigning.
+    /// </summary>
+    public void AskWhetherMember(long now, ReplicaId who)
+    {
+        AdvanceTo(now);
+        Send(new Message { Kind = MessageKind.AmIMember, From = Replica, To = who, Term = Term });
     }
 
     private static Configuration Target(Configuration current, ReadOnlySpan<MemberChange> changes, Term term)
@@ -127,7 +144,7 @@ public sealed partial class RaftGroup
     {
         if (entry.Kind != EntryKind.Configuration) return;
         _configurations.Add((entry.Index, Configuration.Parse(entry.Payload.Span, out _)));
-        if (Role == Role.Leader) UpdateProgress();
+        if (Role == Role.Leader) UpdateProgress(nextOfNew: entry.Index);
     }
 
     private void OnLogTruncated(LogIndex from)
@@ -143,7 +160,8 @@ public sealed partial class RaftGroup
         if (Role == Role.Leader) UpdateProgress();
     }
 
-    private Configuration ConfigurationAt(LogIndex index)
+    /// <summary>The newest configuration in the log at or before <paramref name="index"/>, as far back as the log goes.</summary>
+    public Configuration ConfigurationAt(LogIndex index)
     {
         for (int i = _configurations.Count - 1; i > 0; i--)
             if (_configurations[i].Index <= index) return _configurations[i].Configuration;
@@ -154,12 +172,13 @@ public sealed partial class RaftGroup
     /// One progress per member of the newest configuration, and of the applied one: whoever is leaving is sent the entry that says so, until it is
     /// applied here.
     /// </summary>
-    private void UpdateProgress()
+    /// <param name="nextOfNew">The first entry to send to who was not a member before; by default what comes next.</param>
+    private void UpdateProgress(LogIndex? nextOfNew = null)
     {
         Configuration applied = AppliedConfiguration;
         _progress.RemoveAll(progress => !Configuration.Contains(progress.Replica) && !applied.Contains(progress.Replica));
         foreach (Member member in Configuration.Members)
-            if (member.Replica != Replica && FindProgress(member.Replica) is null) _progress.Add(new Progress(member.Replica, _log.Last.Next, _now));
+            if (member.Replica != Replica && FindProgress(member.Replica) is null) _progress.Add(new Progress(member.Replica, nextOfNew ?? _log.Last.Next, _now));
         _progress.Sort(static (left, right) => left.Replica.CompareTo(right.Replica));
     }
 
@@ -184,10 +203,16 @@ public sealed partial class RaftGroup
         }
     }
 
-    /// <summary>Someone campaigns who was removed: it cannot know unless it is told, and on nothing less than an applied configuration.</summary>
+    private void AskAllWhetherMember()
+    {
+        foreach (Member member in Configuration.Members)
+            if (member.Replica != Replica) AskWhetherMember(_now, member.Replica);
+    }
+
+    /// <summary>Someone campaigns or asks who was removed: it cannot know unless it is told, and on nothing less than an applied configuration.</summary>
     private bool TryTellRemoved(in Message message)
     {
-        if (message.Kind is not (MessageKind.PreVote or MessageKind.Vote) || !AppliedConfiguration.HasRemoved(message.From)) return false;
+        if (message.Kind is not (MessageKind.PreVote or MessageKind.Vote or MessageKind.AmIMember) || !AppliedConfiguration.HasRemoved(message.From)) return false;
         Send(Answer(message, MessageKind.Removed));
         return true;
     }

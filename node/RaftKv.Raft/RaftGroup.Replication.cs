@@ -138,8 +138,10 @@ public sealed partial class RaftGroup
         OnReadRoundConfirmed(progress, message.ReadRound);
         if (progress.Match >= _log.Last) return;
         progress.AllowProbe(_now, _options.HeartbeatIntervalMicros);
-        // A lost append shows only by a gap: ask at the end of what was sent, and a follower without it says where it stands.
-        if (progress.State == ProgressState.Replicate && !NeedsSnapshot(progress)) SendAppend(progress, default);
+        // A lost append shows only by a gap: ask at the end of what was sent, and a follower without it says where it stands. So does one whose
+        // snapshot reached the end of the log, but not its acknowledgement.
+        bool isAtEnd = progress.Next > _log.Last && progress.MaySend(_options);
+        if ((progress.State == ProgressState.Replicate || isAtEnd) && !NeedsSnapshot(progress)) SendAppend(progress, default);
     }
 
     /// <summary>

@@ -64,14 +64,15 @@ public sealed partial class RaftGroup
 
     /// <summary>
     /// How a snapshot that <see cref="Ready.SnapshotsToSend"/> asked for went: the follower has installed it up to <paramref name="installed"/>, or
-    /// (0) could not be given it.
+    /// (0) could not be given it. What it says is a place to probe, and never taken for a match.
     /// </summary>
     public void OnSnapshotEnded(long now, ReplicaId replica, LogIndex installed)
     {
         AdvanceTo(now);
-        FindProgress(replica)?.OnSnapshotEnded(installed, installed > LogIndex.Zero ? _now : _now + 2 * _options.ElectionTimeoutMicros);
+        long retryAt = installed > LogIndex.Zero ? _now : _now + 2 * _options.ElectionTimeoutMicros;
+        FindProgress(replica)?.OnSnapshotEnded(LogIndex.Min(installed, _log.Last), retryAt);
     }
 
-    /// <summary>Whether the entry before the follower's next one is gone from the log.</summary>
+    /// <summary>Whether the follower's next entry is gone from the log.</summary>
     private bool NeedsSnapshot(Progress progress) => progress.Next <= _log.SnapshotIndex;
 }

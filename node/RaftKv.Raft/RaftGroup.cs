@@ -48,6 +48,7 @@ public sealed partial class RaftGroup
         _readRoundOf = ReadRoundOf;
         _contactOf = ContactOf;
         _voteOf = VoteOf;
+        if (start.IsNew) _logStart = new LogStart(start.SnapshotIndex, start.SnapshotTerm, start.Configuration, KeepsLogBehind: false);
         Role = Role.Follower;
         NoteRoleChange(Role.Follower, RoleChangeReason.Started);
         ResetElectionTimer();
@@ -77,6 +78,9 @@ public sealed partial class RaftGroup
 
     public LogIndex SnapshotIndex => _log.SnapshotIndex;
 
+    /// <summary>What this leader knows of its followers; empty when it does not lead.</summary>
+    public IEnumerable<FollowerStatus> Followers => _progress.Select(progress => progress.Status);
+
     /// <summary>The last role changes, oldest first.</summary>
     public IReadOnlyCollection<RoleChange> RoleChanges => _roleChanges;
 
@@ -95,7 +99,7 @@ public sealed partial class RaftGroup
             return;
         }
 
-        if (TryTellRemoved(message)) return;
+        if (TryTellRemoved(message) || message.Kind == MessageKind.AmIMember) return;
         if (message.Term < Term)
         {
             AnswerStale(message);

@@ -51,6 +51,9 @@ public sealed record RaftStart
     /// <summary>Those that entries behind it brought, in index order.</summary>
     public IReadOnlyList<(LogIndex Index, Configuration Configuration)> ConfigurationsBehind { get; init; } = [];
 
+    /// <summary>A replica that was just made by a message: it knows nothing, and its first Ready says so to the disk.</summary>
+    public bool IsNew { get; init; }
+
     /// <summary>The log begins after this entry: a snapshot, or the group's birth at index 10, term 5.</summary>
     public required LogIndex SnapshotIndex { get; init; }
 

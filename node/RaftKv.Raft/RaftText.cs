@@ -38,6 +38,7 @@ public static class RaftText
     public static string Describe(Ready ready)
     {
         StringBuilder text = new();
+        if (ready.LogStart is { } start) text.AppendLine($"log begins after {start.Index}/{start.Term}{(start.KeepsLogBehind ? "" : ", empty")}");
         if (ready.HardState is { } hardState) text.AppendLine($"hard state {hardState}");
         if (!ready.Entries.IsEmpty) text.AppendLine($"append {DescribeEntries(ready.Entries.Span)}");
         foreach (Message message in ready.SendNow) text.AppendLine($"send {message}");
@@ -46,6 +47,7 @@ public static class RaftText
         foreach (ReadGrant grant in ready.ReadGrants) text.AppendLine($"read {grant.Context} at {grant.Index}");
         foreach (ulong context in ready.ReadsDropped) text.AppendLine($"read {context} dropped");
         foreach (LogReadRequest read in ready.LogReads) text.AppendLine($"log read for {read.For} {read.First}..{read.Last}");
+        foreach (ReplicaId replica in ready.SnapshotsToSend) text.AppendLine($"snapshot for {replica}");
         return text.ToString();
     }
 }

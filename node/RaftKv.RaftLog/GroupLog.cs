@@ -32,6 +32,11 @@ internal sealed class GroupLog(GroupId group, ulong writeSequence = 0)
 
     public RecordPlace? CommitPointPlace { get; private set; }
 
+    /// <summary>The highest replica that was removed here; none if there was none.</summary>
+    public ReplicaId Tombstone { get; private set; }
+
+    public RecordPlace? TombstonePlace { get; private set; }
+
     public LogIndex First => CommitPoint is null ? LogIndex.Zero : CommitPoint.Index.Next;
 
     public LogIndex Last => new(First.Value + (ulong)_entries.Count - 1);
@@ -59,17 +64,28 @@ internal sealed class GroupLog(GroupId group, ulong writeSequence = 0)
         CommitPointPlace = Replaced(CommitPointPlace, place);
     }
 
+    /// <summary>Everything of the group is dropped: the replica was removed.</summary>
+    public void SetTombstone(ReplicaId replica, in RecordPlace place)
+    {
+        Drop(0, _entries.Count);
+        if (HardStatePlace is { } hardState) hardState.Segment.LiveBytes -= hardState.Bytes;
+        if (CommitPointPlace is { } point) point.Segment.LiveBytes -= point.Bytes;
+        (HardState, HardStatePlace, CommitPoint, CommitPointPlace) = (default, null, null, null);
+        Tombstone = replica;
+        TombstonePlace = Replaced(TombstonePlace, place);
+    }
+
     /// <summary>Whether the log holds an entry of this index and term, or its commit point is there (only epoch or configuration move then).</summary>
     public bool LeadsTo(LogIndex index, Term term) =>
         Holds(index) ? PlaceOf(index).Term == term : CommitPoint is not null && (CommitPoint.Index, CommitPoint.Term) == (index, term);
 
     /// <summary>Adds the entry at <paramref name="index"/>, replacing what stood there and after it. False when it leaves a gap.</summary>
-    public bool TrySetEntry(LogIndex index, Term term, in RecordPlace place)
+    public bool TrySetEntry(LogIndex index, Term term, bool isConfiguration, in RecordPlace place)
     {
         if (CommitPoint is null || index < First || index > Last.Next) return false;
         int position = (int)(index.Value - First.Value);
         Drop(position, _entries.Count - position);
-        _entries.Add(new EntryPlace(place, term));
+        _entries.Add(new EntryPlace(place, term, isConfiguration));
         AddShare(place.Segment, 1);
         place.Segment.LiveBytes += place.Bytes;
         return true;
@@ -99,6 +115,10 @@ internal sealed class GroupLog(GroupId group, ulong writeSequence = 0)
                 Invariant.Holds(CommitPointPlace == from, $"{Group}: the commit point was carried from {from}, but lies at {CommitPointPlace}");
                 CommitPointPlace = Replaced(from, to);
                 break;
+            case RecordKind.Tombstone:
+                Invariant.Holds(TombstonePlace == from, $"{Group}: the tombstone was carried from {from}, but lies at {TombstonePlace}");
+                TombstonePlace = Replaced(from, to);
+                break;
             default:
                 EntryPlace entry = PlaceOf(index);
                 Invariant.Holds(entry.Record == from, $"{Group}: entry {index} was carried from {from}, but lies at {entry.Record}");
@@ -112,9 +132,14 @@ internal sealed class GroupLog(GroupId group, ulong writeSequence = 0)
     public RecoveredGroup ToRecovered()
     {
         List<(LogIndex First, Term Term)> runs = [];
+        List<LogIndex> configurations = [];
         for (int i = 0; i < _entries.Count; i++)
+        {
             if (runs.Count == 0 || runs[^1].Term != _entries[i].Term) runs.Add((First + (ulong)i, _entries[i].Term));
-        return new RecoveredGroup(Group, CommitPoint!, HardState, runs, Last);
+            if (_entries[i].IsConfiguration) configurations.Add(First + (ulong)i);
+        }
+
+        return new RecoveredGroup(Group, CommitPoint!, HardState, runs, Last) { ConfigurationIndexes = configurations };
     }
 
     private static RecordPlace Replaced(in RecordPlace? old, in RecordPlace place)

@@ -13,6 +13,7 @@ namespace RaftKv.RaftLog;
 /// The rules. The same write sequence twice is a record and its copy carried forward: they are identical, and the one that lies later is
 /// used. The newest hard state and the newest commit point P count. An entry is dead when
 /// <list type="bullet">
+/// <item>a newer tombstone removed the replica (that kills hard states and commit points too), or</item>
 /// <item>a newer commit point does not keep the log behind it, or</item>
 /// <item>a newer entry has the same or a lower index (each entry replaces what stood at its index and after it), or</item>
 /// <item>its index is at or below that of P.</item>
@@ -35,6 +36,8 @@ internal sealed class GroupReplay(GroupId group)
     private ulong _pointSequence;
     private HardState _hardState;
     private ulong _hardStateSequence;
+    private ReplicaId _tombstone;
+    private ulong _tombstoneSequence;
 
     /// <summary>Notes a record. Throws <see cref="MalformedException"/> when it does not parse.</summary>
     public void Add(in Record record, in RecordPlace place)
@@ -54,7 +57,10 @@ internal sealed class GroupReplay(GroupId group)
                 break;
             case RecordKind.Entry:
                 Entry entry = SegmentFormat.ReadEntry(record);
-                gathered = gathered with { Index = entry.Index, Term = entry.Term };
+                gathered = gathered with { Index = entry.Index, Term = entry.Term, IsConfiguration = entry.Kind == EntryKind.Configuration };
+                break;
+            case RecordKind.Tombstone:
+                if (record.WriteSequence >= _tombstoneSequence) (_tombstone, _tombstoneSequence) = (record.Replica, record.WriteSequence);
                 break;
             default:
                 throw new MalformedException($"record kind {(byte)record.Kind}");
@@ -68,9 +74,11 @@ internal sealed class GroupReplay(GroupId group)
     {
         _records.Sort();
         DropCopies();
+        DropBeforeTombstone();
         GroupLog log = new(group, _records[^1].Place.WriteSequence);
         foreach (ref readonly GatheredRecord record in CollectionsMarshal.AsSpan(_records))
         {
+            if (record.Place.WriteSequence == _tombstoneSequence) log.SetTombstone(_tombstone, record.Place);
             if (record.Place.WriteSequence == _hardStateSequence) log.SetHardState(_hardState, record.Place);
             if (record.Place.WriteSequence == _pointSequence) log.SetCommitPoint(_point!, keepsLogBehind: false, record.Place);
         }
@@ -80,10 +88,19 @@ internal sealed class GroupReplay(GroupId group)
         foreach (ref readonly GatheredRecord entry in live)
         {
             if (_point is null) throw Corrupt(entry, $"entry {entry.Index} of a group without a commit point: synced log was lost");
-            if (!log.TrySetEntry(entry.Index, entry.Term, entry.Place)) throw Corrupt(entry, $"entry {entry.Index} does not follow {log.Last}: synced log was lost");
+            if (!log.TrySetEntry(entry.Index, entry.Term, entry.IsConfiguration, entry.Place)) throw Corrupt(entry, $"entry {entry.Index} does not follow {log.Last}: synced log was lost");
         }
 
         return log;
+    }
+
+    /// <summary>A removal kills everything before it.</summary>
+    private void DropBeforeTombstone()
+    {
+        if (_tombstoneSequence == 0) return;
+        _records.RemoveAll(record => record.Place.WriteSequence < _tombstoneSequence);
+        if (_hardStateSequence < _tombstoneSequence) (_hardState, _hardStateSequence) = (default, 0);
+        if (_pointSequence < _tombstoneSequence) (_point, _pointSequence) = (null, 0);
     }
 
     /// <summary>Keeps of each write sequence the record that lies latest.</summary>
@@ -133,6 +150,8 @@ internal sealed class GroupReplay(GroupId group)
         public Term Term { get; init; }
 
         public bool KeepsLogBehind { get; init; }
+
+        public bool IsConfiguration { get; init; }
 
         public bool IsCopyOf(in GatheredRecord other) => Kind == other.Kind && Digest == other.Digest && Place.Bytes == other.Place.Bytes;
 

@@ -96,13 +96,16 @@ internal sealed class LiveRecords(SortedDictionary<GroupId, GroupLog> groups, Re
         switch (record.Kind)
         {
             case RecordKind.Entry:
-                Invariant.Holds(record.Log!.TrySetEntry(record.Index, record.Term, place), $"{record.Log.Group}: entry {record.Index} does not follow {record.Log.Last}");
+                Invariant.Holds(record.Log!.TrySetEntry(record.Index, record.Term, record.IsConfiguration, place), $"{record.Log.Group}: entry {record.Index} does not follow {record.Log.Last}");
                 break;
             case RecordKind.HardState:
                 record.Log!.SetHardState(new HardState(record.Term, record.Vote, record.Index), place);
                 break;
             case RecordKind.CommitPoint:
                 record.Log!.SetCommitPoint(record.Point!, record.KeepsLogBehind, place);
+                break;
+            case RecordKind.Tombstone:
+                record.Log!.SetTombstone(record.Vote, place);
                 break;
             case RecordKind.Initialised:
                 SetIdentity(place);
@@ -118,7 +121,7 @@ internal sealed class LiveRecords(SortedDictionary<GroupId, GroupLog> groups, Re
     }
 }
 
-/// <summary>A record of the batch being gathered: what will count once it is durable. A hard state's commit is <see cref="Index"/>.</summary>
+/// <summary>A record of the batch being gathered: what will count once it is durable. A hard state's commit is <see cref="Index"/>, a tombstone's replica <see cref="Vote"/>.</summary>
 internal readonly record struct AddedRecord(RecordKind Kind, GroupLog? Log, ulong WriteSequence, int Start, int Bytes)
 {
     public LogIndex Index { get; init; }
@@ -130,6 +133,8 @@ internal readonly record struct AddedRecord(RecordKind Kind, GroupLog? Log, ulon
     public CommitPoint? Point { get; init; }
 
     public bool KeepsLogBehind { get; init; }
+
+    public bool IsConfiguration { get; init; }
 }
 
 /// <summary>A live record of the oldest segment, copied into the batch being gathered. <see cref="Log"/> is null for the Initialised record.</summary>

@@ -58,7 +58,10 @@ internal sealed class LogRecovery
     /// <summary>Takes what was found; to be called once.</summary>
     public LiveRecords ToLiveRecords() => new(_groups, _identityPlace);
 
-    public RecoveredLog ToRecovered() => new(_identity, [.. _groups.Values.Where(group => group.CommitPoint is not null).Select(group => group.ToRecovered())]);
+    public RecoveredLog ToRecovered() => new(_identity, [.. _groups.Values.Where(group => group.CommitPoint is not null).Select(group => group.ToRecovered())])
+    {
+        Tombstones = [.. _groups.Values.Where(group => !group.Tombstone.IsNone).Select(group => (group.Group, group.Tombstone))],
+    };
 
     private void FindSegments()
     {

@@ -35,4 +35,4 @@ internal sealed class Segment(SegmentHeader header, IDiskFile file)
 internal readonly record struct RecordPlace(Segment Segment, long Offset, int Bytes, ulong WriteSequence);
 
 /// <summary>Where an entry lies on disk.</summary>
-internal readonly record struct EntryPlace(RecordPlace Record, Term Term);
+internal readonly record struct EntryPlace(RecordPlace Record, Term Term, bool IsConfiguration);

@@ -5,7 +5,7 @@ using RaftKv.Raft;
 
 namespace RaftKv.RaftLog;
 
-/// <summary>What a log record says. The numbers are on disk; Tombstone is reserved for the controller's removals.</summary>
+/// <summary>What a log record says. The numbers are on disk.</summary>
 internal enum RecordKind : byte
 {
     Entry = 1,
@@ -41,6 +41,7 @@ internal enum RecordKind : byte
 ///        HardState    term u64 | vote u64 | commit u64
 ///        CommitPoint  generation u64 | index u64 | term u64 | epoch version u64 | epoch conf version u64
 ///                     | keeps log behind u8 (0, 1) | configuration
+///        Tombstone    – (the record's replica is the highest that was removed)
 ///        Initialised  cluster id u64 | node u64 | disk id u64 | name (block) | initial shard map (block)
 ///        FirstSegment sequence u64: older segments no longer count (group, replica and write sequence 0)
 ///

@@ -69,6 +69,7 @@ internal sealed class SegmentFreeing(SegmentSet segments, LiveRecords live, Raft
         {
             if (log.HardStatePlace is { } hardState && !TryCarry(ref step, new(RecordKind.HardState, log, default, hardState, batch.Length))) return step.Bytes;
             if (log.CommitPointPlace is { } point && !TryCarry(ref step, new(RecordKind.CommitPoint, log, default, point, batch.Length))) return step.Bytes;
+            if (log.TombstonePlace is { } tombstone && !TryCarry(ref step, new(RecordKind.Tombstone, log, default, tombstone, batch.Length))) return step.Bytes;
             LogIndex index = log.First;
             for (int left = log.EntriesIn(segment); left > 0; index = index.Next)
             {

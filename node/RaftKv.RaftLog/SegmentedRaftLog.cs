@@ -65,7 +65,7 @@ public sealed class SegmentedRaftLog : IRaftLog
         {
             AddedRecord record = Begin(RecordKind.Entry, entry.FeatureLevel, log, replica);
             SegmentFormat.WriteEntry(_batch, entry);
-            Finish(record with { Index = entry.Index, Term = entry.Term });
+            Finish(record with { Index = entry.Index, Term = entry.Term, IsConfiguration = entry.Kind == EntryKind.Configuration });
         }
     }
 
@@ -78,6 +78,13 @@ public sealed class SegmentedRaftLog : IRaftLog
         AddedRecord record = Begin(RecordKind.CommitPoint, 0, log, point.Replica);
         SegmentFormat.WriteCommitPoint(_batch, point, keepsLogBehind);
         Finish(record with { Point = point, KeepsLogBehind = keepsLogBehind });
+    }
+
+    /// <inheritdoc/>
+    public void AddTombstone(GroupId group, ReplicaId replica)
+    {
+        AddedRecord record = Begin(RecordKind.Tombstone, 0, _live.GroupOf(group), replica);
+        Finish(record with { Vote = replica });
     }
 
     /// <inheritdoc/>
@@ -156,6 +163,7 @@ public sealed class SegmentedRaftLog : IRaftLog
         {
             AddedRecord added = _added[i];
             if (added.Log != log) continue;
+            if (added.Kind == RecordKind.Tombstone) return false;
             if (added.Kind == RecordKind.Entry && added.Index <= point.Index) return (added.Index, added.Term) == (point.Index, point.Term);
             if (added.Kind == RecordKind.CommitPoint && (!added.KeepsLogBehind || point.Index <= added.Point!.Index)) return (added.Point!.Index, added.Point.Term) == (point.Index, point.Term);
         }

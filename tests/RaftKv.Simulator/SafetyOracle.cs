@@ -38,7 +38,7 @@ internal sealed class SafetyOracle(World world)
     /// <summary>After an APPLY turn: equal index, equal state.</summary>
     public void AfterApply(SimNode node)
     {
-        foreach (KvStateMachine machine in node.Host!.Machines.Cast<KvStateMachine>())
+        foreach (KvStateMachine machine in node.Host!.Machines.OfType<KvStateMachine>())
         {
             ExpectDurable(node, machine.Group, machine.Applied, machine.Meta.AppliedTerm, "has applied");
             var key = (machine.Group.Value, machine.Applied.Value);
@@ -63,6 +63,10 @@ internal sealed class SafetyOracle(World world)
         if (index <= ShardMeta.BirthIndex) return;
         Invariant.Holds(node.Durability.Holds(group, index, term), $"{group}: {node.Name} {what} {index}/{term}, which its disk does not hold");
     }
+
+    private bool IsHeldByMajority(RaftGroup group, Configuration configuration, LogIndex index, Term term) =>
+        ((ConfigurationHalf[])[configuration.Incoming, configuration.Outgoing]).All(half =>
+            half.IsEmpty || half.Voters.Count(voter => world.NodeOf(voter.Node).HasHeld(group.Group, index, term)) >= half.Majority);
 
     private void CountSleep(SimNode node, RaftGroup group)
     {
@@ -113,8 +117,9 @@ internal sealed class SafetyOracle(World world)
                 continue;
             }
 
-            int holders = world.Nodes.Count(other => other.HasHeld(group.Group, index, term));
-            Invariant.Holds(holders >= group.Configuration.Incoming.Majority, $"{group.Group} at {index}: {node.Name} has committed {term}, which only {holders} disks hold");
+            // The newest configuration decides; it may have come into the log in the same turn, after the entry was committed.
+            bool isHeld = IsHeldByMajority(group, group.Configuration, index, term) || IsHeldByMajority(group, group.ConfigurationAt(index), index, term);
+            Invariant.Holds(isHeld, $"{group.Group} at {index}: {node.Name} has committed {term}, which no majority of disks of {group.Configuration} holds");
             committed.Add((term, group.Term));
         }
 

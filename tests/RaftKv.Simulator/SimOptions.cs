@@ -86,13 +86,16 @@ internal sealed record SimOptions
 
     public int SnapshotChunkBytes { get; private init; }
 
+    /// <summary>How often members change, in worlds with more nodes than replicas; 0 is never.</summary>
+    public long MemberChangeMicros { get; private init; }
+
     /// <summary>How soon a group without requests goes to sleep.</summary>
     public long HibernateAfterMicros { get; private init; }
 
     public static SimOptions Draw(ulong seed, long durationMicros)
     {
         SplitMix random = new SplitMix(seed).Fork(1);
-        int nodes = Pick(random, 1, 3, 3, 3, 3, 3, 4, 5, 5, 5);
+        int nodes = Pick(random, 1, 3, 3, 3, 4, 4, 5, 5, 5, 6);
         int[] weights = new int[Enum.GetValues<Fault>().Length];
         for (int i = 0; i < weights.Length; i++) weights[i] = random.Chance(600_000) ? 1 + (int)random.Below(4) : 0;
         SimOptions drawn = new()
@@ -132,6 +135,7 @@ internal sealed record SimOptions
             SnapshotEntries = Pick(random, 5, 20, 100, 1_000, 100_000),
             CatchUpEntries = Pick(random, 0, 3, 30),
             SnapshotChunkBytes = Pick(random, 4_000, 20_000, 500_000),
+            MemberChangeMicros = Pick(random, 0, 300_000, 1_000_000, 4_000_000),
             HibernateAfterMicros = Pick(random, 1, 50_000, 200_000, 1_000_000, 100_000_000),
         };
         if (drawn.MaxPaddingBytes > 10_000) drawn = drawn with { SnapshotChunkBytes = 500_000 };

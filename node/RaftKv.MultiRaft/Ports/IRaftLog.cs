@@ -24,6 +24,12 @@ public interface IRaftLog : IDisposable
     /// </summary>
     void AddCommitPoint(GroupId group, CommitPoint point, bool keepsLogBehind);
 
+    /// <summary>
+    /// The replica is removed for ever: everything of its group is dropped, and no replica with its id or a lower one may be created again. Durable before
+    /// its directory is deleted.
+    /// </summary>
+    void AddTombstone(GroupId group, ReplicaId replica);
+
     /// <summary>The node's birth certificate; before it is durable, leftovers in the data directory are deleted.</summary>
     void AddInitialised(DiskIdentity identity);
 
@@ -62,7 +68,15 @@ public sealed record CommitPoint(
 
 /// <summary>What recovery found of one group.</summary>
 public sealed record RecoveredGroup(
-    GroupId Group, CommitPoint CommitPoint, HardState HardState, IReadOnlyList<(LogIndex First, Term Term)> TermRuns, LogIndex LastIndex);
+    GroupId Group, CommitPoint CommitPoint, HardState HardState, IReadOnlyList<(LogIndex First, Term Term)> TermRuns, LogIndex LastIndex)
+{
+    /// <summary>Where entries behind the commit point changed the configuration; ascending.</summary>
+    public IReadOnlyList<LogIndex> ConfigurationIndexes { get; init; } = [];
+}
 
 /// <summary>What recovery found on the disk: nothing at all (Identity null) at a node's first start.</summary>
-public sealed record RecoveredLog(DiskIdentity? Identity, IReadOnlyList<RecoveredGroup> Groups);
+public sealed record RecoveredLog(DiskIdentity? Identity, IReadOnlyList<RecoveredGroup> Groups)
+{
+    /// <summary>The highest removed replica of each group that had one here.</summary>
+    public IReadOnlyList<(GroupId Group, ReplicaId Replica)> Tombstones { get; init; } = [];
+}

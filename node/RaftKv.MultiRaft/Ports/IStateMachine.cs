@@ -14,6 +14,12 @@ public interface IStateMachine : IDisposable
     /// <summary>The term of that entry.</summary>
     Term AppliedTerm { get; }
 
+    /// <summary>The group's members as of <see cref="Applied"/>.</summary>
+    Configuration Configuration { get; }
+
+    /// <summary>The shard's epoch as of <see cref="Applied"/>.</summary>
+    (ulong Version, ulong ConfVersion) EpochNumbers { get; }
+
     /// <summary>The last entry whose effects a crash right now would leave: what the log must keep begins behind it.</summary>
     LogIndex FlushedApplied { get; }
 
@@ -48,8 +54,11 @@ public interface IStateMachines
     /// <summary>Opens the live generation of a replica's store.</summary>
     IStateMachine Open(GroupId group, ulong generation);
 
-    /// <summary>Deletes every store directory that is not (group, generation) of <paramref name="live"/>.</summary>
-    void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live);
+    /// <summary>
+    /// Deletes every store directory that is not (group, generation) of <paramref name="live"/>. A directory of a group that is neither live nor
+    /// <paramref name="removed"/> means that synced log was lost: InvariantViolatedException.
+    /// </summary>
+    void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live, IReadOnlyCollection<GroupId> removed);
 
     /// <summary>Begins a new generation that is filled with another replica's checkpoint; what an earlier attempt left there is deleted.</summary>
     IStagedStore Stage(GroupId group, ulong generation);

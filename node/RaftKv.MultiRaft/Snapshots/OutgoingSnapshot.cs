@@ -19,10 +19,9 @@ internal sealed class OutgoingSnapshot(HostedReplica replica, Member target, ulo
     public long OfferAtMicros { get; private set; } = long.MaxValue;
 
     /// <param name="term">The replica's, asked for after the checkpoint was made.</param>
-    /// <param name="point">Of the replica, for its epoch.</param>
-    public void SetOffer(Term term, Configuration configuration, CommitPoint point, long now)
+    public void SetOffer(Term term, long now)
     {
-        _offerFrame = new SnapshotOffer(Id, term, point.EpochVersion, point.EpochConfVersion, configuration, checkpoint.Files).ToFrame();
+        _offerFrame = new SnapshotOffer(Id, term, checkpoint.Files).ToFrame();
         OfferAtMicros = now;
     }
 

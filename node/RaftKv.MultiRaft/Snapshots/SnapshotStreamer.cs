@@ -82,10 +82,11 @@ public sealed class SnapshotStreamer
 
     internal void Connect(GroupWorker worker) => _worker = worker;
 
+    /// <summary>Before the first turn; later by <see cref="ReplicaAdded"/>.</summary>
     internal void Add(HostedReplica replica)
     {
-        _replicas.Add(replica.Id, replica);
-        _lastGeneration.Add(replica.Id, replica.Point.Generation);
+        _replicas[replica.Id] = replica;
+        _lastGeneration[replica.Id] = Math.Max(replica.Point.Generation, _lastGeneration.GetValueOrDefault(replica.Id));
     }
 
     /// <summary>A frame from another node; false when too much waits. The other side asks again.</summary>
@@ -100,8 +101,10 @@ public sealed class SnapshotStreamer
             case FrameArrived frame: HandleFrame(now, frame); break;
             case SendSnapshot send: Send(now, send); break;
             case OfferSnapshot offer:
-                _outgoing.Find(outgoing => outgoing.Replica == offer.Replica && outgoing.Id.To == offer.To)?.SetOffer(offer.Term, offer.Configuration, offer.Point, now);
+                _outgoing.Find(outgoing => outgoing.Replica == offer.Replica && outgoing.Id.To == offer.To)?.SetOffer(offer.Term, now);
                 break;
+            case ReplicaAdded added: Add(added.Replica); break;
+            case ReplicaRemoved removed: Forget(removed.Replica); break;
             case SnapshotSettled settled: Settle(settled); break;
         }
     }
@@ -212,8 +215,9 @@ public sealed class SnapshotStreamer
         incoming.Finish();
         SnapshotOffer offer = incoming.Offer;
         IStateMachine machine = _machines.Open(incoming.Replica.Id, incoming.Generation);
-        SnapshotHead head = new(offer.Term, machine.Applied, machine.AppliedTerm, offer.Configuration);
-        CommitPoint point = new(offer.Id.To, incoming.Generation, head.Index, head.LogTerm, head.Configuration, offer.EpochVersion, offer.EpochConfVersion);
+        SnapshotHead head = new(offer.Term, machine.Applied, machine.AppliedTerm, machine.Configuration);
+        var (version, confVersion) = machine.EpochNumbers;
+        CommitPoint point = new(offer.Id.To, incoming.Generation, head.Index, head.LogTerm, head.Configuration, version, confVersion);
         _worker!.PostStaged(new StagedSnapshot(incoming.Replica, offer.Id, head, machine, point));
     }
 
@@ -261,6 +265,15 @@ public sealed class SnapshotStreamer
         if (isNews) _worker!.PostSnapshotEnded(outgoing.Replica, outgoing.Id.To, installed);
     }
 
+    /// <summary>A removed replica's store is closed: its directory goes, and whatever was on its way from or to it.</summary>
+    private void Forget(HostedReplica replica)
+    {
+        foreach (OutgoingSnapshot outgoing in _outgoing.FindAll(outgoing => outgoing.Replica == replica)) EndOutgoing(outgoing, LogIndex.Zero, isNews: false);
+        if (_incoming.TryGetValue(replica.Id, out IncomingSnapshot? incoming) && incoming.Replica == replica) Abandon(incoming);
+        TryDelete(replica.Id, replica.Point.Generation);
+        if (_replicas.GetValueOrDefault(replica.Id) == replica) _replicas.Remove(replica.Id);
+    }
+
     private void Abandon(IncomingSnapshot incoming)
     {
         _incoming.Remove(incoming.Replica.Id);
@@ -294,7 +307,12 @@ internal sealed record FrameArrived(NodeId From, FrameKind Kind, byte[] Body) : 
 internal sealed record SendSnapshot(HostedReplica Replica, Member To) : SnapshotWork;
 
 /// <summary>The checkpoint for that follower was made at or before this term.</summary>
-internal sealed record OfferSnapshot(HostedReplica Replica, ReplicaId To, Term Term, Configuration Configuration, CommitPoint Point) : SnapshotWork;
+internal sealed record OfferSnapshot(HostedReplica Replica, ReplicaId To, Term Term) : SnapshotWork;
+
+internal sealed record ReplicaAdded(HostedReplica Replica) : SnapshotWork;
+
+/// <summary>The replica was removed from its group, durably, and its store is closed.</summary>
+internal sealed record ReplicaRemoved(HostedReplica Replica) : SnapshotWork;
 
 /// <summary>A staged snapshot was installed, and the store before it is obsolete; or it came too late, and is itself.</summary>
 internal sealed record SnapshotSettled(StagedSnapshot Staged, bool IsInstalled, IStateMachine Obsolete, ulong ObsoleteGeneration) : SnapshotWork;

@@ -30,13 +30,13 @@ public readonly record struct SnapshotId(GroupId Group, ReplicaId From, ReplicaI
 /// <remarks>
 /// Frames. All begin with: group u64 | from replica u64 | to replica u64 | number u64
 /// <code>
-/// SnapshotOffer  … | term u64 | epoch version u64 | epoch conf version u64 | configuration | file count u32 | (name (block) | length u64)…
+/// SnapshotOffer  … | term u64 | file count u32 | (name (block) | length u64)…
 /// SnapshotFetch  … | file u32 (position in the offer) | offset u64
 /// SnapshotChunk  … | file u32 | offset u64 | bytes (block)
 /// SnapshotEnd    … | installed index u64, 0 when it was given up or is gone
 /// </code>
 /// </remarks>
-public sealed record SnapshotOffer(SnapshotId Id, Term Term, ulong EpochVersion, ulong EpochConfVersion, Configuration Configuration, IReadOnlyList<CheckpointFile> Files)
+public sealed record SnapshotOffer(SnapshotId Id, Term Term, IReadOnlyList<CheckpointFile> Files)
 {
     public const int MaxFiles = 100_000;
     private const int MaxNameLength = 64;
@@ -47,9 +47,6 @@ public sealed record SnapshotOffer(SnapshotId Id, Term Term, ulong EpochVersion,
         PeerFrame.Begin(writer, FrameKind.SnapshotOffer);
         Id.Write(writer);
         writer.U64(Term.Value);
-        writer.U64(EpochVersion);
-        writer.U64(EpochConfVersion);
-        ConfigurationCodec.Write(writer, Configuration);
         writer.U32((uint)Files.Count);
         foreach (CheckpointFile file in Files)
         {
@@ -66,9 +63,6 @@ public sealed record SnapshotOffer(SnapshotId Id, Term Term, ulong EpochVersion,
         ByteReader reader = new(body);
         SnapshotId id = SnapshotId.Read(ref reader);
         Term term = new(reader.U64());
-        ulong version = reader.U64();
-        ulong confVersion = reader.U64();
-        Configuration configuration = ConfigurationCodec.Read(ref reader);
         int count = reader.Count(12);
         if (count is 0 or > MaxFiles) throw new MalformedException($"snapshot of {count} files, the limit is {MaxFiles}");
         CheckpointFile[] files = new CheckpointFile[count];
@@ -82,7 +76,7 @@ public sealed record SnapshotOffer(SnapshotId Id, Term Term, ulong EpochVersion,
         }
 
         reader.ExpectEnd();
-        return new SnapshotOffer(id, term, version, confVersion, configuration, files);
+        return new SnapshotOffer(id, term, files);
     }
 
     private static bool IsPlainName(string name) =>

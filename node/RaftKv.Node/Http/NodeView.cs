@@ -19,7 +19,7 @@ internal sealed class NodeView(
 
     public Task<StatusJson> StatusAsync() => AskStepAsync(() => new StatusJson(
         identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
-        [.. host.Machines.Cast<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))]));
+        [.. host.Machines.OfType<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))]));
 
     public Task<ShardsJson> ShardsAsync() => AskStepAsync(() => new ShardsJson([.. map.Shards.Select(ShardOf)]));
 

@@ -48,7 +48,7 @@ internal sealed class Disk
     {
         List<Entry> entries = [];
         long bytes = 0;
-        for (LogIndex index = first; index > SnapshotIndex && index <= last; index = index.Next)
+        for (LogIndex index = first; index > SnapshotIndex && index <= LogIndex.Min(last, Last); index = index.Next)
         {
             bytes += At(index).SizeBytes;
             if (entries.Count > 0 && bytes > maxBytes) break;

@@ -187,8 +187,14 @@ internal sealed class Replica
         Pump();
     }
 
-    /// <summary>What is applied is flushed: a crash keeps it, and the log need not.</summary>
-    public void Flush() => Disk.Flushed = LogIndex.Max(Disk.Flushed, Disk.Applied);
+    /// <summary>What is applied is flushed: a crash keeps it, and the log need not. Returns how far that is.</summary>
+    public LogIndex Flush()
+    {
+        // A snapshot's store is durable, but not what the state machine is over yet.
+        bool isSwitching = !ReferenceEquals(StateMachine, Disk.Store);
+        if (!isSwitching) Disk.Flushed = LogIndex.Max(Disk.Flushed, Disk.Applied);
+        return isSwitching ? LogIndex.Zero : Disk.Flushed;
+    }
 
     /// <summary>Cuts the log at <paramref name="index"/>, which is flushed.</summary>
     public void CompactTo(ulong index)
@@ -198,11 +204,7 @@ internal sealed class Replica
     }
 
     /// <summary>Flushes everything and cuts the log there.</summary>
-    public void Compact()
-    {
-        Flush();
-        CompactTo(Disk.Flushed.Value);
-    }
+    public void Compact() => CompactTo(Flush().Value);
 
     /// <summary>The flushed state, and this replica's term now.</summary>
     public Snapshot TakeSnapshot()
