@@ -43,6 +43,9 @@ internal sealed class GroupLog(GroupId group, ulong writeSequence = 0)
 
     public ulong TakeWriteSequence() => ++WriteSequence;
 
+    /// <summary>Before that many entries are added one by one.</summary>
+    public void EnsureRoomFor(int entries) => _entries.EnsureCapacity(entries);
+
     public void SetHardState(HardState hardState, in RecordPlace place)
     {
         HardState = hardState;

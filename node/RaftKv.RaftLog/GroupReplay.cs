@@ -22,9 +22,9 @@ namespace RaftKv.RaftLog;
 /// <para>
 /// Why this is right although segments are gone: what kills a record is itself a record, its killer. It was written after the record, when
 /// only copies existed that lie in the same or in earlier segments; and since what is dead is never carried forward, no copy is made later.
-/// So no copy of a record lies in a later segment than its killer. Segments are freed strictly oldest first: as long as a copy is still
-/// there, so is the killer (or, were it the newest commit point, its own copy further on), and the record stays dead. Freed in
-/// another order, or with copies of dead records made, a truncation would be forgotten while what it truncated was still there.
+/// So no copy of a record lies in a later segment than its killer. Segments are freed strictly oldest first: where a copy is still there, so
+/// is every later segment, and in one of them, or in the same, the killer. Freed in another order, or with copies of dead records made, a
+/// truncation would be forgotten while what it truncated was still there.
 /// </para>
 /// What is alive is always there: its segment is freed only after its copy was synced. What is dead may be there or not; so among the records
 /// there may be holes, which their killers cover.
@@ -69,7 +69,7 @@ internal sealed class GroupReplay(GroupId group)
         _records.Add(gathered);
     }
 
-    /// <summary>The group as it was when the last of these records became durable. Throws <see cref="LogCorruptException"/> when there was no such time.</summary>
+    /// <summary>The group as it was when the last of these records became durable; to be called once. Throws <see cref="LogCorruptException"/> when there was no such time.</summary>
     public GroupLog Resolve()
     {
         _records.Sort();
@@ -83,7 +83,9 @@ internal sealed class GroupReplay(GroupId group)
             if (record.Place.WriteSequence == _pointSequence) log.SetCommitPoint(_point!, keepsLogBehind: false, record.Place);
         }
 
-        foreach (GatheredRecord entry in LiveEntries())
+        ReadOnlySpan<GatheredRecord> live = LiveEntries();
+        log.EnsureRoomFor(live.Length);
+        foreach (ref readonly GatheredRecord entry in live)
         {
             if (_point is null) throw Corrupt(entry, $"entry {entry.Index} of a group without a commit point: synced log was lost");
             if (!log.TrySetEntry(entry.Index, entry.Term, entry.IsConfiguration, entry.Place)) throw Corrupt(entry, $"entry {entry.Index} does not follow {log.Last}: synced log was lost");
@@ -119,10 +121,10 @@ internal sealed class GroupReplay(GroupId group)
         _records.RemoveRange(kept, _records.Count - kept);
     }
 
-    /// <summary>Ascending in index and in write sequence.</summary>
-    private List<GatheredRecord> LiveEntries()
+    /// <summary>Ascending in index and in write sequence; gathered at the end of the list, over what was looked at already.</summary>
+    private ReadOnlySpan<GatheredRecord> LiveEntries()
     {
-        List<GatheredRecord> live = [];
+        int start = _records.Count;
         LogIndex lowest = new(ulong.MaxValue);
         for (int i = _records.Count - 1; i >= 0; i--)
         {
@@ -132,11 +134,10 @@ internal sealed class GroupReplay(GroupId group)
             lowest = record.Index;
             bool isCovered = _point is not null && record.Index <= _point.Index;
             if (isCovered && record.Place.WriteSequence > _pointSequence) throw Corrupt(record, $"entry {record.Index} was written after the commit point at {_point!.Index}");
-            if (!isCovered) live.Add(record);
+            if (!isCovered) _records[--start] = record;
         }
 
-        live.Reverse();
-        return live;
+        return CollectionsMarshal.AsSpan(_records)[start..];
     }
 
     private LogCorruptException Corrupt(in GatheredRecord record, string what) => new(record.Place.Segment.File.Name, record.Place.Offset, $"{group}: {what}");

@@ -84,7 +84,14 @@ internal sealed class LogRecovery
         (EndOffset, NextBatch) = (end, nextBatch);
         ExpectNothingValidBehind(newest, end);
         while (_segments[0].Sequence > First) ReplayBefore(_segments[0]);
-        foreach (var (group, replay) in _replays) _groups.Add(group, replay.Resolve());
+        // One after the other, so that what was gathered of all groups is not there together with what comes of it.
+        while (_replays.Count > 0)
+        {
+            var (group, replay) = _replays.First();
+            _replays.Remove(group);
+            _groups.Add(group, replay.Resolve());
+        }
+
         if (_identityPlace is { } identity) identity.Segment.LiveBytes += identity.Bytes;
         if (lastBatch is { } start) WriteAgain(newest.File, start, end);
         Retired = [.. _present.GetViewBetween(0, First - 1)];

@@ -4,8 +4,8 @@ using RaftKv.Raft;
 namespace RaftKv.RaftLog.Tests;
 
 /// <summary>
-/// A random life of a log and of its model: groups that are born, busy or asleep, append, overwrite, truncate, and take snapshots in place of
-/// their log. Says what the log must hold now.
+/// A random life of a log and of its model: groups that are born, busy or asleep, append, overwrite, truncate, take snapshots in place of
+/// their log, are removed and come back. Says what the log must hold now.
 /// </summary>
 internal sealed class LogLife(ulong seed, long segmentBytes)
 {
@@ -67,9 +67,10 @@ internal sealed class LogLife(ulong seed, long segmentBytes)
     private void AddStep(SegmentedRaftLog log)
     {
         // The higher its id, the more a group sleeps: what counts of it is carried forward again and again.
-        GroupId id = new((ulong)Math.Min(_random.Below(_inFlight.Groups.Count), _random.Below(_inFlight.Groups.Count)));
+        int count = _inFlight.Groups.Count;
+        GroupId id = _inFlight.Groups.Keys.ElementAt((int)Math.Min(_random.Below(count), _random.Below(count)));
         ModelGroup group = _inFlight.Groups[id];
-        switch (_random.Below(group.Entries.Count > 16 ? 20 : 16))
+        switch (_random.Below(group.Entries.Count > 16 ? 21 : 17))
         {
             case < 8:
                 AddEntries(log, id, group.LastIndex + 1, group.HardState.Term);
@@ -90,7 +91,11 @@ internal sealed class LogLife(ulong seed, long segmentBytes)
                 AddSnapshot(log, id, group);
                 break;
             case 14:
-                if (_inFlight.Groups.Count < MaxGroups) AddBirth(log, new GroupId((ulong)_inFlight.Groups.Count));
+                GroupId born = new((ulong)_random.Below(MaxGroups));
+                if (!_inFlight.Groups.ContainsKey(born)) AddBirth(log, born);
+                break;
+            case 15:
+                if (count > 2 && _random.Below(3) == 0) AddTombstone(log, id);
                 break;
             default:
                 TruncateTo(log, id, group.Point.Index.Value + (ulong)_random.Below(group.Entries.Count + 1));
@@ -104,6 +109,13 @@ internal sealed class LogLife(ulong seed, long segmentBytes)
         AddHardState(log, id, 5, new LogIndex(10));
     }
 
+    private void AddTombstone(SegmentedRaftLog log, GroupId id)
+    {
+        ReplicaId replica = new(++_generation);
+        _inFlight.SetTombstone(id, replica);
+        log.AddTombstone(id, replica);
+    }
+
     /// <summary>A snapshot in place of the log: ahead of it, of another term, or, for a replica made anew, behind it.</summary>
     private void AddSnapshot(SegmentedRaftLog log, GroupId id, ModelGroup group)
     {
@@ -115,7 +127,8 @@ internal sealed class LogLife(ulong seed, long segmentBytes)
     /// <summary>As a host does when the log passes half of its budget.</summary>
     private void TruncateWhoPins(SegmentedRaftLog log)
     {
-        foreach (GroupId id in log.Usage.PinningOldest) TruncateTo(log, id, _inFlight.Groups[id].LastIndex);
+        foreach (GroupId id in log.Usage.PinningOldest)
+            if (_inFlight.Groups.TryGetValue(id, out ModelGroup? group)) TruncateTo(log, id, group.LastIndex); // Else the batch removes it.
     }
 
     private void TruncateTo(SegmentedRaftLog log, GroupId id, ulong index)
@@ -141,7 +154,7 @@ internal sealed class LogLife(ulong seed, long segmentBytes)
     {
         Entry[] entries = new Entry[1 + _random.Below(4)];
         for (int i = 0; i < entries.Length; i++)
-            entries[i] = new Entry(new LogIndex(first + (ulong)i), term, EntryKind.Command, 0, (ulong)_random.Below(99), (ulong)_random.Below(99), Payload());
+            entries[i] = new Entry(new LogIndex(first + (ulong)i), term, _random.Below(8) == 0 ? EntryKind.Configuration : EntryKind.Command, 0, (ulong)_random.Below(99), (ulong)_random.Below(99), Payload());
         _inFlight.SetEntries(id, entries);
         log.AddEntries(id, new ReplicaId(1), entries);
     }

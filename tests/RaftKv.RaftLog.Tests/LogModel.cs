@@ -7,6 +7,7 @@ namespace RaftKv.RaftLog.Tests;
 internal sealed class LogModel
 {
     private readonly SortedDictionary<GroupId, ModelGroup> _groups = [];
+    private readonly SortedDictionary<GroupId, ReplicaId> _tombstones = [];
     private DiskIdentity? _identity;
 
     public IReadOnlyDictionary<GroupId, ModelGroup> Groups => _groups;
@@ -15,6 +16,7 @@ internal sealed class LogModel
     {
         LogModel copy = new() { _identity = _identity };
         foreach (var (id, group) in _groups) copy._groups.Add(id, group.Copy());
+        foreach (var (id, replica) in _tombstones) copy._tombstones.Add(id, replica);
         return copy;
     }
 
@@ -30,6 +32,12 @@ internal sealed class LogModel
         group.Point = point;
     }
 
+    public void SetTombstone(GroupId group, ReplicaId replica)
+    {
+        _groups.Remove(group);
+        _tombstones[group] = replica;
+    }
+
     public void SetEntries(GroupId group, ReadOnlySpan<Entry> entries)
     {
         LogIndex first = entries[0].Index;
@@ -39,7 +47,7 @@ internal sealed class LogModel
 
     /// <summary>As <see cref="LogText.Recover"/> renders a log that holds this.</summary>
     public string Text() => LogText.Render(
-        new RecoveredLog(_identity, [.. _groups.Values.Select(group => group.ToRecovered())]),
+        new RecoveredLog(_identity, [.. _groups.Values.Select(group => group.ToRecovered())]) { Tombstones = [.. _tombstones.Select(tombstone => (tombstone.Key, tombstone.Value))] },
         group => [.. _groups[group.Group].Entries]);
 }
 
@@ -68,6 +76,9 @@ internal sealed class ModelGroup(GroupId group, CommitPoint point)
         List<(LogIndex First, Term Term)> runs = [];
         foreach (Entry entry in Entries)
             if (runs.Count == 0 || runs[^1].Term != entry.Term) runs.Add((entry.Index, entry.Term));
-        return new RecoveredGroup(group, Point, HardState, runs, new LogIndex(LastIndex));
+        return new RecoveredGroup(group, Point, HardState, runs, new LogIndex(LastIndex))
+        {
+            ConfigurationIndexes = [.. Entries.Where(entry => entry.Kind == EntryKind.Configuration).Select(entry => entry.Index)],
+        };
     }
 }

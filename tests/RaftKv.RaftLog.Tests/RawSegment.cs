@@ -72,13 +72,15 @@ internal sealed class RawSegment
     public static Action<ByteWriter> Point(ulong writeSequence, ulong index, bool keepsLogBehind, ulong term = 5, ulong group = 1) => Record(RecordKind.CommitPoint, group, writeSequence, writer =>
         SegmentFormat.WriteCommitPoint(writer, LogScript.PointAt(index, term), keepsLogBehind));
 
+    public static Action<ByteWriter> Tombstone(ulong writeSequence, ulong replica, ulong group = 1) => Record(RecordKind.Tombstone, group, writeSequence, _ => { }, replica);
+
     public static Action<ByteWriter> First(ulong sequence) => writer => SegmentFormat.WriteFirstSegment(writer, sequence);
 
     public static Action<ByteWriter> Identity(string name) => Record(RecordKind.Initialised, 0, 0, writer => SegmentFormat.WriteIdentity(writer, LogScript.Identity with { Name = name }));
 
-    private static Action<ByteWriter> Record(RecordKind kind, ulong group, ulong writeSequence, Action<ByteWriter> body) => writer =>
+    private static Action<ByteWriter> Record(RecordKind kind, ulong group, ulong writeSequence, Action<ByteWriter> body, ulong replica = 1) => writer =>
     {
-        int start = SegmentFormat.BeginRecord(writer, kind, 0, new GroupId(group), new ReplicaId(1), writeSequence);
+        int start = SegmentFormat.BeginRecord(writer, kind, 0, new GroupId(group), new ReplicaId(replica), writeSequence);
         body(writer);
         SegmentFormat.FinishRecord(writer, start);
     };

@@ -54,6 +54,33 @@ public sealed class ReplayRuleTests
     public void A_snapshot_behind_the_log_drops_it_too() =>
         Assert.Equal("after 3: 4/7", Recover(DiskOf(s_birth, Entry(2, 11), Entry(3, 12), Point(4, 3, keepsLogBehind: false, term: 7), Entry(5, 4, term: 7))));
 
+    [Fact]
+    public void A_tombstone_kills_everything_before_it_wherever_it_lies()
+    {
+        MemoryDisk disk = DiskOf(Tombstone(5, replica: 7), s_birth, HardState(2, 6), Entry(3, 11), Entry(4, 12));
+        LogText.Open(disk, out RecoveredLog recovered).Dispose();
+        Assert.Empty(recovered.Groups);
+        Assert.Equal([(new GroupId(1), new ReplicaId(7))], recovered.Tombstones);
+        Assert.Equal(SegmentFormat.RecordPrefixBytes, LogRecovery.Run(disk).Segments[0].LiveBytes);
+    }
+
+    [Fact]
+    public void A_replica_that_comes_after_a_tombstone_has_nothing_of_the_one_before()
+    {
+        MemoryDisk disk = DiskOf(s_birth, HardState(2, 6), Entry(3, 11), Entry(4, 12), Tombstone(5, replica: 7), Point(6, 10, keepsLogBehind: false), Entry(7, 11, payload: "new"));
+        Assert.Equal("after 10: 11/5 new", Recover(disk));
+        LogText.Open(disk, out RecoveredLog recovered).Dispose();
+        Assert.Equal(default, recovered.Groups[0].HardState);
+        Assert.Equal([(new GroupId(1), new ReplicaId(7))], recovered.Tombstones);
+    }
+
+    [Fact]
+    public void The_newest_tombstone_counts()
+    {
+        LogText.Open(DiskOf(Tombstone(5, replica: 9), Tombstone(2, replica: 7), s_birth, Point(4, 10, keepsLogBehind: false)), out RecoveredLog recovered).Dispose();
+        Assert.Equal([(new GroupId(1), new ReplicaId(9))], recovered.Tombstones);
+    }
+
     /// <summary>What replaced the tail is itself covered by the point; the tail stays replaced.</summary>
     [Fact]
     public void A_dead_entry_still_truncates_what_it_truncated() =>
