@@ -60,6 +60,27 @@ public sealed class SnapshotTransferTests
         Assert.Equal([(S1, 2UL)], two.Machines.Directories);
     }
 
+    [Fact]
+    public void A_completion_from_before_a_snapshot_was_accepted_is_not_its_commit_points()
+    {
+        TestNetwork network = AtLastPiece(out FrameOnItsWay last);
+        HostUnderTest two = network.Two;
+        FakeMachine old = two.Machine;
+        two.Arrive((1UL, Some.Message(MessageKind.Append, 1, 2, 6, 10, 5, 10, Some.Entry(11, 6))));
+        two.Step();
+        network.Deliver(last);
+        two.Snapshots();
+        two.Persist(); // Of entry 11; STEP hears of it in the turn in which it accepts the snapshot, and after that.
+        two.Step();
+        Assert.True(two.Group.IsInstalling);
+        two.Apply();
+        Assert.Same(old, two.Machine);
+        two.Persist();
+        two.Step();
+        two.Apply();
+        Assert.Equal(21UL, two.Machine.Applied.Value);
+    }
+
     // The two ends of a crash in between: the record is the one thing that counts.
     [Theory]
     [InlineData(false, 1UL, 10UL)]
