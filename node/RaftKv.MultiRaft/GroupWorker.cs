@@ -173,7 +173,7 @@ public sealed class GroupWorker : IPeerReceiver
 
     internal void PostStaged(StagedSnapshot snapshot) => _inbox.AddAlways(new WorkerEvent(WorkKind.SnapshotStaged, snapshot.Replica, 0, snapshot));
 
-    internal void PostCheckpointMade(HostedReplica replica, ReplicaId target) => _inbox.AddAlways(new WorkerEvent(WorkKind.CheckpointMade, replica, target.Value, null));
+    internal void PostCheckpointMade(HostedReplica replica, SnapshotId id) => _inbox.AddAlways(new WorkerEvent(WorkKind.CheckpointMade, replica, 0, id));
 
     internal void PostSnapshotEnded(HostedReplica replica, ReplicaId target, LogIndex installed) =>
         _inbox.AddAlways(new WorkerEvent(WorkKind.SnapshotEnded, replica, target.Value, installed));
@@ -210,7 +210,7 @@ public sealed class GroupWorker : IPeerReceiver
                 Install(now, (StagedSnapshot)work.Payload!);
                 break;
             case WorkKind.CheckpointMade:
-                _snapshots.Post(new OfferSnapshot(work.Replica!, new ReplicaId(work.Number), work.Replica!.Group.Term));
+                _snapshots.Post(new OfferSnapshot((SnapshotId)work.Payload!, work.Replica!.Group.Term));
                 break;
             case WorkKind.SnapshotEnded:
                 work.Replica!.Group.OnSnapshotEnded(now, new ReplicaId(work.Number), (LogIndex)work.Payload!);

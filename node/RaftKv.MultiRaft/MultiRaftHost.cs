@@ -71,6 +71,7 @@ public sealed class MultiRaftHost : IDisposable
     /// <summary>Closes stores and log. The pumps must have stopped.</summary>
     public void Dispose()
     {
+        Snapshots.Dispose();
         foreach (IStateMachine machine in Machines) machine.Dispose();
         _log.Dispose();
     }

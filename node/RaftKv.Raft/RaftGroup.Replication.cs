@@ -181,7 +181,9 @@ public sealed partial class RaftGroup
         {
             if (NeedsSnapshot(progress))
             {
-                if (!progress.MayStartSnapshot(_now)) continue;
+                // Nor for one that is not there: a checkpoint keeps files, and takes up one of few slots.
+                bool isHeard = _now - progress.LastContactMicros < _options.ElectionTimeoutMicros;
+                if (!isHeard || !progress.MayStartSnapshot(_now)) continue;
                 progress.BecomeSnapshot();
                 ready.SnapshotsToSend.Add(progress.Replica);
                 continue;

@@ -13,6 +13,12 @@ public sealed partial class RaftGroup
     public bool IsInstalling => _installing > LogIndex.Zero;
 
     /// <summary>
+    /// Whether a snapshot is on its way to a follower. A log that is cut meanwhile may begin behind it when it arrives, and then another is
+    /// needed: under load that would go on for ever.
+    /// </summary>
+    public bool IsSendingSnapshot => _progress.Exists(static progress => progress.State == ProgressState.Snapshot);
+
+    /// <summary>
     /// Forgets the log up to <paramref name="index"/>, which must be applied and durable in the state machine's store: the log is what a
     /// crash would apply again.
     /// </summary>

@@ -11,6 +11,7 @@ namespace RaftKv.MultiRaft.Snapshots;
 internal sealed class IncomingSnapshot : IDisposable
 {
     private readonly IStagedStore _store;
+    private IStateMachine? _machine;
     private int _file;
     private long _offset;
 
@@ -71,7 +72,17 @@ internal sealed class IncomingSnapshot : IDisposable
         IsStaged = true;
     }
 
-    public void Dispose() => _store.Dispose();
+    /// <summary>Opens what has arrived; it belongs to this transfer until <see cref="HandOver"/>.</summary>
+    public IStateMachine Open(IStateMachines machines) => _machine = machines.Open(Replica.Id, Generation);
+
+    /// <summary>Whoever has it now closes it.</summary>
+    public void HandOver() => _machine = null;
+
+    public void Dispose()
+    {
+        _store.Dispose();
+        _machine?.Dispose();
+    }
 
     private void SkipEmptyFiles()
     {

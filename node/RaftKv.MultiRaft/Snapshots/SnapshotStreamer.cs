@@ -16,7 +16,7 @@ namespace RaftKv.MultiRaft.Snapshots;
 /// </code>
 /// Called by one thread. A failure to make, send, fetch or write a snapshot ends that snapshot only: nothing relied on it yet.
 /// </remarks>
-public sealed class SnapshotStreamer
+public sealed class SnapshotStreamer : IDisposable
 {
     private const int MaxOutgoing = 4;
     private const int MaxIncoming = 2;
@@ -78,6 +78,21 @@ public sealed class SnapshotStreamer
         return true;
     }
 
+    /// <summary>Closes what is on its way, in and out. The pump must have stopped; what it leaves in the directory, the next start deletes.</summary>
+    public void Dispose()
+    {
+        foreach (SnapshotSettled settled in _inbox.TakeAll().OfType<SnapshotSettled>())
+        {
+            settled.Obsolete.Dispose();
+            if (_incoming.TryGetValue(settled.Staged.Replica.Id, out IncomingSnapshot? incoming)) incoming.HandOver();
+        }
+
+        foreach (OutgoingSnapshot outgoing in _outgoing) outgoing.Dispose();
+        foreach (IncomingSnapshot incoming in _incoming.Values) incoming.Dispose();
+        _outgoing.Clear();
+        _incoming.Clear();
+    }
+
     public override string ToString() => $"{Sent} sent, {Installed} installed, {Failed} failed, {_outgoing.Count} going out, {_incoming.Count} coming in";
 
     internal void Connect(GroupWorker worker) => _worker = worker;
@@ -101,7 +116,7 @@ public sealed class SnapshotStreamer
             case FrameArrived frame: HandleFrame(now, frame); break;
             case SendSnapshot send: Send(now, send); break;
             case OfferSnapshot offer:
-                _outgoing.Find(outgoing => outgoing.Replica == offer.Replica && outgoing.Id.To == offer.To)?.SetOffer(offer.Term, now);
+                _outgoing.Find(outgoing => outgoing.Id == offer.Id)?.SetOffer(offer.Term, now);
                 break;
             case ReplicaAdded added: Add(added.Replica); break;
             case ReplicaRemoved removed: Forget(removed.Replica); break;
@@ -140,9 +155,10 @@ public sealed class SnapshotStreamer
         try
         {
             ICheckpoint checkpoint = replica.Machine.CreateCheckpoint();
-            _outgoing.Add(new OutgoingSnapshot(replica, send.To, _numbers.Next(), checkpoint, now));
+            OutgoingSnapshot outgoing = new(replica, send.To, _numbers.Next(), checkpoint, now);
+            _outgoing.Add(outgoing);
             // Only now: the term must be at or above the one in which the checkpoint's last entry was committed.
-            _worker!.PostCheckpointMade(replica, send.To.Replica);
+            _worker!.PostCheckpointMade(replica, outgoing.Id);
         }
         catch (Exception failure) when (IsFailureOfFiles(failure))
         {
@@ -183,15 +199,17 @@ public sealed class SnapshotStreamer
 
     private void Stage(long now, NodeId from, SnapshotOffer offer, HostedReplica replica, ulong generation)
     {
-        IncomingSnapshot? incoming = null;
+        IStagedStore? store = null;
         try
         {
-            incoming = new IncomingSnapshot(replica, from, offer, generation, _machines.Stage(replica.Id, generation), now);
-            _incoming.Add(replica.Id, incoming);
+            store = _machines.Stage(replica.Id, generation);
+            _incoming.Add(replica.Id, new IncomingSnapshot(replica, from, offer, generation, store, now));
         }
         catch (Exception failure) when (IsFailureOfFiles(failure))
         {
             Interlocked.Increment(ref _failed);
+            store?.Dispose();
+            TryDelete(replica.Id, generation);
         }
     }
 
@@ -214,7 +232,8 @@ public sealed class SnapshotStreamer
     {
         incoming.Finish();
         SnapshotOffer offer = incoming.Offer;
-        IStateMachine machine = _machines.Open(incoming.Replica.Id, incoming.Generation);
+        IStateMachine machine = incoming.Open(_machines);
+        if (offer.Term < machine.AppliedTerm) throw new StoreFailedException($"{offer.Id}: offered in {offer.Term}, but its last entry is of {machine.AppliedTerm}");
         SnapshotHead head = new(offer.Term, machine.Applied, machine.AppliedTerm, machine.Configuration);
         var (version, confVersion) = machine.EpochNumbers;
         CommitPoint point = new(offer.Id.To, incoming.Generation, head.Index, head.LogTerm, head.Configuration, version, confVersion);
@@ -229,6 +248,7 @@ public sealed class SnapshotStreamer
         settled.Obsolete.Dispose();
         TryDelete(staged.Replica.Id, settled.ObsoleteGeneration);
         if (!_incoming.Remove(staged.Replica.Id, out IncomingSnapshot? incoming)) return;
+        incoming.HandOver();
         incoming.Dispose();
         // Also when it came too late: the replica has at least as much.
         _links.SendBulk(incoming.Source, new SnapshotEnd(staged.Id, staged.Head.Index).ToFrame());
@@ -306,8 +326,8 @@ internal sealed record FrameArrived(NodeId From, FrameKind Kind, byte[] Body) : 
 /// <summary>A follower needs a snapshot of the replica.</summary>
 internal sealed record SendSnapshot(HostedReplica Replica, Member To) : SnapshotWork;
 
-/// <summary>The checkpoint for that follower was made at or before this term.</summary>
-internal sealed record OfferSnapshot(HostedReplica Replica, ReplicaId To, Term Term) : SnapshotWork;
+/// <summary>The checkpoint of that transfer was made at or before this term.</summary>
+internal sealed record OfferSnapshot(SnapshotId Id, Term Term) : SnapshotWork;
 
 internal sealed record ReplicaAdded(HostedReplica Replica) : SnapshotWork;
 

@@ -1,3 +1,4 @@
+using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
@@ -30,6 +31,17 @@ internal static class Samples
             new(new LogIndex(44), new Term(7), EntryKind.Configuration, 0, 5, 0, Joint.ToBytes()),
         },
     };
+
+    public static readonly SnapshotId SnapshotId = new(new GroupId(0x0A0B), new ReplicaId(2), new ReplicaId(0x7_0002), 0x6162636465666768);
+
+    public static readonly SnapshotOffer Offer = new(SnapshotId, new Term(7),
+        [new CheckpointFile("000012.sst", 0x0102030405), new CheckpointFile("CURRENT", 16), new CheckpointFile("empty-file_1", 0)]);
+
+    public static readonly SnapshotFetch Fetch = new(SnapshotId, 1, 0x0102030405);
+
+    public static readonly SnapshotChunk Chunk = new(SnapshotId, 1, 0x0102030405, "piece"u8.ToArray());
+
+    public static readonly SnapshotEnd End = new(SnapshotId, new LogIndex(44));
 
     /// <summary>One message of each kind, in the order of their numbers.</summary>
     public static IEnumerable<Message> OneOfEachKind() => Enum.GetValues<MessageKind>().Select(kind => kind == MessageKind.Append ? Append : new Message
@@ -90,6 +102,19 @@ internal static class Samples
             Assert.Equal(left with { Payload = default }, right with { Payload = default });
             Assert.Equal(left.Payload.ToArray(), right.Payload.ToArray());
         }
+    }
+
+    /// <summary>By content: files and pieces are compared one by one.</summary>
+    public static void AssertSame(SnapshotOffer expected, SnapshotOffer actual)
+    {
+        Assert.Equal(expected with { Files = [] }, actual with { Files = [] });
+        Assert.Equal(expected.Files, actual.Files);
+    }
+
+    public static void AssertSame(SnapshotChunk expected, SnapshotChunk actual)
+    {
+        Assert.Equal(expected with { Bytes = default }, actual with { Bytes = default });
+        Assert.Equal(expected.Bytes.ToArray(), actual.Bytes.ToArray());
     }
 
     private static Member Member(ulong replica) => new(new ReplicaId(replica), new NodeId(0x1000 + replica));

@@ -36,6 +36,25 @@ public sealed class SnapshotSendingTests
         Assert.Equal(cluster[2].Last, cluster[1].Last);
     }
 
+    // Nor does it count as one that a snapshot is on its way to: the log can be cut.
+    [Fact]
+    public void A_follower_that_is_not_heard_is_sent_no_snapshot()
+    {
+        Cluster cluster = Behind(out Replica leader);
+        cluster.Isolate(3);
+        for (int i = 0; i < 20; i++) cluster.Heartbeat(1);
+        Assert.Empty(leader.SnapshotsAsked);
+        Assert.False(leader.Group.IsSendingSnapshot);
+        cluster.Heal();
+        cluster.Heartbeat(1);
+        Assert.Equal([Laggard], leader.SnapshotsAsked);
+        Assert.True(leader.Group.IsSendingSnapshot);
+        cluster.Isolate(3);
+        leader.EndSnapshot(3, 0);
+        for (int i = 0; i < 20; i++) cluster.Heartbeat(1);
+        Assert.Equal([Laggard], leader.SnapshotsAsked);
+    }
+
     [Fact]
     public void Meanwhile_it_is_sent_heartbeats_and_nothing_else()
     {
