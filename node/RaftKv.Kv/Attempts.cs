@@ -10,6 +10,9 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
 {
     protected Front Front { get; } = front;
 
+    /// <summary>Of the state that a stale read is served from; see <see cref="KvResponse.AgeMicros"/>.</summary>
+    public long? AgeMicros { get; init; }
+
     /// <inheritdoc/>
     public void OnApplied(GroupId group, LogIndex index, Term term, object? result)
     {
@@ -35,21 +38,25 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
     /// <inheritdoc/>
     public void Serve(IStateMachine machine, GroupId group, Term term)
     {
-        KvRead read = ((KvStateMachine)machine).Get(KvRequest.Decode(request).Key.Span);
+        KvRequest asked = KvRequest.Decode(request);
+        KvRead read = ((KvStateMachine)machine).Get(asked.Key.Span, asked.Revision);
+        bool isAhead = asked.Revision > read.ShardRevision;
         Complete(new KvResponse
         {
-            Error = read.IsInRange ? null : ErrorCode.WrongShard,
+            Error = !read.IsInRange ? ErrorCode.WrongShard : isAhead ? ErrorCode.BadRevision : null,
+            Detail = isAhead ? $"revision {asked.Revision} is above {read.ShardRevision}, the newest one at index {read.Applied}" : "",
             Node = Front.NodeName,
             Group = group,
             Epoch = read.Epoch,
             Term = term,
             Index = read.Applied,
-            Revision = read.Revision,
+            Revision = isAhead ? read.ShardRevision : read.Revision,
             Created = read.Created,
             Version = read.Version,
             Existed = read.Value is not null,
             TtlMillis = read.TtlMillis,
             Value = read.Value,
+            AgeMicros = AgeMicros,
         });
     }
 

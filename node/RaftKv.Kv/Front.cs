@@ -157,8 +157,8 @@ public sealed class Front : IFront
     /// <summary>Begins another attempt while the last one may still be under way somewhere.</summary>
     private void Repeat(long now, KvCall call)
     {
-        // The leader here has it in its log: asking again would add nothing but load.
-        if (call.ForwardNumber == 0 && _worker.Find(call.Group) is { Role: Role.Leader }) return;
+        // The leader here has it in its log, or APPLY here a stale read in its queue: asking again would add nothing but load.
+        if (call.ForwardNumber == 0 && _worker.Find(call.Group) is { } here && (here.Role == Role.Leader || call.IsStaleRead)) return;
         call.WasUnknown |= call.MayBeAppended;
         Route(now, call);
     }
@@ -172,8 +172,9 @@ public sealed class Front : IFront
         ForgetForward(call);
 
         RaftGroup? local = _worker.Find(call.Group);
-        if (local is { Role: Role.Leader }) TryHere(now, call);
-        else if (LeaderNodeOf(call.Group, local) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
+        if (call.IsStaleRead && local is not null) _worker.ReadAsIs(call.Group, new LocalAttempt(this, call) { AgeMicros = _worker.AgeMicros(now, call.Group) });
+        else if (local is { Role: Role.Leader }) TryHere(now, call);
+        else if ((call.IsStaleRead ? AnyReplicaOf(call.Group) : LeaderNodeOf(call.Group, local)) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
         else Park(call);
     }
 
@@ -205,8 +206,12 @@ public sealed class Front : IFront
     private NodeId? LeaderNodeOf(GroupId group, RaftGroup? local)
     {
         if (local is not null) return local.Leader.IsNone ? null : local.Configuration.NodeOf(local.Leader);
-        if (_leaderHints.TryGetValue(group, out NodeId hint) && _links.BootIdOf(hint) != 0) return hint;
-        // Any replica's node will know more: ask the next one that was ever reached.
+        return _leaderHints.TryGetValue(group, out NodeId hint) && _links.BootIdOf(hint) != 0 ? hint : AnyReplicaOf(group); // It will know more.
+    }
+
+    /// <summary>The next node with a replica that was ever reached.</summary>
+    private NodeId? AnyReplicaOf(GroupId group)
+    {
         ImmutableArray<ShardReplica> replicas = _map.ById(group.Value)!.Replicas;
         for (int i = 0; i < replicas.Length; i++)
         {
@@ -262,9 +267,14 @@ public sealed class Front : IFront
 #endif
         if (!isNew) return;
 
-        ForwardedAttempt attempt = new(this, from, originBoot, number, bytes);
         RaftGroup? local = _worker.Find(group);
-        if (local is not { Role: Role.Leader })
+        bool isStaleRead = request.Consistency == KvConsistency.Stale;
+        ForwardedAttempt attempt = new(this, from, originBoot, number, bytes) { AgeMicros = isStaleRead ? _worker.AgeMicros(now, group) : null };
+        if (isStaleRead && local is not null)
+        {
+            _worker.ReadAsIs(group, attempt);
+        }
+        else if (local is not { Role: Role.Leader })
         {
             NodeId leader = local is null || local.Leader.IsNone ? default : local.Configuration.NodeOf(local.Leader) ?? default;
             attempt.Refuse($"node {NodeName} does not lead shard {group.Value}", leader);
@@ -291,13 +301,14 @@ public sealed class Front : IFront
         {
             // Definitely not appended there; ask elsewhere, but not in a tight loop.
             call.MayBeAppended = false;
+            Park(call);
+            if (call.IsStaleRead) return;
             if (response.LeaderHint != default) _leaderHints[call.Group] = response.LeaderHint;
             else _leaderHints.Remove(call.Group);
-            Park(call);
             return;
         }
 
-        _leaderHints[call.Group] = from; // It leads, or it would have refused.
+        if (!call.IsStaleRead) _leaderHints[call.Group] = from; // It leads, or it would have refused.
         call.TryComplete(response);
     }
 
@@ -323,7 +334,9 @@ public sealed class Front : IFront
 #if MUTANTS
         if (Mutants.On(Mutant.DefiniteFailureAfterAppend)) mayBeApplied = false;
 #endif
-        call.TryComplete(mayBeApplied
+        call.TryComplete(call.IsStaleRead
+            ? Fail(ErrorCode.Deadline, "no replica could be reached before the deadline", call.Group)
+            : mayBeApplied
             ? Fail(ErrorCode.OutcomeUnknown, "the write may have been appended; its outcome was not known when the deadline passed", call.Group)
             : Fail(ErrorCode.NoLeader, "no leader could be reached before the deadline; nothing was appended", call.Group));
     }

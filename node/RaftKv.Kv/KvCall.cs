@@ -22,6 +22,9 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>It may be tried again even when an earlier attempt may have been applied: a read, or a write with an idempotency key.</summary>
     public bool IsRepeatable { get; } = !KvRequest.IsWriteOperation(operation) || KvRequest.HasIdempotencyKey(request);
 
+    /// <summary>Any replica may serve it, as it is.</summary>
+    public bool IsStaleRead => KvRequest.IsStaleRead(Request);
+
     /// <summary>The key's hash.</summary>
     public ulong Hash { get; } = hash;
 

@@ -19,22 +19,34 @@ public enum KvCondition : byte
 {
     None = 0,
 
-    /// <summary>The key's mod revision is <see cref="KvRequest.ConditionRevision"/> (HTTP If-Match).</summary>
+    /// <summary>The key's mod revision is <see cref="KvRequest.Revision"/> (HTTP If-Match).</summary>
     RevisionIs = 1,
 
     /// <summary>The key has no value (HTTP If-None-Match: *).</summary>
     Absent = 2,
 }
 
+/// <summary>How new the state must be that a read is served from. The numbers are on the wire.</summary>
+public enum KvConsistency : byte
+{
+    /// <summary>It shows every write that was acknowledged before the read began.</summary>
+    Linearizable = 0,
+
+    /// <summary>Whatever the nearest replica has, at once; the answer says how old that may be.</summary>
+    Stale = 1,
+}
+
 /// <summary>
 /// One request on one key. It is encoded once, at the front door; the same bytes are forwarded, stand in the log as the
 /// entry's payload, and hold the value that the store writes.
 /// </summary>
+/// <param name="Revision">Of a condition; for a get the revision to read at, 0 for the newest.</param>
+/// <param name="Consistency">Of a read.</param>
 /// <param name="TtlMillis">For a put: how long the value lives, in shard time; 0 is for ever.</param>
 /// <param name="IdempotencyKey">UTF-8, 1 to 64 bytes; empty is none.</param>
 /// <remarks>
 /// <code>
-/// format u8 (1) | operation u8 | condition u8 | zero u8 | condition revision u64 | ttl ms u64 | idempotency key (block) | key (block) | value (block)
+/// format u8 (1) | operation u8 | condition u8 | consistency u8 (0 in writes) | revision u64 | ttl ms u64 | idempotency key (block) | key (block) | value (block)
 /// </code>
 /// Expire (proposed by leaders only) has neither key nor value.
 /// </remarks>
@@ -43,12 +55,14 @@ public readonly record struct KvRequest(
     ReadOnlyMemory<byte> Key,
     ReadOnlyMemory<byte> Value = default,
     KvCondition Condition = KvCondition.None,
-    ulong ConditionRevision = 0,
+    ulong Revision = 0,
     ulong TtlMillis = 0,
-    ReadOnlyMemory<byte> IdempotencyKey = default)
+    ReadOnlyMemory<byte> IdempotencyKey = default,
+    KvConsistency Consistency = KvConsistency.Linearizable)
 {
     public const byte FormatVersion = 1;
     public const int MaxIdempotencyKeyBytes = 64;
+    private const int ConsistencyOffset = 3;
     private const int IdempotencyKeyOffset = 20;
 
     /// <summary>The command by which a leader lets deadlines pass; the entry's stamp says up to when.</summary>
@@ -75,7 +89,8 @@ public readonly record struct KvRequest(
         rest[0] = FormatVersion;
         rest[1] = (byte)Operation;
         rest[2] = (byte)Condition;
-        BinaryPrimitives.WriteUInt64LittleEndian(rest[4..], ConditionRevision);
+        rest[ConsistencyOffset] = (byte)Consistency;
+        BinaryPrimitives.WriteUInt64LittleEndian(rest[4..], Revision);
         BinaryPrimitives.WriteUInt64LittleEndian(rest[12..], TtlMillis);
         rest = Put(rest[IdempotencyKeyOffset..], IdempotencyKey.Span);
         rest = Put(rest, Key.Span);
@@ -94,6 +109,9 @@ public readonly record struct KvRequest(
     /// <summary>Whether an encoded request carries an idempotency key, so that repeating it is safe.</summary>
     public static bool HasIdempotencyKey(ReadOnlySpan<byte> encoded) => BinaryPrimitives.ReadInt32LittleEndian(encoded[IdempotencyKeyOffset..]) > 0;
 
+    /// <summary>Whether an encoded request is a read that any replica may serve.</summary>
+    public static bool IsStaleRead(ReadOnlySpan<byte> encoded) => encoded[ConsistencyOffset] == (byte)KvConsistency.Stale;
+
     /// <summary>Parses an encoded request; its parts are slices of it. Throws <see cref="MalformedException"/>.</summary>
     public static KvRequest Decode(ReadOnlyMemory<byte> bytes)
     {
@@ -104,11 +122,12 @@ public readonly record struct KvRequest(
         if (!Enum.IsDefined(operation)) throw new MalformedException($"operation {(byte)operation}");
         KvCondition condition = (KvCondition)reader.U8();
         if (!Enum.IsDefined(condition)) throw new MalformedException($"condition {(byte)condition}");
-        reader.U8();
+        KvConsistency consistency = (KvConsistency)reader.U8();
+        if (!Enum.IsDefined(consistency) || (IsWriteOperation(operation) && consistency != KvConsistency.Linearizable)) throw new MalformedException($"consistency {(byte)consistency} of a {operation}");
         ulong revision = reader.U64();
         ulong ttl = reader.U64();
         ReadOnlyMemory<byte> idempotencyKey = reader.Block();
-        KvRequest request = new(operation, reader.Block(), reader.Block(), condition, revision, ttl, idempotencyKey);
+        KvRequest request = new(operation, reader.Block(), reader.Block(), condition, revision, ttl, idempotencyKey, consistency);
         reader.ExpectEnd();
         if (operation == KvOperation.Expire)
         {

@@ -9,7 +9,7 @@ namespace RaftKv.Kv;
 /// <code>
 /// error code (text, empty = none) | detail (text) | node (text) | group u64 | epoch version u64 | epoch conf version u64
 /// | term u64 | index u64 | revision u64 | prev revision u64 | created u64 | version u64 | existed u8 | replayed u8 | ttl ms u64
-/// | value (block) | leader hint u64
+/// | value (block) | leader hint u64 | age µs i64 (-1 = unknown, or not stale)
 /// </code>
 /// </remarks>
 public sealed record KvResponse
@@ -31,7 +31,10 @@ public sealed record KvResponse
     /// <summary>Of the entry, or the applied index of the state that a read was served from.</summary>
     public LogIndex Index { get; init; }
 
-    /// <summary>Of the write, or the key's mod revision; after a refused condition the key's current one, 0 if absent.</summary>
+    /// <summary>
+    /// Of the write, or the key's mod revision; after a refused condition the key's current one, 0 if absent; after a read that was refused for its
+    /// revision the shard's newest one.
+    /// </summary>
     public ulong Revision { get; init; }
 
     /// <summary>For a write: the revision of the value it replaced, 0 if none.</summary>
@@ -57,6 +60,12 @@ public sealed record KvResponse
     /// <summary>With no-leader: who leads as far as the answering node knows; default if it does not.</summary>
     public NodeId LeaderHint { get; init; }
 
+    /// <summary>
+    /// For a stale read: for how long at most the state it was served from may have lacked something committed, in µs, as of when it was asked
+    /// for at the node that served it; null if that is not known, and for all else.
+    /// </summary>
+    public long? AgeMicros { get; init; }
+
     public static KvResponse Fail(ErrorCode error, string detail, string node = "", GroupId group = default) =>
         new() { Error = error, Detail = detail, Node = node, Group = group };
 
@@ -79,6 +88,7 @@ public sealed record KvResponse
         writer.U64(TtlMillis);
         writer.Block(Value.Span);
         writer.U64(LeaderHint.Value);
+        writer.U64((ulong)(AgeMicros ?? -1));
     }
 
     public static KvResponse Read(ref ByteReader reader)
@@ -103,6 +113,7 @@ public sealed record KvResponse
             TtlMillis = reader.U64(),
             Value = reader.Block(),
             LeaderHint = new NodeId(reader.U64()),
+            AgeMicros = (long)reader.U64() is >= 0 and var age ? age : null,
         };
     }
 }

@@ -15,7 +15,10 @@ public sealed record KvApplied(
 }
 
 /// <summary>What a read found, and the state it was read from.</summary>
-public readonly record struct KvRead(LogIndex Applied, ShardEpoch Epoch, bool IsInRange, ulong Revision, ulong Created, ulong Version, ulong TtlMillis, byte[]? Value);
+/// <param name="ShardRevision">The last revision assigned in that state.</param>
+/// <param name="TtlMillis">How much longer the newest version lives, 0 for ever; of the past 0.</param>
+public readonly record struct KvRead(
+    LogIndex Applied, ShardEpoch Epoch, bool IsInRange, ulong ShardRevision, ulong Revision = 0, ulong Created = 0, ulong Version = 0, ulong TtlMillis = 0, byte[]? Value = null);
 
 /// <summary>
 /// A shard's state machine: revisions, versions, conditions, idempotency and expiry over an ordered store. What it does depends
@@ -111,16 +114,25 @@ public sealed partial class KvStateMachine : IStateMachine
         Volatile.Write(ref _committedRevision, _meta.Revision);
     }
 
-    /// <summary>The newest version of <paramref name="key"/> in the applied state; on the APPLY thread, between batches.</summary>
-    public KvRead Get(ReadOnlySpan<byte> key)
+    /// <summary>
+    /// The newest version of <paramref name="key"/> in the applied state, or the newest at or below <paramref name="revision"/> unless that is 0;
+    /// on the APPLY thread, between batches.
+    /// </summary>
+    public KvRead Get(ReadOnlySpan<byte> key, ulong revision = 0)
     {
-        if (!_meta.Range.Contains(KeyHash.Of(key))) return new KvRead(_meta.Applied, _meta.Epoch, false, 0, 0, 0, 0, null);
+        KvRead nothing = new(_meta.Applied, _meta.Epoch, _meta.Range.Contains(KeyHash.Of(key)), _meta.Revision);
+        if (!nothing.IsInRange || revision > _meta.Revision) return nothing;
         using IOrderedCursor cursor = _store.OpenCursor();
-        KeyVersion found = Seek(cursor, key);
-        if (!found.HasValue) return new KvRead(_meta.Applied, _meta.Epoch, true, 0, 0, 0, 0, null);
-        // Visible until its expiry is applied; what is left is at least a millisecond.
-        ulong ttl = found.DeadlineMillis == 0 ? 0 : Math.Max(1, found.DeadlineMillis - Math.Min(found.DeadlineMillis, _meta.ShardTimeMillis));
-        return new KvRead(_meta.Applied, _meta.Epoch, true, found.Revision, found.Created, found.Version, ttl, RowLayout.ValueOf(cursor.Value).ToArray());
+        KeyVersion found = Seek(cursor, key, revision);
+        if (!found.HasValue) return nothing;
+        return nothing with
+        {
+            Revision = found.Revision,
+            Created = found.Created,
+            Version = found.Version,
+            TtlMillis = revision == 0 ? TtlLeft(found) : 0,
+            Value = RowLayout.ValueOf(cursor.Value).ToArray(),
+        };
     }
 
     /// <summary>Makes what is applied so far durable, so that a restart need not apply it again.</summary>
@@ -161,7 +173,7 @@ public sealed partial class KvStateMachine : IStateMachine
         ulong currentRevision = current.HasValue ? current.Revision : 0;
         bool isRefused = request.Condition switch
         {
-            KvCondition.RevisionIs => currentRevision != request.ConditionRevision,
+            KvCondition.RevisionIs => currentRevision != request.Revision,
             KvCondition.Absent => current.HasValue,
             _ => false,
         };
@@ -217,14 +229,21 @@ public sealed partial class KvStateMachine : IStateMachine
         return Seek(_cursor, key);
     }
 
-    private KeyVersion Seek(IOrderedCursor cursor, ReadOnlySpan<byte> key)
+    /// <summary>Leaves the cursor on the newest version of the key, or the newest at or below <paramref name="revision"/> unless that is 0.</summary>
+    private KeyVersion Seek(IOrderedCursor cursor, ReadOnlySpan<byte> key, ulong revision = 0)
     {
         _key.Clear();
         RowLayout.WriteKeyPrefix(_key, key);
+        int prefixLength = _key.Length;
+        if (revision > 0) RowLayout.WriteRevisionDescending(_key, revision);
         cursor.Seek(_key.Written);
-        if (!cursor.IsValid || RowLayout.RevisionOf(cursor.Key, _key.Written) is not { } revision) return default;
-        return RowLayout.ReadVersion(revision, cursor.Value);
+        if (!cursor.IsValid || RowLayout.RevisionOf(cursor.Key, _key.Written[..prefixLength]) is not { } found) return default;
+        return RowLayout.ReadVersion(found, cursor.Value);
     }
+
+    /// <summary>Visible until its expiry is applied; so what is left is at least a millisecond. 0 is for ever.</summary>
+    private ulong TtlLeft(in KeyVersion version) =>
+        version.DeadlineMillis == 0 ? 0 : Math.Max(1, version.DeadlineMillis - Math.Min(version.DeadlineMillis, _meta.ShardTimeMillis));
 
     private static ulong ChainHash(ulong previous, LogIndex index, ReadOnlySpan<byte> rows)
     {

@@ -23,6 +23,9 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine)
     /// <summary>The group's time as this replica knows it, and whether a deadline is due.</summary>
     public GroupClock Clock { get; } = new(machine.TimeMillis, machine.NextDeadlineMillis);
 
+    /// <summary>How far behind this replica may be.</summary>
+    public Freshness Freshness { get; } = new();
+
     public ReadOnlyMemory<byte> DeadlineCommand { get; } = machine.DeadlineCommand;
 
     public IStateMachine Machine { get; } = machine;

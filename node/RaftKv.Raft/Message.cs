@@ -28,7 +28,7 @@ public enum MessageKind : byte
 /// Append             Index, LogTerm = the entry before Entries; Commit; Entries
 /// AppendResponse     accepted: Index = durable and matching up to here
 ///                    Rejected: Index = the probed index; Hint, LogTerm = where the logs may still agree
-/// Heartbeat          Commit (never above what the follower has acknowledged); ReadRound
+/// Heartbeat          Commit (never above what the follower has acknowledged); Hint = the leader's own commit index; ReadRound
 /// HeartbeatResponse  ReadRound as received
 /// </code>
 /// <see cref="Entries"/> may point into the sender's log: encode or copy before the next call into the group.

@@ -26,8 +26,10 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
         if (operation == KvOperation.Get)
         {
             ulong known = KvParameters.ReadKnownRevision(http.Request.Headers);
+            long askedAt = BootClock.NowMicros;
             KvResponse read = await CallAsync(request.Encode(), operation, hash, deadline);
-            await AnswerReadAsync(http, read, known);
+            SetConsistency(http.Response.Headers, request.Consistency, read, askedAt);
+            await AnswerReadAsync(http, request, read, known);
             return;
         }
 
@@ -52,17 +54,26 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
         return await call.Completion;
     }
 
-    private async Task AnswerReadAsync(HttpContext http, KvResponse read, ulong known)
+    /// <summary>An age counts on until here: from when the node that served the read was asked, which was not before we asked.</summary>
+    private static void SetConsistency(IHeaderDictionary headers, KvConsistency consistency, KvResponse read, long askedAt)
+    {
+        if (read.Index.Value == 0) return;
+        headers["RaftKv-Consistency"] = consistency == KvConsistency.Stale ? "stale" : "linearizable";
+        if (consistency == KvConsistency.Stale)
+            headers["RaftKv-Age-Ms"] = read.AgeMicros is { } age ? ApiResponse.Text((ulong)(age + BootClock.NowMicros - askedAt + 999) / 1000) : "unknown";
+    }
+
+    private async Task AnswerReadAsync(HttpContext http, KvRequest request, KvResponse read, ulong known)
     {
         ApiResponse.SetPosition(http, read, nodeName);
         if (read.Error is { } error)
         {
-            await ApiResponse.WriteProblemAsync(http, error, read.Detail);
+            bool isAhead = error == ErrorCode.BadRevision;
+            await ApiResponse.WriteProblemAsync(http, error, read.Detail, isAhead ? (long)read.Revision : null, isAhead ? (long)request.Revision : null);
             return;
         }
 
         IHeaderDictionary headers = http.Response.Headers;
-        headers["RaftKv-Consistency"] = "linearizable";
         if (!read.Existed)
         {
             await ApiResponse.WriteProblemAsync(http, ErrorCode.KeyNotFound, "the key has no value");

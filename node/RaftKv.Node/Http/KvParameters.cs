@@ -26,7 +26,7 @@ internal static class KvParameters
     public static KvRequest ReadRequest(in RequestTarget target, IHeaderDictionary headers, KvOperation operation, Limits limits, long nowUnixMillis)
     {
         byte[] key = ReadKey(target, operation, limits, out Dictionary<string, string> parameters);
-        if (operation == KvOperation.Get) return new KvRequest(operation, key);
+        if (operation == KvOperation.Get) return new KvRequest(operation, key, Revision: ReadRevision(parameters), Consistency: ReadConsistency(parameters));
         var (condition, revision) = ReadCondition(headers, operation);
         byte[] idempotencyKey = ReadIdempotencyKey(headers, limits, nowUnixMillis);
         return new KvRequest(operation, key, default, condition, revision, ReadTtlMillis(parameters), idempotencyKey);
@@ -106,17 +106,25 @@ internal static class KvParameters
         bool isList = operation == KvOperation.Get && !isInPath;
         Dictionary<string, string> parameters = target.Parameters(isList ? [.. known, .. s_listParameters] : known);
         if (isInPath && parameters.ContainsKey(Key64)) throw new ApiException(ErrorCode.BadArgument, $"the key stands in the path and in {Key64}");
-        foreach (string later in (ReadOnlySpan<string>)["revision", .. s_listParameters])
+        foreach (string later in s_listParameters)
             if (parameters.ContainsKey(later)) throw new ApiException(ErrorCode.BadArgument, $"parameter '{later}' is not supported yet");
-        if (parameters.TryGetValue("consistency", out string? consistency)) CheckConsistency(consistency);
         return parameters;
     }
 
     /// <summary>Lease reads are off, so they are served by ReadIndex, and the answer says so (design §6).</summary>
-    private static void CheckConsistency(string consistency)
+    private static KvConsistency ReadConsistency(Dictionary<string, string> parameters) => parameters.GetValueOrDefault("consistency", "linearizable") switch
     {
-        if (consistency is "linearizable" or "lease") return;
-        throw new ApiException(ErrorCode.BadConsistency, consistency == "stale" ? "stale reads are not supported yet" : $"consistency '{consistency}' is none of linearizable, lease, stale");
+        "linearizable" or "lease" => KvConsistency.Linearizable,
+        "stale" => KvConsistency.Stale,
+        var other => throw new ApiException(ErrorCode.BadConsistency, $"consistency '{other}' is none of linearizable, lease, stale"),
+    };
+
+    /// <summary>0 when the newest is wanted.</summary>
+    private static ulong ReadRevision(Dictionary<string, string> parameters)
+    {
+        if (!parameters.TryGetValue("revision", out string? text)) return 0;
+        if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong revision) && revision is > 0 and <= long.MaxValue) return revision;
+        throw new ApiException(ErrorCode.BadRevision, $"revision '{text}' is not a number from 1 to {long.MaxValue}");
     }
 
     /// <summary>A revision ≥ 1 in double quotes, or null.</summary>

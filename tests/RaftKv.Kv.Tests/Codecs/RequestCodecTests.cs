@@ -29,6 +29,8 @@ public sealed class RequestCodecTests
 
     private static readonly KvResponse Replayed = Served with { IsReplay = true, TtlMillis = 0x2122232425262728, Value = default };
 
+    private static readonly KvResponse Stale = Served with { AgeMicros = 0x3132333435363738 };
+
     private static readonly KvResponse Refused = KvResponse.Fail(ErrorCode.NoLeader, "not here — there", "n2", new GroupId(1)) with { LeaderHint = new NodeId(0x0A0B) };
 
     private static readonly KvRequest[] Requests =
@@ -40,6 +42,7 @@ public sealed class RequestCodecTests
         new(KvOperation.Delete, "key"u8.ToArray(), default, KvCondition.RevisionIs, 9),
         new(KvOperation.Expire, default),
         new(KvOperation.Get, "key"u8.ToArray()),
+        new(KvOperation.Get, "key"u8.ToArray(), Revision: 0x0102030405060708, Consistency: KvConsistency.Stale),
     ];
 
     private static readonly Arbitrary<KvRequest> AnyRequest = (
@@ -50,10 +53,11 @@ public sealed class RequestCodecTests
         from ttl in ArbMap.Default.ArbFor<ulong>().Generator
         from idempotencyKey in ArbMap.Default.ArbFor<byte[]>().Generator.Select(bytes => bytes.Take(KvRequest.MaxIdempotencyKeyBytes).ToArray())
         from value in ArbMap.Default.ArbFor<byte[]>().Generator
+        from consistency in Gen.Elements(Enum.GetValues<KvConsistency>())
         from revision in ArbMap.Default.ArbFor<ulong>().Generator
         select operation == KvOperation.Expire
             ? new KvRequest(operation, default)
-            : new KvRequest(operation, new byte[] { first }.Concat(rest).ToArray(), value, condition, revision, ttl, idempotencyKey)).ToArbitrary();
+            : new KvRequest(operation, new byte[] { first }.Concat(rest).ToArray(), value, condition, revision, ttl, idempotencyKey, (byte)operation < 16 ? default : consistency)).ToArbitrary();
 
     [Fact]
     public void What_is_written_is_what_version_1_wrote() => GoldenHex.AssertEqual(File, Cases());
@@ -63,7 +67,8 @@ public sealed class RequestCodecTests
     {
         byte[][] golden = [.. GoldenHex.Load(File).Values];
         for (int i = 0; i < Requests.Length; i++) AssertSame(Requests[i], KvRequest.Decode(golden[i]));
-        AssertSame(Served, Read(golden[^3]));
+        AssertSame(Served, Read(golden[^4]));
+        AssertSame(Stale, Read(golden[^3]));
         AssertSame(Replayed, Read(golden[^2]));
         AssertSame(Refused, Read(golden[^1]));
     }
@@ -92,7 +97,7 @@ public sealed class RequestCodecTests
             Assert.Throws<MalformedException>(() => KvRequest.Decode((byte[])[.. bytes, 0]));
         }
 
-        foreach (KvResponse response in new[] { Served, Replayed, Refused })
+        foreach (KvResponse response in new[] { Served, Stale, Replayed, Refused })
         {
             byte[] bytes = Encode(response);
             for (int length = 0; length < bytes.Length; length++) Assert.Throws<MalformedException>(() => Read(bytes[..length]));
@@ -123,6 +128,14 @@ public sealed class RequestCodecTests
         AssertSame(new KvRequest(KvOperation.Expire, default), KvRequest.Decode(KvRequest.ExpireCommand));
     }
 
+    /// <summary>A newer node's; and a write that any replica may serve is none.</summary>
+    [Theory]
+    [InlineData(KvOperation.Get, 2)]
+    [InlineData(KvOperation.Put, 1)]
+    [InlineData(KvOperation.Delete, 1)]
+    public void A_consistency_that_the_operation_does_not_know_is_malformed(KvOperation operation, byte consistency) =>
+        Assert.Throws<MalformedException>(() => KvRequest.Decode(new KvRequest(operation, "key"u8.ToArray(), Consistency: (KvConsistency)consistency).Encode()));
+
     [Fact]
     public void Whether_a_request_has_an_idempotency_key_is_seen_in_its_bytes() =>
         Prop.ForAll(AnyRequest, request => KvRequest.HasIdempotencyKey(request.Encode()) == !request.IdempotencyKey.IsEmpty).QuickCheckThrowOnFailure();
@@ -145,9 +158,10 @@ public sealed class RequestCodecTests
 
     private static IEnumerable<(string Name, byte[] Bytes)> Cases()
     {
-        string[] names = ["put", "put if revision", "put if absent", "put with ttl and idempotency key", "delete if revision", "expire", "get"];
+        string[] names = ["put", "put if revision", "put if absent", "put with ttl and idempotency key", "delete if revision", "expire", "get", "stale get at a revision"];
         for (int i = 0; i < names.Length; i++) yield return (names[i], Requests[i].Encode());
         yield return ("response served", Encode(Served));
+        yield return ("response stale", Encode(Stale));
         yield return ("response replayed", Encode(Replayed));
         yield return ("response refused", Encode(Refused));
     }

@@ -8,6 +8,7 @@ internal sealed class Model(HashRange range, Limits limits)
 {
     private readonly SortedDictionary<string, Current> _current = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Record> _records = [];
+    private readonly Dictionary<string, List<(ulong Revision, Current? Current)>> _history = [];
 
     public ulong Revision { get; private set; }
 
@@ -33,6 +34,9 @@ internal sealed class Model(HashRange range, Limits limits)
 
     public Current? Find(byte[] key) => _current.GetValueOrDefault(Convert.ToHexString(key));
 
+    /// <summary>What the key was after the write of that revision, or the last one before it.</summary>
+    public Current? FindAt(byte[] key, ulong revision) => _history.GetValueOrDefault(Convert.ToHexString(key), []).LastOrDefault(change => change.Revision <= revision).Current;
+
     /// <summary>The result that the entry's owner is told; null for what is no command.</summary>
     public KvApplied? Apply(in Entry entry)
     {
@@ -54,9 +58,17 @@ internal sealed class Model(HashRange range, Limits limits)
 
         foreach (var (key, current) in _current.Where(pair => pair.Value.Deadline > 0 && pair.Value.Deadline <= TimeMillis).OrderBy(pair => (pair.Value.Deadline, pair.Value.Revision)).ToArray())
         {
-            _current.Remove(key);
             Revision = Math.Max(floor, Revision + 1);
+            Set(key, null);
         }
+    }
+
+    private void Set(string key, Current? current)
+    {
+        if (current is null) _current.Remove(key);
+        else _current[key] = current;
+        if (!_history.TryGetValue(key, out var changes)) _history.Add(key, changes = []);
+        changes.Add((Revision, current));
     }
 
     /// <summary>At most once: the first result again for a repetition, and nothing for what must not be (design §9).</summary>
@@ -84,20 +96,20 @@ internal sealed class Model(HashRange range, Limits limits)
         {
             KvCondition.None => true,
             KvCondition.Absent => old is null,
-            _ => (old?.Revision ?? 0) == request.ConditionRevision,
+            _ => (old?.Revision ?? 0) == request.Revision,
         };
         if (!holds) return Result(ErrorCode.PreconditionFailed, old?.Revision ?? 0, 0, old?.Created ?? 0, old?.Version ?? 0, old is not null);
         if (request.Operation == KvOperation.Delete)
         {
             if (old is null) return Result(null, Revision);
-            _current.Remove(Convert.ToHexString(key));
             Revision = Math.Max(floor, Revision + 1);
+            Set(Convert.ToHexString(key), null);
             return Result(null, Revision, old.Revision, 0, 0, existed: true);
         }
 
         Revision = Math.Max(floor, Revision + 1);
         Current next = new(Revision, old?.Created ?? Revision, (old?.Version ?? 0) + 1, request.Value.ToArray(), request.TtlMillis == 0 ? 0 : TimeMillis + request.TtlMillis);
-        _current[Convert.ToHexString(key)] = next;
+        Set(Convert.ToHexString(key), next);
         return Result(null, next.Revision, old?.Revision ?? 0, next.Created, next.Version, old is not null);
     }
 

@@ -35,6 +35,7 @@ public sealed class ModelComparisonTests
 
                 machine.Commit();
                 AssertSame(model, machine, $"seed {seed} at {machine.Applied}");
+                AssertSamePast(model, machine, (ulong)random.NextInt64(1, (long)model.Revision + 3), $"seed {seed} at {machine.Applied}");
             }
         }
 
@@ -145,6 +146,18 @@ public sealed class ModelComparisonTests
             Assert.Equal((where, machine.Applied, Entries.Half.Contains(KeyHash.Of(key))), (where, read.Applied, read.IsInRange));
             Model.Current? expected = model.Find(key);
             Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0, TtlOf(expected, model.TimeMillis)), (where, read.Revision, read.Created, read.Version, read.TtlMillis));
+            Assert.Equal(expected?.Value, read.Value);
+        }
+    }
+
+    private static void AssertSamePast(Model model, KvStateMachine machine, ulong revision, string where)
+    {
+        foreach (byte[] key in Entries.Keys)
+        {
+            KvRead read = machine.Get(key, revision);
+            Assert.Equal((where, model.Revision), (where, read.ShardRevision));
+            Model.Current? expected = revision > model.Revision ? null : model.FindAt(key, revision);
+            Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0, 0UL), (where, read.Revision, read.Created, read.Version, read.TtlMillis));
             Assert.Equal(expected?.Value, read.Value);
         }
     }

@@ -90,6 +90,31 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task Stale_reads_go_on_without_a_majority_and_say_how_old_they_are()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3, shards: 2);
+        Assert.Equal(Outcome.Applied, await Client.PutAsync(cluster.Nodes[0].Url, "a", "kept"));
+        NodeUnderTest last = cluster.Nodes[0];
+        await Wait.UntilAsync("it is applied there", async () => (await Stale()).Status == 200);
+        foreach (NodeUnderTest other in cluster.Others(last)) await other.KillAsync();
+        RawResponse linearizable = await RawHttp.OnceAsync(last.ClientPort, "GET", "/v1/kv/a", null, ("RaftKv-Timeout", "200"));
+        Assert.Equal(503, linearizable.Status);
+        RawResponse stale = await Stale();
+        Assert.Equal((200, "kept", "n1", "stale"), (stale.Status, stale.Text, stale.Headers["RaftKv-Node"], stale.Headers["RaftKv-Consistency"]));
+        // Nobody has said anything while the linearizable read waited in vain.
+        Assert.InRange(long.Parse(stale.Headers["RaftKv-Age-Ms"]), 200, 60_000);
+
+        last.Signal(Posix.Terminate);
+        Assert.Equal(0, await last.WaitForExitAsync());
+        last.Start();
+        await Wait.UntilAsync("it answers again", async () => (await Client.Http.GetAsync(new Uri(last.Url, "/livez"))).IsSuccessStatusCode);
+        RawResponse restarted = await Stale();
+        Assert.Equal((200, "kept", "unknown"), (restarted.Status, restarted.Text, restarted.Headers["RaftKv-Age-Ms"]));
+
+        Task<RawResponse> Stale() => RawHttp.OnceAsync(last.ClientPort, "GET", "/v1/kv/a?consistency=stale");
+    }
+
+    [Fact]
     public async Task A_leader_that_loses_its_majority_calls_a_write_unknown_that_it_may_have_appended()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(3);
