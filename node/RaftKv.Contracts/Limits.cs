@@ -28,6 +28,9 @@ public sealed record Limits
     /// <summary>Keys and values together of one batch.</summary>
     public int MaxBatchBytes { get; init; } = 8 * Mebi;
 
+    /// <summary>The JSON body of one batch or transaction, with all that base64 and escapes add to its keys and values.</summary>
+    public int MaxBatchBodyBytes { get; init; } = 16 * Mebi;
+
     /// <summary>A whole request on the etcd API, as etcd's --max-request-bytes.</summary>
     public int MaxEtcdRequestBytes { get; init; } = 3 * Mebi / 2;
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Wire;
@@ -16,32 +17,28 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
     /// <inheritdoc/>
     public void OnApplied(GroupId group, LogIndex index, Term term, object? result)
     {
-        KvApplied applied = (KvApplied)result!;
-        Complete(new KvResponse
-        {
-            Error = applied.Error,
-            Detail = applied.Error == ErrorCode.PreconditionFailed ? $"the key's revision is {applied.Revision}" : "",
-            Node = Front.NodeName,
-            Group = group,
-            Epoch = applied.Epoch,
-            Term = applied.IsReplay ? applied.FirstTerm : term,
-            Index = applied.IsReplay ? applied.FirstIndex : index,
-            IsReplay = applied.IsReplay,
-            Revision = applied.Revision,
-            PrevRevision = applied.PrevRevision,
-            Created = applied.Created,
-            Version = applied.Version,
-            Existed = applied.Existed,
-        });
+        Complete(result is KvApplied[] items
+            ? Place(group, index, term) with { Epoch = items[0].Epoch, Items = ImmutableCollectionsMarshal.AsImmutableArray(Array.ConvertAll(items, item => Describe(group, index, term, item))) }
+            : Describe(group, index, term, (KvApplied)result!));
     }
 
     /// <inheritdoc/>
     public void Serve(IStateMachine machine, GroupId group, Term term)
     {
+        KvStateMachine state = (KvStateMachine)machine;
         KvRequest asked = KvRequest.Decode(request);
-        KvRead read = ((KvStateMachine)machine).Get(asked.Key.Span, asked.Revision);
+        Complete(asked.Operation switch
+        {
+            KvOperation.GetMany => ServeMany(state, group, term, KvGets.Decode(asked.Value)),
+            _ => ServeGet(state, group, term, asked),
+        });
+    }
+
+    private KvResponse ServeGet(KvStateMachine state, GroupId group, Term term, in KvRequest asked)
+    {
+        KvRead read = state.Get(asked.Key.Span, asked.Revision);
         bool isAhead = asked.Revision > read.ShardRevision;
-        Complete(new KvResponse
+        return new KvResponse
         {
             Error = !read.IsInRange ? ErrorCode.WrongShard : isAhead ? ErrorCode.BadRevision : null,
             Detail = isAhead ? $"revision {asked.Revision} is above {read.ShardRevision}, the newest one at index {read.Applied}" : "",
@@ -57,8 +54,44 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
             TtlMillis = read.TtlMillis,
             Value = read.Value,
             AgeMicros = AgeMicros,
-        });
+        };
     }
+
+    /// <summary>As many gets as their values fit the budget; whoever asked asks for the others again.</summary>
+    private KvResponse ServeMany(KvStateMachine state, GroupId group, Term term, KvGets gets)
+    {
+        List<KvResponse> items = [];
+        long budget = gets.MaxValueBytes;
+        foreach (KvRequest get in gets.Gets)
+        {
+            KvResponse item = ServeGet(state, group, term, get);
+            budget -= item.Value.Length;
+            if (budget < 0) break;
+            items.Add(item);
+        }
+
+        return Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch, Items = [.. items] };
+    }
+
+    private KvResponse Place(GroupId group, LogIndex index, Term term) => new() { Node = Front.NodeName, Group = group, Term = term, Index = index };
+
+    private KvResponse Describe(GroupId group, LogIndex index, Term term, KvApplied applied) =>
+        new()
+        {
+            Error = applied.Error,
+            Detail = applied.Error == ErrorCode.PreconditionFailed ? $"the key's revision is {applied.Revision}" : "",
+            Node = Front.NodeName,
+            Group = group,
+            Epoch = applied.Epoch,
+            Term = applied.IsReplay ? applied.FirstTerm : term,
+            Index = applied.IsReplay ? applied.FirstIndex : index,
+            IsReplay = applied.IsReplay,
+            Revision = applied.Revision,
+            PrevRevision = applied.PrevRevision,
+            Created = applied.Created,
+            Version = applied.Version,
+            Existed = applied.Existed,
+        };
 
     /// <inheritdoc/>
     public abstract void OnSuperseded();
@@ -81,7 +114,7 @@ internal sealed class LocalAttempt(Front front, KvCall call) : Attempt(front, ca
     protected override void Complete(KvResponse response)
     {
         // A refusal may speak of this attempt only, and STEP may just be beginning another one.
-        if (call.IsWrite && call.IsRepeatable && response.Error is not null) Front.PostCompletion(call, response);
+        if (call.IsWrite && call.IsRepeatable && (response.Error is not null || !response.Items.IsEmpty)) Front.PostCompletion(call, response);
         else call.TryComplete(response);
     }
 }

@@ -256,7 +256,7 @@ public sealed class Front : IFront
         reader.U64();
         ReadOnlyMemory<byte> bytes = reader.Block();
         reader.ExpectEnd();
-        KvRequest request = KvRequest.Decode(bytes);
+        KvRequest request = KvRequest.DecodeWhole(bytes);
         if (request.Operation == KvOperation.Expire) throw new MalformedException("an expire from another node: only leaders propose it");
         if (number == 0 || hops > MaxHops) throw new MalformedException($"forwarded request {number} after {hops} hops");
         // For an earlier life of this process, or from an earlier life of that one: whoever asked has long given up.

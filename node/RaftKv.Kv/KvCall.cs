@@ -61,7 +61,14 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>Completes the call; only the first answer counts.</summary>
     internal void TryComplete(KvResponse response)
     {
-        if (Interlocked.Exchange(ref _isCompleted, 1) == 0) OnCompleted(WasUnknown && IsOnlyThisAttempts(response) ? AsUnknown(response) : response);
+        if (Interlocked.Exchange(ref _isCompleted, 1) == 0) OnCompleted(WasUnknown ? AfterUnknown(response) : response);
+    }
+
+    /// <summary>What an answer says of the request when an earlier attempt of it ended unknown.</summary>
+    private static KvResponse AfterUnknown(KvResponse response)
+    {
+        if (IsOnlyThisAttempts(response)) return AsUnknown(response);
+        return response.Items.IsEmpty ? response : response with { Items = [.. response.Items.Select(AfterUnknown)] };
     }
 
     /// <summary>A refusal that speaks of one attempt only says nothing about an earlier one.</summary>

@@ -11,7 +11,13 @@ public enum KvOperation : byte
 
     /// <summary>Deadlines that the entry's stamp has passed: keys with a ttl and idempotency records. Leaders propose it.</summary>
     Expire = 3,
+
+    /// <summary>Several writes on keys of one shard, each for itself: <see cref="KvBatch"/>.</summary>
+    Batch = 4,
     Get = 16,
+
+    /// <summary>Several gets on keys of one shard: <see cref="KvGets"/>.</summary>
+    GetMany = 17,
 }
 
 /// <summary>When a write may take effect.</summary>
@@ -37,7 +43,7 @@ public enum KvConsistency : byte
 }
 
 /// <summary>
-/// One request on one key. It is encoded once, at the front door; the same bytes are forwarded, stand in the log as the
+/// One request to one shard, mostly on one key. It is encoded once, at the front door; the same bytes are forwarded, stand in the log as the
 /// entry's payload, and hold the value that the store writes.
 /// </summary>
 /// <param name="Revision">Of a condition; for a get the revision to read at, 0 for the newest.</param>
@@ -48,7 +54,8 @@ public enum KvConsistency : byte
 /// <code>
 /// format u8 (1) | operation u8 | condition u8 | consistency u8 (0 in writes) | revision u64 | ttl ms u64 | idempotency key (block) | key (block) | value (block)
 /// </code>
-/// Expire (proposed by leaders only) has neither key nor value.
+/// Expire (proposed by leaders only) has neither key nor value. Requests on several keys have none of the rest but an idempotency key, and
+/// their content as the value: batch <see cref="KvBatch"/>, get many <see cref="KvGets"/>.
 /// </remarks>
 public readonly record struct KvRequest(
     KvOperation Operation,
@@ -112,7 +119,20 @@ public readonly record struct KvRequest(
     /// <summary>Whether an encoded request is a read that any replica may serve.</summary>
     public static bool IsStaleRead(ReadOnlySpan<byte> encoded) => encoded[ConsistencyOffset] == (byte)KvConsistency.Stale;
 
-    /// <summary>Parses an encoded request; its parts are slices of it. Throws <see cref="MalformedException"/>.</summary>
+    /// <summary>Parses an encoded request, its content too, so that nothing in it can fail later. Throws <see cref="MalformedException"/>.</summary>
+    public static KvRequest DecodeWhole(ReadOnlyMemory<byte> bytes)
+    {
+        KvRequest request = Decode(bytes);
+        switch (request.Operation)
+        {
+            case KvOperation.Batch: KvBatch.Decode(request.Value); break;
+            case KvOperation.GetMany: KvGets.Decode(request.Value); break;
+        }
+
+        return request;
+    }
+
+    /// <summary>Parses an encoded request, but for the content of one on several keys; its parts are slices of it. Throws <see cref="MalformedException"/>.</summary>
     public static KvRequest Decode(ReadOnlyMemory<byte> bytes)
     {
         ByteReader reader = new(bytes);
@@ -135,7 +155,9 @@ public readonly record struct KvRequest(
             return request;
         }
 
-        if (request.Key.IsEmpty) throw new MalformedException("empty key");
+        bool isOnOneKey = operation is not (KvOperation.Batch or KvOperation.GetMany);
+        if (request.Key.IsEmpty == isOnOneKey) throw new MalformedException(isOnOneKey ? "empty key" : $"a {operation} with a key of its own");
+        if (!isOnOneKey && (condition, revision, ttl) != default) throw new MalformedException($"a {operation} with a condition, revision or ttl of its own");
         // What a dedup record cannot hold must not get into a log: there it could only stop every replica.
         if (idempotencyKey.Length > MaxIdempotencyKeyBytes) throw new MalformedException($"idempotency key of {idempotencyKey.Length} bytes, the limit is {MaxIdempotencyKeyBytes}");
         return request;

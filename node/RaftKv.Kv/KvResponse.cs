@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
@@ -9,11 +11,15 @@ namespace RaftKv.Kv;
 /// <code>
 /// error code (text, empty = none) | detail (text) | node (text) | group u64 | epoch version u64 | epoch conf version u64
 /// | term u64 | index u64 | revision u64 | prev revision u64 | created u64 | version u64 | existed u8 | replayed u8 | ttl ms u64
-/// | value (block) | leader hint u64 | age µs i64 (-1 = unknown, or not stale)
+/// | value (block) | leader hint u64 | age µs i64 (-1 = unknown, or not stale) | item count u32 | item…
+/// an item is a response without items
 /// </code>
 /// </remarks>
 public sealed record KvResponse
 {
+    /// <summary>Of an encoded response with nothing in its texts and value.</summary>
+    private const int LeastBytes = 118;
+
     /// <summary>Null when the request succeeded.</summary>
     public ErrorCode? Error { get; init; }
 
@@ -66,6 +72,9 @@ public sealed record KvResponse
     /// </summary>
     public long? AgeMicros { get; init; }
 
+    /// <summary>For a request on several keys: what became of each item, in their order. If the whole was refused there are none.</summary>
+    public ImmutableArray<KvResponse> Items { get; init; } = [];
+
     public static KvResponse Fail(ErrorCode error, string detail, string node = "", GroupId group = default) =>
         new() { Error = error, Detail = detail, Node = node, Group = group };
 
@@ -89,12 +98,28 @@ public sealed record KvResponse
         writer.Block(Value.Span);
         writer.U64(LeaderHint.Value);
         writer.U64((ulong)(AgeMicros ?? -1));
+        writer.U32((uint)Items.Length);
+        foreach (KvResponse item in Items) item.Write(writer);
     }
 
     public static KvResponse Read(ref ByteReader reader)
     {
+        KvResponse response = ReadOne(ref reader, out int items);
+        if (items == 0) return response;
+        KvResponse[] read = new KvResponse[items];
+        for (int i = 0; i < items; i++)
+        {
+            read[i] = ReadOne(ref reader, out int nested);
+            if (nested > 0) throw new MalformedException("items within an item");
+        }
+
+        return response with { Items = ImmutableCollectionsMarshal.AsImmutableArray(read) };
+    }
+
+    private static KvResponse ReadOne(ref ByteReader reader, out int items)
+    {
         string code = reader.Text();
-        return new KvResponse
+        KvResponse response = new()
         {
             // A code this build does not know comes from a newer node; what it means for the outcome is unknown.
             Error = code.Length == 0 ? null : ErrorCode.Find(code) ?? ErrorCode.OutcomeUnknown,
@@ -115,5 +140,7 @@ public sealed record KvResponse
             LeaderHint = new NodeId(reader.U64()),
             AgeMicros = (long)reader.U64() is >= 0 and var age ? age : null,
         };
+        items = reader.Count(LeastBytes);
+        return response;
     }
 }

@@ -25,39 +25,52 @@ public sealed partial class KvStateMachine
     public ReadOnlyMemory<byte> DeadlineCommand => KvRequest.ExpireCommand;
 
     /// <summary>Applies a write, unless its idempotency key says that it was applied or refused before.</summary>
-    private KvApplied ApplyOnce(in Entry entry, in KvRequest request)
+    private KvApplied ApplyOnce(in Entry entry, in KvRequest request, in WriteName name)
     {
         // The door only hints; here, at this index, it is decided who owns the key (design §8).
         if (!_meta.Range.Contains(KeyHash.Of(request.Key.Span))) return Refused(ErrorCode.WrongShard);
-        if (request.IdempotencyKey.IsEmpty) return ApplyWrite(request, entry.RevisionFloor);
+        if (name.IdempotencyKey.IsEmpty) return ApplyWrite(request, entry.RevisionFloor);
 
-        _dedupKey.Clear();
-        RowLayout.WriteDedupKey(_dedupKey, request.Key.Span, request.IdempotencyKey.Span, item: 0);
-        byte[] recordKey = _dedupKey.ToArray();
-        ulong fingerprint = XxHash64.Hash(entry.Payload.Span);
-        byte[]? found = _dedupWritten.GetValueOrDefault(recordKey) ?? _store.Get(recordKey);
+        Recollection recalled = Recall(request.Key.Span, name);
 #if MUTANTS
-        if (Mutants.On(Mutant.DedupLookupSkipped) && found is not null) return ApplyWrite(request, entry.RevisionFloor);
+        if (Mutants.On(Mutant.DedupLookupSkipped) && recalled.First is not null) return ApplyWrite(request, entry.RevisionFloor);
 #endif
-        if (found is { } known)
+        if (recalled.First is { } first) return first.Result with { FirstIndex = first.Index, FirstTerm = first.Term };
+        if ((recalled.Refusal ?? RefusalOfMore()) is { } refusal) return Refused(refusal);
+
+        KvApplied result = ApplyWrite(request, entry.RevisionFloor);
+        WriteDedup(recalled.RecordKey, new DedupRecord(name.Fingerprint, DedupDeadline, entry.Index, entry.Term, result));
+        return result;
+    }
+
+    /// <summary>What an idempotency key says of a write: its first result, or why it must not be applied; neither for a new one.</summary>
+    private Recollection Recall(ReadOnlySpan<byte> key, in WriteName name)
+    {
+        _dedupKey.Clear();
+        RowLayout.WriteDedupKey(_dedupKey, key, name.IdempotencyKey.Span, name.Item);
+        byte[] recordKey = _dedupKey.ToArray();
+        if ((_dedupWritten.GetValueOrDefault(recordKey) ?? _store.Get(recordKey)) is { } known)
         {
             DedupRecord record = DedupRecord.Read(known, _meta.Epoch);
-            if (record.Fingerprint != fingerprint) return Refused(ErrorCode.IdempotencyKeyReused);
-            return record.Result with { FirstIndex = record.Index, FirstTerm = record.Term };
+            return record.Fingerprint == name.Fingerprint ? new Recollection(recordKey, record, null) : new Recollection(recordKey, null, ErrorCode.IdempotencyKeyReused);
         }
 
         ulong floor = _meta.DedupFloorMillis;
 #if MUTANTS
         if (Mutants.On(Mutant.DedupFloorIgnored)) floor = 0;
 #endif
-        if (IdempotencyKey.TimestampMillis(request.IdempotencyKey.Span) is { } timestamp && timestamp <= floor) return Refused(ErrorCode.IdempotencyWindowPassed);
-        if (_meta.DedupRecords >= (ulong)_limits.MaxIdempotencyRecordsPerShard || _meta.DedupBytes >= (ulong)_limits.MaxIdempotencyBytesPerShard) return Refused(ErrorCode.IdempotencyRecordsFull);
-
-        KvApplied result = ApplyWrite(request, entry.RevisionFloor);
-        ulong deadline = _meta.ShardTimeMillis + (ulong)_limits.IdempotencyWindowMillis;
-        WriteDedup(recordKey, new DedupRecord(fingerprint, deadline, entry.Index, entry.Term, result));
-        return result;
+        bool isPast = IdempotencyKey.TimestampMillis(name.IdempotencyKey.Span) is { } timestamp && timestamp <= floor;
+        return new Recollection(recordKey, null, isPast ? ErrorCode.IdempotencyWindowPassed : null);
     }
+
+    /// <summary>Why no further record may be written; null while there is room.</summary>
+    private ErrorCode? RefusalOfMore() =>
+        _meta.DedupRecords >= (ulong)_limits.MaxIdempotencyRecordsPerShard || _meta.DedupBytes >= (ulong)_limits.MaxIdempotencyBytesPerShard ? ErrorCode.IdempotencyRecordsFull : null;
+
+    private ulong DedupDeadline => _meta.ShardTimeMillis + (ulong)_limits.IdempotencyWindowMillis;
+
+    /// <summary>Of a write by itself; only looked at when it has an idempotency key.</summary>
+    private static ulong FingerprintOf(in Entry entry, in KvRequest request) => request.IdempotencyKey.IsEmpty ? 0 : XxHash64.Hash(entry.Payload.Span);
 
     private KvApplied Refused(ErrorCode error) => new(error, 0, 0, 0, 0, false, _meta.Epoch);
 
@@ -144,6 +157,13 @@ public sealed partial class KvStateMachine
             if (cursor.IsValid && RowLayout.DeadlineOf(cursor.Key, tag) is { } deadline) NoteDeadline(deadline);
         }
     }
+
+    /// <summary>By what a repeated write is known on its user key.</summary>
+    /// <param name="Item">The position in a batch, else 0.</param>
+    /// <param name="Fingerprint">Of the whole request.</param>
+    private readonly record struct WriteName(ReadOnlyMemory<byte> IdempotencyKey, uint Item, ulong Fingerprint);
+
+    private readonly record struct Recollection(byte[] RecordKey, DedupRecord? First, ErrorCode? Refusal);
 
     private static ulong SizeOf(byte[] key, byte[] value) => (ulong)(key.Length + value.Length);
 }

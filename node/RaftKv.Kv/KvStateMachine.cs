@@ -24,7 +24,7 @@ public readonly record struct KvRead(
 /// A shard's state machine: revisions, versions, conditions, idempotency and expiry over an ordered store. What it does depends
 /// on nothing but the entries, and not on how they are batched. Owned by APPLY.
 /// </summary>
-/// <remarks>Idempotency and expiry stand in KvStateMachine.Deadlines.cs.</remarks>
+/// <remarks>Idempotency and expiry stand in KvStateMachine.Deadlines.cs, what several keys take part in in KvStateMachine.ManyKeys.cs.</remarks>
 public sealed partial class KvStateMachine : IStateMachine
 {
     private readonly IOrderedStore _store;
@@ -92,9 +92,10 @@ public sealed partial class KvStateMachine : IStateMachine
             AppliedTerm = entry.Term,
             ShardTimeMillis = Math.Max(_meta.ShardTimeMillis, entry.StampMillis),
         };
-        KvApplied? result = null;
+        object? result = null;
         if (request.Operation == KvOperation.Expire) Expire(entry.RevisionFloor);
-        else if (entry.Kind == EntryKind.Command) result = ApplyOnce(entry, request);
+        else if (request.Operation == KvOperation.Batch) result = ApplyBatch(entry, request);
+        else if (entry.Kind == EntryKind.Command) result = ApplyOnce(entry, request, new WriteName(request.IdempotencyKey, 0, FingerprintOf(entry, request)));
         // By entry, not by batch: replicas batch differently.
         _meta = _meta with { ChainHash = ChainHash(_meta.ChainHash, entry.Index, _batch.Bytes[start..]) };
         if (request.Operation == KvOperation.Expire)

@@ -49,8 +49,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         string clientUrl = options.AdvertiseClient ?? $"http://{ports.Client}";
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
         NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links);
-        KvEndpoint kv = new(identity.Name, options.Limits, node.Map, _host.Worker);
-        _api = new HttpApi(identity.Name, options.Limits, kv, view, loggers.CreateLogger<HttpApi>());
+        Door door = new(identity.Name, options.Limits, _host.Worker);
+        BodyReader bodies = new(options.Limits);
+        _api = new HttpApi(door, new KvEndpoint(door, bodies, node.Map), new BatchEndpoint(door, bodies, node.Map), view, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
         Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count, ports.Client.ToString(), ports.Peer.ToString());
     }

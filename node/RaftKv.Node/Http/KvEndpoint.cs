@@ -3,38 +3,36 @@ using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 using RaftKv.Contracts;
 using RaftKv.Kv;
-using RaftKv.MultiRaft;
 using RaftKv.Node.Native;
 
 namespace RaftKv.Node.Http;
 
 /// <summary>PUT, GET, HEAD and DELETE of one key: request in, <see cref="KvCall"/> through STEP, answer out.</summary>
-internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, GroupWorker worker)
+internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
 {
     private const string Allowed = "GET, HEAD, PUT, DELETE";
-    private readonly BodyReader _bodies = new(limits);
 
     /// <summary>Throws <see cref="ApiException"/> for what is refused before it is appended anywhere.</summary>
     public async Task HandleAsync(HttpContext http, RequestTarget target)
     {
         KvOperation operation = OperationOf(http.Request.Method);
-        KvRequest request = KvParameters.ReadRequest(target, http.Request.Headers, operation, limits, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+        KvRequest request = KvParameters.ReadRequest(target, http.Request.Headers, operation, door.Limits, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         ulong hash = KeyHash.Of(request.Key.Span);
         http.Response.Headers["RaftKv-Shard"] = ApiResponse.Text(map.ByHash(hash).Id);
-        long deadline = BootClock.NowMicros + KvParameters.ReadTimeoutMillis(http.Request.Headers, limits) * 1000L;
+        long deadline = Door.DeadlineIn(KvParameters.ReadTimeoutMillis(http.Request.Headers, door.Limits));
 
         if (operation == KvOperation.Get)
         {
             ulong known = KvParameters.ReadKnownRevision(http.Request.Headers);
             long askedAt = BootClock.NowMicros;
-            KvResponse read = await CallAsync(request.Encode(), operation, hash, deadline);
+            KvResponse read = await door.CallAsync(request.Encode(), operation, hash, deadline);
             SetConsistency(http.Response.Headers, request.Consistency, read, askedAt);
             await AnswerReadAsync(http, request, read, known);
             return;
         }
 
-        byte[] encoded = operation == KvOperation.Put ? await _bodies.ReadPutAsync(http.Request, request, http.RequestAborted) : request.Encode();
-        KvResponse written = await CallAsync(encoded, operation, hash, deadline);
+        byte[] encoded = operation == KvOperation.Put ? await bodies.ReadPutAsync(http.Request, request, deadline) : request.Encode();
+        KvResponse written = await door.CallAsync(encoded, operation, hash, deadline);
         await AnswerWriteAsync(http, written, operation, request.Key);
     }
 
@@ -44,14 +42,6 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
         if (HttpMethods.IsPut(method)) return KvOperation.Put;
         if (HttpMethods.IsDelete(method)) return KvOperation.Delete;
         throw new ApiException(ErrorCode.MethodNotAllowed, $"{method} is not one of {Allowed}") { Allow = Allowed };
-    }
-
-    /// <summary>Gives up on the deadline only: a client that goes away abandons the wait, not the write.</summary>
-    private async ValueTask<KvResponse> CallAsync(byte[] request, KvOperation operation, ulong hash, long deadline)
-    {
-        PendingCall call = new(request, operation, hash, deadline);
-        if (!worker.TryPost(call, request.Length)) throw new ApiException(ErrorCode.Overloaded, "this node has too much waiting");
-        return await call.Completion;
     }
 
     /// <summary>An age counts on until here: from when the node that served the read was asked, which was not before we asked.</summary>
@@ -65,7 +55,7 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
 
     private async Task AnswerReadAsync(HttpContext http, KvRequest request, KvResponse read, ulong known)
     {
-        ApiResponse.SetPosition(http, read, nodeName);
+        ApiResponse.SetPosition(http, read, door.NodeName);
         if (read.Error is { } error)
         {
             bool isAhead = error == ErrorCode.BadRevision;
@@ -90,7 +80,7 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
 
     private async Task AnswerWriteAsync(HttpContext http, KvResponse written, KvOperation operation, ReadOnlyMemory<byte> key)
     {
-        ApiResponse.SetPosition(http, written, nodeName);
+        ApiResponse.SetPosition(http, written, door.NodeName);
         IHeaderDictionary headers = http.Response.Headers;
         if (written.IsReplay) headers["Idempotency-Replayed"] = "true";
         if (written.Error is { } error)

@@ -13,7 +13,7 @@ internal static class KvParameters
     public const string Path = "/v1/kv";
 
     private const string Key64 = "key64";
-    private const ulong MaxTtlSeconds = 100UL * 366 * 24 * 3600;
+    public const ulong MaxTtlSeconds = 100UL * 366 * 24 * 3600;
     private static readonly string[] s_readParameters = [Key64, "consistency", "revision"];
     private static readonly string[] s_putParameters = [Key64, "ttl"];
     private static readonly string[] s_deleteParameters = [Key64];
@@ -32,7 +32,8 @@ internal static class KvParameters
         return new KvRequest(operation, key, default, condition, revision, ReadTtlMillis(parameters), idempotencyKey);
     }
 
-    private static byte[] ReadIdempotencyKey(IHeaderDictionary headers, Limits limits, long nowUnixMillis)
+    /// <summary>Empty if there is none. Throws <see cref="ApiException"/>.</summary>
+    public static byte[] ReadIdempotencyKey(IHeaderDictionary headers, Limits limits, long nowUnixMillis)
     {
         StringValues header = headers["Idempotency-Key"];
         if (header.Count == 0) return [];

@@ -31,7 +31,14 @@ public sealed class RequestCodecTests
 
     private static readonly KvResponse Stale = Served with { AgeMicros = 0x3132333435363738 };
 
+    private static readonly KvResponse Several = Served with { Value = default, Items = [Replayed, KvResponse.Fail(ErrorCode.WrongShard, "", "n1")] };
+
     private static readonly KvResponse Refused = KvResponse.Fail(ErrorCode.NoLeader, "not here — there", "n2", new GroupId(1)) with { LeaderHint = new NodeId(0x0A0B) };
+
+    private static readonly KvBatch Batch = new(
+        0x4142434445464748, [new KvBatchItem(2, new KvRequest(KvOperation.Put, "key"u8.ToArray(), "value"u8.ToArray(), TtlMillis: 9)), new KvBatchItem(5, new KvRequest(KvOperation.Delete, "gone"u8.ToArray()))]);
+
+    private static readonly KvGets Gets = new(0x51525354, [new KvRequest(KvOperation.Get, "key"u8.ToArray()), new KvRequest(KvOperation.Get, "past"u8.ToArray(), Revision: 7)]);
 
     private static readonly KvRequest[] Requests =
     [
@@ -43,10 +50,12 @@ public sealed class RequestCodecTests
         new(KvOperation.Expire, default),
         new(KvOperation.Get, "key"u8.ToArray()),
         new(KvOperation.Get, "key"u8.ToArray(), Revision: 0x0102030405060708, Consistency: KvConsistency.Stale),
+        new(KvOperation.Batch, default, Batch.Encode(), IdempotencyKey: "id-1"u8.ToArray()),
+        new(KvOperation.GetMany, default, Gets.Encode()),
     ];
 
     private static readonly Arbitrary<KvRequest> AnyRequest = (
-        from operation in Gen.Elements(Enum.GetValues<KvOperation>())
+        from operation in Gen.Elements(KvOperation.Put, KvOperation.Delete, KvOperation.Expire, KvOperation.Get)
         from condition in Gen.Elements(Enum.GetValues<KvCondition>())
         from first in ArbMap.Default.ArbFor<byte>().Generator
         from rest in ArbMap.Default.ArbFor<byte[]>().Generator
@@ -67,9 +76,10 @@ public sealed class RequestCodecTests
     {
         byte[][] golden = [.. GoldenHex.Load(File).Values];
         for (int i = 0; i < Requests.Length; i++) AssertSame(Requests[i], KvRequest.Decode(golden[i]));
-        AssertSame(Served, Read(golden[^4]));
-        AssertSame(Stale, Read(golden[^3]));
-        AssertSame(Replayed, Read(golden[^2]));
+        AssertSame(Served, Read(golden[^5]));
+        AssertSame(Stale, Read(golden[^4]));
+        AssertSame(Replayed, Read(golden[^3]));
+        AssertSame(Several, Read(golden[^2]));
         AssertSame(Refused, Read(golden[^1]));
     }
 
@@ -97,7 +107,7 @@ public sealed class RequestCodecTests
             Assert.Throws<MalformedException>(() => KvRequest.Decode((byte[])[.. bytes, 0]));
         }
 
-        foreach (KvResponse response in new[] { Served, Stale, Replayed, Refused })
+        foreach (KvResponse response in new[] { Served, Stale, Replayed, Several, Refused })
         {
             byte[] bytes = Encode(response);
             for (int length = 0; length < bytes.Length; length++) Assert.Throws<MalformedException>(() => Read(bytes[..length]));
@@ -115,7 +125,7 @@ public sealed class RequestCodecTests
             byte[] bytes = new byte[random.Next(2 * start.Length)];
             random.NextBytes(bytes);
             start.AsSpan(0, Math.Min(random.Next(start.Length), bytes.Length)).CopyTo(bytes);
-            OnlyMalformed(() => KvRequest.Decode(bytes));
+            OnlyMalformed(() => KvRequest.DecodeWhole(bytes));
             OnlyMalformed(() => Read(bytes));
         }
     }
@@ -156,13 +166,36 @@ public sealed class RequestCodecTests
         foreach (ErrorCode error in ErrorCode.All) AssertSame(KvResponse.Fail(error, "détail", "n9"), Read(Encode(KvResponse.Fail(error, "détail", "n9"))));
     }
 
+    [Fact]
+    public void What_stands_in_batches_and_gets_can_be_read_back_and_every_truncation_is_malformed()
+    {
+        KvBatch batch = KvBatch.Decode(Batch.Encode());
+        Assert.Equal(Batch.Fingerprint, batch.Fingerprint);
+        Assert.Equal([2u, 5u], batch.Items.Select(item => item.Position));
+        for (int i = 0; i < 2; i++) AssertSame(Batch.Items[i].Request, batch.Items[i].Request);
+        KvGets gets = KvGets.Decode(Gets.Encode());
+        Assert.Equal(Gets.MaxValueBytes, gets.MaxValueBytes);
+        for (int i = 0; i < 2; i++) AssertSame(Gets.Gets[i], gets.Gets[i]);
+        foreach (KvRequest request in Requests[^2..])
+            for (int length = 0; length <= request.Value.Length; length++)
+            {
+                KvRequest cut = request with { Value = length == request.Value.Length ? (byte[])[.. request.Value.Span, 0] : request.Value[..length] };
+                Assert.Throws<MalformedException>(() => KvRequest.DecodeWhole(cut.Encode()));
+            }
+    }
+
+    [Fact]
+    public void Items_within_items_are_malformed() =>
+        Assert.Throws<MalformedException>(() => Read(Encode(Several with { Items = [Several] })));
+
     private static IEnumerable<(string Name, byte[] Bytes)> Cases()
     {
-        string[] names = ["put", "put if revision", "put if absent", "put with ttl and idempotency key", "delete if revision", "expire", "get", "stale get at a revision"];
+        string[] names = ["put", "put if revision", "put if absent", "put with ttl and idempotency key", "delete if revision", "expire", "get", "stale get at a revision", "batch", "get many"];
         for (int i = 0; i < names.Length; i++) yield return (names[i], Requests[i].Encode());
         yield return ("response served", Encode(Served));
         yield return ("response stale", Encode(Stale));
         yield return ("response replayed", Encode(Replayed));
+        yield return ("response of items", Encode(Several));
         yield return ("response refused", Encode(Refused));
     }
 
@@ -187,8 +220,10 @@ public sealed class RequestCodecTests
 
     private static void AssertSame(KvResponse expected, KvResponse actual)
     {
-        Assert.Equal(expected with { Value = default }, actual with { Value = default });
+        Assert.Equal(expected with { Value = default, Items = [] }, actual with { Value = default, Items = [] });
         Assert.Equal(expected.Value.ToArray(), actual.Value.ToArray());
+        Assert.Equal(expected.Items.Length, actual.Items.Length);
+        for (int i = 0; i < expected.Items.Length; i++) AssertSame(expected.Items[i], actual.Items[i]);
     }
 
     private static byte[] Encode(KvResponse response)

@@ -41,12 +41,13 @@ internal static class Entries
             ulong index = 11 + (ulong)i;
             ulong stamp = random.Next(3) == 0 ? (ulong)random.Next(Math.Max(0, 10 * i - 100), 10 * (i + 1)) : 0;
             ulong floor = random.Next(20) == 0 ? (ulong)random.Next(2 * count) : 0;
-            entries[i] = random.Next(14) switch
+            entries[i] = random.Next(17) switch
             {
                 0 => new Entry(new LogIndex(index), new Term(6), EntryKind.NoOp, 0, stamp, 0, default),
                 1 => new Entry(new LogIndex(index), new Term(6), EntryKind.Configuration, 0, stamp, 0, new byte[] { 1, 2, 3 }),
                 2 => Expire(index, stamp, floor),
                 < 6 => Command(index, RandomKeyed(random, i, keyed), floor, stamp),
+                < 9 => Command(index, RandomBatch(random, i, keyed), floor, stamp),
                 _ => Command(index, RandomRequest(random, i), floor, stamp),
             };
         }
@@ -74,8 +75,28 @@ internal static class Entries
         {
             IdempotencyKey = earlier.Count > 0 && choice == 2 ? earlier[^1].IdempotencyKey : random.Next(2) == 0 ? Bytes($"id-{progress}") : Uuid7((ulong)random.Next(Math.Max(0, 10 * progress - 300), 10 * (progress + 1)), progress),
         };
-        if (choice == 2 && earlier.Count > 0) request = request with { Key = earlier[^1].Key };
+        if (choice == 2 && earlier.Count > 0 && !earlier[^1].Key.IsEmpty) request = request with { Key = earlier[^1].Key };
         earlier.Add(request);
+        return request;
+    }
+
+    /// <summary>A batch; keyed ones are repeated, or another comes under their key.</summary>
+    private static KvRequest RandomBatch(Random random, int progress, List<KvRequest> earlier)
+    {
+        KvRequest[] batches = [.. earlier.Where(request => request.Operation == KvOperation.Batch)];
+        int choice = random.Next(5);
+        if (batches.Length > 0 && choice == 0) return batches[^1];
+        KvRequest[] items = [.. Enumerable.Range(0, random.Next(2, 6)).Select(_ => RandomRequest(random, progress))];
+        uint position = (uint)random.Next(3);
+        KvBatch batch = new(KvBatch.FingerprintOf(items), [.. items.Select(item => new KvBatchItem(position += (uint)random.Next(1, 3), item))]);
+        byte[] id = choice switch
+        {
+            1 when batches.Length > 0 => batches[^1].IdempotencyKey.ToArray(),
+            < 4 => random.Next(2) == 0 ? Bytes($"id-{progress}") : Uuid7((ulong)random.Next(Math.Max(0, 10 * progress - 300), 10 * (progress + 1)), progress),
+            _ => [],
+        };
+        KvRequest request = new(KvOperation.Batch, default, batch.Encode(), IdempotencyKey: id);
+        if (id.Length > 0) earlier.Add(request);
         return request;
     }
 

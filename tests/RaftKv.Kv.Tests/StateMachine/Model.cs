@@ -37,15 +37,23 @@ internal sealed class Model(HashRange range, Limits limits)
     /// <summary>What the key was after the write of that revision, or the last one before it.</summary>
     public Current? FindAt(byte[] key, ulong revision) => _history.GetValueOrDefault(Convert.ToHexString(key), []).LastOrDefault(change => change.Revision <= revision).Current;
 
-    /// <summary>The result that the entry's owner is told; null for what is no command.</summary>
-    public KvApplied? Apply(in Entry entry)
+    /// <summary>The results that the entry's owner is told, one per item; none for what is no command.</summary>
+    public KvApplied[] Apply(Entry entry)
     {
         TimeMillis = Math.Max(TimeMillis, entry.StampMillis);
-        if (entry.Kind != EntryKind.Command) return null;
+        if (entry.Kind != EntryKind.Command) return [];
         KvRequest request = KvRequest.Decode(entry.Payload);
-        if (request.Operation != KvOperation.Expire) return ApplyOnce(entry, request);
-        Expire(entry.RevisionFloor);
-        return null;
+        switch (request.Operation)
+        {
+            case KvOperation.Expire:
+                Expire(entry.RevisionFloor);
+                return [];
+            case KvOperation.Batch:
+                KvBatch batch = KvBatch.Decode(request.Value);
+                return [.. batch.Items.Select(item => ApplyOnce(entry, item.Request with { IdempotencyKey = request.IdempotencyKey }, item.Position, $"batch {batch.Fingerprint}"))];
+            default:
+                return [ApplyOnce(entry, request, 0, Convert.ToHexString(entry.Payload.Span))];
+        }
     }
 
     private void Expire(ulong floor)
@@ -72,12 +80,11 @@ internal sealed class Model(HashRange range, Limits limits)
     }
 
     /// <summary>At most once: the first result again for a repetition, and nothing for what must not be (design §9).</summary>
-    private KvApplied ApplyOnce(in Entry entry, KvRequest request)
+    private KvApplied ApplyOnce(in Entry entry, KvRequest request, uint item, string whole)
     {
         if (!range.Contains(KeyHash.Of(request.Key.Span))) return Result(ErrorCode.WrongShard);
         if (request.IdempotencyKey.IsEmpty) return Apply(request, entry.RevisionFloor);
-        string id = $"{Convert.ToHexString(request.Key.Span)}/{Convert.ToHexString(request.IdempotencyKey.Span)}";
-        string whole = Convert.ToHexString(entry.Payload.Span);
+        string id = $"{Convert.ToHexString(request.Key.Span)}/{Convert.ToHexString(request.IdempotencyKey.Span)}/{item}";
         if (_records.TryGetValue(id, out Record? record)) return record.Request == whole ? record.First : Result(ErrorCode.IdempotencyKeyReused);
         string text = System.Text.Encoding.UTF8.GetString(request.IdempotencyKey.Span);
         ulong? timestamp = text.Length == 36 ? Convert.ToUInt64(text[..8] + text[9..13], 16) : null;

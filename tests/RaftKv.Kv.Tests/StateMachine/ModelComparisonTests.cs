@@ -26,11 +26,14 @@ public sealed class ModelComparisonTests
                 foreach (Entry entry in batch)
                 {
                     ulong before = model.Revision;
-                    KvApplied? expected = model.Apply(entry);
+                    KvApplied[] expected = model.Apply(entry);
                     bool wantsResult = random.Next(4) > 0;
-                    object? actual = machine.Apply(entry, wantsResult);
-                    Assert.Equal((seed, entry.Index, wantsResult ? expected : null), (seed, entry.Index, (KvApplied?)actual));
-                    seen.Add($"{(expected is null ? "none" : expected.IsReplay ? "replay" : "first")} {expected?.Error?.ToString() ?? "-"} {expected?.Existed} {model.Revision > before}");
+                    KvApplied[] actual = ResultsOf(machine.Apply(entry, wantsResult));
+                    Assert.Equal((seed, entry.Index), (seed, machine.Applied));
+                    Assert.Equal(wantsResult ? expected : [], actual);
+                    if (expected.Length == 0) seen.Add($"none {model.Revision > before}");
+                    foreach (KvApplied result in expected)
+                        seen.Add($"{(expected.Length > 1 ? "item " : "")}{(result.IsReplay ? "replay" : "first")} {result.Error?.ToString() ?? "-"} {result.Existed}");
                 }
 
                 machine.Commit();
@@ -39,14 +42,16 @@ public sealed class ModelComparisonTests
             }
         }
 
-        // The runs reach every kind of outcome: written, deleted, deleted nothing, refused for each reason, replays of each, and what has no result.
+        // The runs reach every kind of outcome, alone and within a batch: written, deleted, deleted nothing, refused for each reason, replays of each; and
+        // what has no result.
         string[] expectedKinds =
         [
-            "first - False False", "first - False True", "first - True True", "first idempotency-key-reused False False", "first idempotency-records-full False False",
-            "first idempotency-window-passed False False", "first precondition-failed False False", "first precondition-failed True False", "first wrong-shard False False",
-            "none -  False", "none -  True", "replay - False False", "replay - True False", "replay precondition-failed False False", "replay precondition-failed True False",
+            "first - False", "first - True", "first idempotency-key-reused False", "first idempotency-records-full False",
+            "first idempotency-window-passed False", "first precondition-failed False", "first precondition-failed True", "first wrong-shard False",
+            "replay - False", "replay - True", "replay precondition-failed False", "replay precondition-failed True",
         ];
-        Assert.Equal(expectedKinds, seen.Order(StringComparer.Ordinal));
+        string[] all = [.. expectedKinds, .. expectedKinds.Select(kind => $"item {kind}"), "none False", "none True"];
+        Assert.Equal(all.Order(StringComparer.Ordinal), seen.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -75,11 +80,10 @@ public sealed class ModelComparisonTests
             Random random = new(seed);
             Entry[] entries = Entries.Random(random, Count);
             Model model = new(Entries.Half, Entries.Limits);
-            int[] written = [.. Enumerable.Range(0, Count).Where(i => model.Apply(entries[i]) is { Error: null, Version: > 0, IsReplay: false })];
+            int[] written = [.. Enumerable.Range(0, Count).Where(i => model.Apply(entries[i]).Any(result => result is { Error: null, Version: > 0, IsReplay: false }))];
             int changed = written[random.Next(written.Length)];
-            KvRequest request = KvRequest.Decode(entries[changed].Payload);
             Entry[] others = [.. entries];
-            others[changed] = entries[changed] with { Payload = (request with { Value = new byte[] { 1, 2, 3, 4, 5, 6, 7 } }).Encode() };
+            others[changed] = entries[changed] with { Payload = WithOtherValues(KvRequest.Decode(entries[changed].Payload)).Encode() };
             using SimStore one = Born();
             using SimStore other = Born();
             using KvStateMachine left = new(Shard.Id, one, Entries.Limits);
@@ -129,6 +133,20 @@ public sealed class ModelComparisonTests
             Assert.Equal(Shard.TextOf(calm), Shard.TextOf(store));
             machine.Dispose();
         }
+    }
+
+    private static KvApplied[] ResultsOf(object? result) => result switch
+    {
+        null => [],
+        KvApplied one => [one],
+        _ => (KvApplied[])result,
+    };
+
+    private static KvRequest WithOtherValues(KvRequest request)
+    {
+        if (request.Operation != KvOperation.Batch) return request with { Value = new byte[] { 1, 2, 3, 4, 5, 6, 7 } };
+        KvBatch batch = KvBatch.Decode(request.Value);
+        return request with { Value = (batch with { Items = [.. batch.Items.Select(item => item.Request.Operation == KvOperation.Put ? item with { Request = WithOtherValues(item.Request) } : item)] }).Encode() };
     }
 
     private static LogIndex ShardMetaOf(byte[] metaRow) => new(BitConverter.ToUInt64(metaRow, 1));

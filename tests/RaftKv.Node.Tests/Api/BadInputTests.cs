@@ -63,6 +63,7 @@ public sealed class BadInputTests(SingleNode single)
     [InlineData("POST", "/v1/status", "GET, HEAD")]
     [InlineData("DELETE", "/v1/shards", "GET, HEAD")]
     [InlineData("PUT", "/livez", "GET, HEAD")]
+    [InlineData("GET", "/v1/batch", "POST")]
     public async Task A_wrong_method_is_told_the_right_ones(string method, string target, string allowed)
     {
         RawResponse answer = await single.SendAsync(method, target, []);
@@ -101,6 +102,21 @@ public sealed class BadInputTests(SingleNode single)
         }
 
         Assert.Equal(404, (await single.SendAsync("GET", "/v1/kv/early")).Status);
+    }
+
+    /// <summary>Nobody looked for a leader yet: the answer must not speak of one.</summary>
+    [Theory]
+    [InlineData("PUT /v1/kv/slow", "Content-Length: 100", "only this")]
+    [InlineData("PUT /v1/kv/slow", "Transfer-Encoding: chunked", "4\r\nonly\r\n")]
+    [InlineData("POST /v1/batch", "Content-Length: 100", "{")]
+    [InlineData("POST /v1/batch", "Transfer-Encoding: chunked", "")]
+    public async Task A_body_that_comes_too_slowly_is_refused_at_the_deadline(string request, string header, string begin)
+    {
+        using RawHttp connection = new(single.Node.ClientPort);
+        RawResponse answer = await connection.SendRawAsync($"{request} HTTP/1.1\r\nHost: test\r\nRaftKv-Timeout: 100\r\n{header}\r\n\r\n{begin}");
+        Assert.Equal((504, "deadline", "not-applied"), (answer.Status, answer.Code, answer.Json.GetProperty("outcome").GetString()));
+        Assert.Contains("body", answer.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal(404, (await single.SendAsync("GET", "/v1/kv/slow")).Status);
     }
 
     [Theory]
