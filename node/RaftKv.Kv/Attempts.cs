@@ -17,9 +17,12 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
     /// <inheritdoc/>
     public void OnApplied(GroupId group, LogIndex index, Term term, object? result)
     {
-        Complete(result is KvApplied[] items
-            ? Place(group, index, term) with { Epoch = items[0].Epoch, Items = ImmutableCollectionsMarshal.AsImmutableArray(Array.ConvertAll(items, item => Describe(group, index, term, item))) }
-            : Describe(group, index, term, (KvApplied)result!));
+        Complete(result switch
+        {
+            KvApplied[] items => Place(group, index, term) with { Epoch = items[0].Epoch, Items = ImmutableCollectionsMarshal.AsImmutableArray(Array.ConvertAll(items, item => Describe(group, index, term, item))) },
+            KvTxnApplied txn => Describe(group, index, term, txn),
+            _ => Describe(group, index, term, (KvApplied)result!),
+        });
     }
 
     /// <inheritdoc/>
@@ -30,6 +33,9 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
         Complete(asked.Operation switch
         {
             KvOperation.GetMany => ServeMany(state, group, term, KvGets.Decode(asked.Value)),
+            KvOperation.ReadTxn => Describe(group, state.Applied, term, state.ReadTxn(KvTxn.Decode(asked.Value))),
+            KvOperation.Recall when state.RecallTxn(asked) is { } first => Describe(group, state.Applied, term, first),
+            KvOperation.Recall => Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch },
             _ => ServeGet(state, group, term, asked),
         });
     }
@@ -74,6 +80,32 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
     }
 
     private KvResponse Place(GroupId group, LogIndex index, Term term) => new() { Node = Front.NodeName, Group = group, Term = term, Index = index };
+
+    private KvResponse Describe(GroupId group, LogIndex index, Term term, KvTxnApplied txn)
+    {
+        KvResponse whole = Place(group, txn.IsReplay ? txn.FirstIndex : index, txn.IsReplay ? txn.FirstTerm : term) with
+        {
+            Error = txn.Error,
+            Detail = txn.Error == ErrorCode.BatchTooLarge ? "its gets would return more bytes than a batch may" : "",
+            Epoch = txn.Epoch,
+            Revision = txn.Revision,
+            Succeeded = txn.Succeeded,
+            IsReplay = txn.IsReplay,
+        };
+        return whole with
+        {
+            Items = [.. txn.Items.Select(item => whole with
+            {
+                Revision = item.Revision,
+                PrevRevision = item.PrevRevision,
+                Created = item.Created,
+                Version = item.Version,
+                Existed = item.Existed,
+                TtlMillis = item.TtlMillis,
+                Value = item.Value,
+            })],
+        };
+    }
 
     private KvResponse Describe(GroupId group, LogIndex index, Term term, KvApplied applied) =>
         new()

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using RaftKv.Contracts;
 using RaftKv.MultiRaft.Wire;
 
 namespace RaftKv.Kv;
@@ -14,10 +15,22 @@ public enum KvOperation : byte
 
     /// <summary>Several writes on keys of one shard, each for itself: <see cref="KvBatch"/>.</summary>
     Batch = 4,
+
+    /// <summary>Compare, then, else on keys of one shard: <see cref="KvTxn"/>.</summary>
+    Txn = 5,
     Get = 16,
 
     /// <summary>Several gets on keys of one shard: <see cref="KvGets"/>.</summary>
     GetMany = 17,
+
+    /// <summary>A transaction that writes nothing, and so needs no log entry: <see cref="KvTxn"/>.</summary>
+    ReadTxn = 18,
+
+    /// <summary>
+    /// What became of the transaction with this idempotency key, if it was ever applied here. Its key is the transaction's smallest, its value the
+    /// fingerprint u64: XXH64 of the encoded transaction.
+    /// </summary>
+    Recall = 19,
 }
 
 /// <summary>When a write may take effect.</summary>
@@ -55,7 +68,7 @@ public enum KvConsistency : byte
 /// format u8 (1) | operation u8 | condition u8 | consistency u8 (0 in writes) | revision u64 | ttl ms u64 | idempotency key (block) | key (block) | value (block)
 /// </code>
 /// Expire (proposed by leaders only) has neither key nor value. Requests on several keys have none of the rest but an idempotency key, and
-/// their content as the value: batch <see cref="KvBatch"/>, get many <see cref="KvGets"/>.
+/// their content as the value: batch <see cref="KvBatch"/>, get many <see cref="KvGets"/>, txn and read txn <see cref="KvTxn"/>.
 /// </remarks>
 public readonly record struct KvRequest(
     KvOperation Operation,
@@ -76,6 +89,14 @@ public readonly record struct KvRequest(
     public static readonly byte[] ExpireCommand = new KvRequest(KvOperation.Expire, default).Encode();
 
     public bool IsWrite => IsWriteOperation(Operation);
+
+    /// <summary>Asks what became of a transaction: <see cref="KvOperation.Recall"/>.</summary>
+    public static KvRequest RecallOf(ReadOnlySpan<byte> encodedTxn, ReadOnlyMemory<byte> smallestKey, ReadOnlyMemory<byte> idempotencyKey)
+    {
+        byte[] fingerprint = new byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(fingerprint, XxHash64.Hash(encodedTxn));
+        return new KvRequest(KvOperation.Recall, smallestKey, fingerprint, IdempotencyKey: idempotencyKey);
+    }
 
     public byte[] Encode()
     {
@@ -127,6 +148,9 @@ public readonly record struct KvRequest(
         {
             case KvOperation.Batch: KvBatch.Decode(request.Value); break;
             case KvOperation.GetMany: KvGets.Decode(request.Value); break;
+            case KvOperation.Txn: KvTxn.Decode(request.Value); break;
+            case KvOperation.ReadTxn when KvTxn.Decode(request.Value).HasWrites: throw new MalformedException("a write in a transaction that is only read");
+            case KvOperation.Recall when request.Value.Length != 8: throw new MalformedException($"a fingerprint of {request.Value.Length} bytes");
         }
 
         return request;
@@ -155,13 +179,15 @@ public readonly record struct KvRequest(
             return request;
         }
 
-        bool isOnOneKey = operation is not (KvOperation.Batch or KvOperation.GetMany);
+        bool isOnOneKey = IsOnOneKey(operation);
         if (request.Key.IsEmpty == isOnOneKey) throw new MalformedException(isOnOneKey ? "empty key" : $"a {operation} with a key of its own");
         if (!isOnOneKey && (condition, revision, ttl) != default) throw new MalformedException($"a {operation} with a condition, revision or ttl of its own");
         // What a dedup record cannot hold must not get into a log: there it could only stop every replica.
         if (idempotencyKey.Length > MaxIdempotencyKeyBytes) throw new MalformedException($"idempotency key of {idempotencyKey.Length} bytes, the limit is {MaxIdempotencyKeyBytes}");
         return request;
     }
+
+    private static bool IsOnOneKey(KvOperation operation) => operation is not (KvOperation.Batch or KvOperation.Txn or KvOperation.GetMany or KvOperation.ReadTxn);
 
     internal static bool IsWriteOperation(KvOperation operation) => (byte)operation < 16;
 }

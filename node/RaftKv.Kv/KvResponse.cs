@@ -11,14 +11,15 @@ namespace RaftKv.Kv;
 /// <code>
 /// error code (text, empty = none) | detail (text) | node (text) | group u64 | epoch version u64 | epoch conf version u64
 /// | term u64 | index u64 | revision u64 | prev revision u64 | created u64 | version u64 | existed u8 | replayed u8 | ttl ms u64
-/// | value (block) | leader hint u64 | age µs i64 (-1 = unknown, or not stale) | item count u32 | item…
+/// | value (block) | leader hint u64 | age µs i64 (-1 = unknown, or not stale) | succeeded u8
+/// | item count u32 | item…
 /// an item is a response without items
 /// </code>
 /// </remarks>
 public sealed record KvResponse
 {
     /// <summary>Of an encoded response with nothing in its texts and value.</summary>
-    private const int LeastBytes = 118;
+    private const int LeastBytes = 119;
 
     /// <summary>Null when the request succeeded.</summary>
     public ErrorCode? Error { get; init; }
@@ -72,6 +73,9 @@ public sealed record KvResponse
     /// </summary>
     public long? AgeMicros { get; init; }
 
+    /// <summary>For a transaction: whether its comparisons held.</summary>
+    public bool Succeeded { get; init; }
+
     /// <summary>For a request on several keys: what became of each item, in their order. If the whole was refused there are none.</summary>
     public ImmutableArray<KvResponse> Items { get; init; } = [];
 
@@ -98,6 +102,7 @@ public sealed record KvResponse
         writer.Block(Value.Span);
         writer.U64(LeaderHint.Value);
         writer.U64((ulong)(AgeMicros ?? -1));
+        writer.U8(Succeeded ? (byte)1 : (byte)0);
         writer.U32((uint)Items.Length);
         foreach (KvResponse item in Items) item.Write(writer);
     }
@@ -139,6 +144,7 @@ public sealed record KvResponse
             Value = reader.Block(),
             LeaderHint = new NodeId(reader.U64()),
             AgeMicros = (long)reader.U64() is >= 0 and var age ? age : null,
+            Succeeded = reader.U8() != 0,
         };
         items = reader.Count(LeastBytes);
         return response;

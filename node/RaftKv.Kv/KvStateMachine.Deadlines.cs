@@ -35,11 +35,11 @@ public sealed partial class KvStateMachine
 #if MUTANTS
         if (Mutants.On(Mutant.DedupLookupSkipped) && recalled.First is not null) return ApplyWrite(request, entry.RevisionFloor);
 #endif
-        if (recalled.First is { } first) return first.Result with { FirstIndex = first.Index, FirstTerm = first.Term };
+        if (recalled.First is { } first) return KvApplied.Replay(first, _meta.Epoch);
         if ((recalled.Refusal ?? RefusalOfMore()) is { } refusal) return Refused(refusal);
 
         KvApplied result = ApplyWrite(request, entry.RevisionFloor);
-        WriteDedup(recalled.RecordKey, new DedupRecord(name.Fingerprint, DedupDeadline, entry.Index, entry.Term, result));
+        WriteDedup(recalled.RecordKey, name, entry, result);
         return result;
     }
 
@@ -51,7 +51,7 @@ public sealed partial class KvStateMachine
         byte[] recordKey = _dedupKey.ToArray();
         if ((_dedupWritten.GetValueOrDefault(recordKey) ?? _store.Get(recordKey)) is { } known)
         {
-            DedupRecord record = DedupRecord.Read(known, _meta.Epoch);
+            DedupRecord record = DedupRecord.Read(known);
             return record.Fingerprint == name.Fingerprint ? new Recollection(recordKey, record, null) : new Recollection(recordKey, null, ErrorCode.IdempotencyKeyReused);
         }
 
@@ -67,25 +67,25 @@ public sealed partial class KvStateMachine
     private ErrorCode? RefusalOfMore() =>
         _meta.DedupRecords >= (ulong)_limits.MaxIdempotencyRecordsPerShard || _meta.DedupBytes >= (ulong)_limits.MaxIdempotencyBytesPerShard ? ErrorCode.IdempotencyRecordsFull : null;
 
-    private ulong DedupDeadline => _meta.ShardTimeMillis + (ulong)_limits.IdempotencyWindowMillis;
-
     /// <summary>Of a write by itself; only looked at when it has an idempotency key.</summary>
     private static ulong FingerprintOf(in Entry entry, in KvRequest request) => request.IdempotencyKey.IsEmpty ? 0 : XxHash64.Hash(entry.Payload.Span);
 
     private KvApplied Refused(ErrorCode error) => new(error, 0, 0, 0, 0, false, _meta.Epoch);
 
-    private void WriteDedup(byte[] recordKey, DedupRecord record)
+    private void WriteDedup(byte[] recordKey, in WriteName name, in Entry entry, IRecordedResult result)
     {
+        ulong deadline = _meta.ShardTimeMillis + (ulong)_limits.IdempotencyWindowMillis;
         _row.Clear();
-        record.Write(_row);
+        DedupRecord.WriteHeader(_row, name.Fingerprint, deadline, entry.Index, entry.Term);
+        result.Write(_row);
         byte[] bytes = _row.ToArray();
         _batch.Put(recordKey, bytes);
         _dedupWritten[recordKey] = bytes;
         _row.Clear();
-        RowLayout.WriteDedupDeadlineKey(_row, record.DeadlineMillis, recordKey);
+        RowLayout.WriteDedupDeadlineKey(_row, deadline, recordKey);
         _batch.Put(_row.Written, default);
         _meta = _meta with { DedupRecords = _meta.DedupRecords + 1, DedupBytes = _meta.DedupBytes + SizeOf(recordKey, bytes) };
-        NoteDeadline(record.DeadlineMillis);
+        NoteDeadline(deadline);
     }
 
     /// <summary>A key's deadline goes with its version: another version, another deadline or none.</summary>
@@ -94,14 +94,14 @@ public sealed partial class KvStateMachine
         if (replaced.HasValue && replaced.DeadlineMillis != 0)
         {
             _row.Clear();
-            RowLayout.WriteTtlDeadlineKey(_row, replaced.DeadlineMillis, replaced.Revision);
+            RowLayout.WriteTtlDeadlineKey(_row, replaced.DeadlineMillis, replaced.Revision, key);
             _batch.Delete(_row.Written);
         }
 
         if (version.DeadlineMillis == 0) return;
         _row.Clear();
-        RowLayout.WriteTtlDeadlineKey(_row, version.DeadlineMillis, version.Revision);
-        _batch.Put(_row.Written, key);
+        RowLayout.WriteTtlDeadlineKey(_row, version.DeadlineMillis, version.Revision, key);
+        _batch.Put(_row.Written, default);
         NoteDeadline(version.DeadlineMillis);
     }
 
@@ -109,23 +109,23 @@ public sealed partial class KvStateMachine
     private void Expire(ulong revisionFloor)
     {
         List<byte[]> dedupDeadlines = [];
-        List<(byte[] Row, byte[] Key)> ttlDeadlines = [];
+        List<byte[]> ttlDeadlines = [];
         using (IOrderedCursor cursor = _store.OpenCursor())
         {
             Span<byte> tag = [RowLayout.DedupDeadlineTag];
             for (cursor.Seek(tag); IsPassed(cursor, RowLayout.DedupDeadlineTag) && dedupDeadlines.Count < MaxExpiredPerEntry; cursor.Next()) dedupDeadlines.Add(cursor.Key.ToArray());
             tag[0] = RowLayout.TtlDeadlineTag;
-            for (cursor.Seek(tag); IsPassed(cursor, RowLayout.TtlDeadlineTag) && ttlDeadlines.Count < MaxExpiredPerEntry; cursor.Next()) ttlDeadlines.Add((cursor.Key.ToArray(), cursor.Value.ToArray()));
+            for (cursor.Seek(tag); IsPassed(cursor, RowLayout.TtlDeadlineTag) && ttlDeadlines.Count < MaxExpiredPerEntry; cursor.Next()) ttlDeadlines.Add(cursor.Key.ToArray());
         }
 
         foreach (byte[] row in dedupDeadlines) ExpireDedup(row);
-        foreach (var (row, key) in ttlDeadlines)
+        foreach (byte[] row in ttlDeadlines)
         {
+            ReadOnlySpan<byte> key = RowLayout.TtlKeyOf(row);
             KeyVersion current = CurrentVersion(key);
             Invariant.Holds(current.HasValue && current.Revision == RowLayout.TtlRevisionOf(row), $"{_group}: a ttl deadline for a version that is not the key's newest");
             Delete(key, current, revisionFloor);
         }
-
     }
 
     private void ExpireDedup(byte[] deadlineRow)

@@ -51,7 +51,10 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links);
         Door door = new(identity.Name, options.Limits, _host.Worker);
         BodyReader bodies = new(options.Limits);
-        _api = new HttpApi(door, new KvEndpoint(door, bodies, node.Map), new BatchEndpoint(door, bodies, node.Map), view, loggers.CreateLogger<HttpApi>());
+        KvEndpoint kv = new(door, bodies, node.Map);
+        BatchEndpoint batch = new(door, bodies, node.Map);
+        TxnEndpoint txn = new(door, bodies, node.Map);
+        _api = new HttpApi(door, kv, batch, txn, view, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
         Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count, ports.Client.ToString(), ports.Peer.ToString());
     }

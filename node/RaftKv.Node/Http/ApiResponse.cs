@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 using RaftKv.Contracts;
 using RaftKv.Kv;
@@ -55,6 +57,9 @@ internal static class ApiResponse
         if (HttpMethods.IsHead(http.Request.Method)) return;
         await http.Response.BodyWriter.WriteAsync(body, http.RequestAborted);
     }
+
+    /// <summary>A key or value as a detail shows it: as text if it is some, else as base64.</summary>
+    public static string Show(ReadOnlySpan<byte> bytes) => Utf8.IsValid(bytes) ? $"'{Encoding.UTF8.GetString(bytes)}'" : $"{Convert.ToBase64String(bytes)} (base64)";
 
     public static string Text(ulong number) => number.ToString(CultureInfo.InvariantCulture);
 }

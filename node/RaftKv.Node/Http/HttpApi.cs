@@ -7,7 +7,7 @@ namespace RaftKv.Node.Http;
 
 /// <summary>The client port: from a request's path to what answers it, and from what goes wrong to a problem document.</summary>
 /// <remarks>By the raw path, without the framework's routing, which sees only what is left of it after decoding.</remarks>
-internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint batch, NodeView view, ILogger<HttpApi> logger)
+internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint batch, TxnEndpoint txn, NodeView view, ILogger<HttpApi> logger)
 {
     private static readonly byte[] s_live = "ok\n"u8.ToArray();
     private volatile bool _isStopping;
@@ -38,7 +38,8 @@ internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint ba
         catch (Exception exception)
         {
             HandlerFailed(exception, http.Request.Method);
-            if (!http.Response.HasStarted) await ApiResponse.WriteProblemAsync(http, ErrorCode.Internal, "an unexpected fault; the node's log says more");
+            if (http.Response.HasStarted) http.Abort(); // What is cut off must not look complete.
+            else await ApiResponse.WriteProblemAsync(http, ErrorCode.Internal, "an unexpected fault; the node's log says more");
         }
     }
 
@@ -60,6 +61,7 @@ internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint ba
             "/v1/nodes" => ApiResponse.WriteJsonAsync(AllowGet(http, target), view.Nodes(), ApiJson.Readable.NodesJson),
             "/v1/limits" => ApiResponse.WriteJsonAsync(AllowGet(http, target), door.Limits, ApiJson.Readable.Limits),
             BatchEndpoint.Path => batch.HandleAsync(http, target),
+            TxnEndpoint.Path => txn.HandleAsync(http, target),
             _ => throw new ApiException(ErrorCode.NoSuchRoute, $"there is nothing at {target.Path}"),
         };
     }

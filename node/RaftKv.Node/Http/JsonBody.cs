@@ -63,8 +63,7 @@ internal sealed class JsonBody : IDisposable
         bool isAbsent = asked.Operation == KvOperation.Get && result.Error is null && !result.Existed;
         ErrorCode? error = isAbsent ? ErrorCode.KeyNotFound : result.Error;
         _json.WriteStartObject();
-        _json.WriteString("op", asked.Operation switch { KvOperation.Put => "put", KvOperation.Delete => "delete", _ => "get" });
-        Bytes("key", asked.Key.Span);
+        Asked(asked);
         _json.WriteNumber("status", error?.HttpStatus ?? StatusCodes.Status200OK);
         Position(result, item);
         if (error is not null) Error(error, isAbsent ? "the key has no value" : result.Detail, error == ErrorCode.PreconditionFailed ? result.Revision : null);
@@ -72,6 +71,31 @@ internal sealed class JsonBody : IDisposable
         else Written(asked.Operation, result);
         if (result.IsReplay) _json.WriteBoolean("replayed", true);
         _json.WriteEndObject();
+    }
+
+    /// <summary>What one operation of a transaction that was run did or found; it has no outcome of its own.</summary>
+    public void Step(in KvRequest asked, KvResponse result, int item)
+    {
+        _json.WriteStartObject();
+        Asked(asked);
+        Position(result, item);
+        if (asked.Operation != KvOperation.Get)
+        {
+            Written(asked.Operation, result);
+        }
+        else
+        {
+            _json.WriteBoolean("found", result.Existed);
+            if (result.Existed) Found(result);
+        }
+
+        _json.WriteEndObject();
+    }
+
+    private void Asked(in KvRequest asked)
+    {
+        _json.WriteString("op", asked.Operation switch { KvOperation.Put => "put", KvOperation.Delete => "delete", _ => "get" });
+        Bytes("key", asked.Key.Span);
     }
 
     private void Found(KvResponse found)

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Collections.Immutable;
 using System.Text;
 using RaftKv.Contracts;
 using RaftKv.Kv;
@@ -15,6 +16,52 @@ internal static class Operations
         KvRequest[] requests = [.. operations.Select((operation, i) => Read(operation, new Place("operations", i), limits))];
         CheckBytes(requests.Sum(SizeOf), limits);
         return requests;
+    }
+
+    /// <summary>Throws <see cref="ApiException"/>.</summary>
+    public static KvTxn OfTxn(TxnRequestJson json, Limits limits)
+    {
+        CompareJson?[] compare = json.Compare ?? [];
+        CheckCount(compare.Length + (json.Then?.Length ?? 0) + (json.Else?.Length ?? 0), limits);
+        KvTxn txn = new([.. compare.Select((one, i) => Read(one, new Place("compare", i), limits))], ReadBranch(json.Then, "then", limits), ReadBranch(json.Else, "else", limits));
+        CheckBytes(txn.Compare.Sum(one => (long)one.Key.Length + one.Value.Length) + txn.Then.Concat(txn.Else).Sum(SizeOf), limits);
+        return txn;
+    }
+
+    private static ImmutableArray<KvRequest> ReadBranch(OperationJson[]? operations, string name, Limits limits)
+    {
+        ImmutableArray<KvRequest> branch = [.. (operations ?? []).Select((operation, i) => ReadPlain(operation, new Place(name, i), limits))];
+        if (KvTxn.FindWrittenTwice(branch) is { } key) throw new ApiException(ErrorCode.BadArgument, $"{name} writes the key {ApiResponse.Show(key.Span)} twice");
+        return branch;
+    }
+
+    /// <summary>A transaction's comparisons say what else it depends on.</summary>
+    private static KvRequest ReadPlain(OperationJson? json, Place place, Limits limits)
+    {
+        place.Refuse(json?.Revision is not null, "revision", "part of a transaction");
+        place.Refuse(json?.IfRevision is not null || json?.IfAbsent is not null, "condition of its own", "part of a transaction");
+        return Read(json, place, limits);
+    }
+
+    private static KvCompare Read(CompareJson? json, Place place, Limits limits)
+    {
+        if (json is null) throw place.Bad("is null");
+        byte[] key = ReadKey(json.Key, json.KeyBase64, place, limits);
+        KvRelation relation = json.Op switch
+        {
+            null or "=" => KvRelation.Equal,
+            "!=" => KvRelation.NotEqual,
+            "<" => KvRelation.Less,
+            ">" => KvRelation.Greater,
+            _ => throw place.Bad($"op '{json.Op}' is none of =, !=, <, >"),
+        };
+        bool isOfValue = json.Value is not null || json.ValueBase64 is not null;
+        (KvTarget Target, ulong? Operand)[] numbers = [(KvTarget.Revision, json.Revision), (KvTarget.Version, json.Version), (KvTarget.Created, json.Created), (KvTarget.Exists, json.Exists is { } exists ? exists ? 1UL : 0UL : null)];
+        (KvTarget Target, ulong? Operand)[] given = [.. numbers.Where(number => number.Operand is not null)];
+        if (given.Length + (isOfValue ? 1 : 0) != 1) throw place.Bad("compares exactly one of value, revision, version, created, exists");
+        if (isOfValue) return new KvCompare(key, KvTarget.Value, relation, 0, ReadValue(json.Value, json.ValueBase64, place, limits));
+        if (given[0].Target == KvTarget.Exists && relation is KvRelation.Less or KvRelation.Greater) throw place.Bad($"compares exists, which knows = and != only");
+        return new KvCompare(key, given[0].Target, relation, given[0].Operand!.Value);
     }
 
     private static long SizeOf(KvRequest request) => request.Key.Length + request.Value.Length;

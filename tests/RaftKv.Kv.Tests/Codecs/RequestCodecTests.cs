@@ -31,7 +31,7 @@ public sealed class RequestCodecTests
 
     private static readonly KvResponse Stale = Served with { AgeMicros = 0x3132333435363738 };
 
-    private static readonly KvResponse Several = Served with { Value = default, Items = [Replayed, KvResponse.Fail(ErrorCode.WrongShard, "", "n1")] };
+    private static readonly KvResponse Several = Served with { Value = default, Succeeded = true, Items = [Replayed, KvResponse.Fail(ErrorCode.WrongShard, "", "n1")] };
 
     private static readonly KvResponse Refused = KvResponse.Fail(ErrorCode.NoLeader, "not here — there", "n2", new GroupId(1)) with { LeaderHint = new NodeId(0x0A0B) };
 
@@ -39,6 +39,11 @@ public sealed class RequestCodecTests
         0x4142434445464748, [new KvBatchItem(2, new KvRequest(KvOperation.Put, "key"u8.ToArray(), "value"u8.ToArray(), TtlMillis: 9)), new KvBatchItem(5, new KvRequest(KvOperation.Delete, "gone"u8.ToArray()))]);
 
     private static readonly KvGets Gets = new(0x51525354, [new KvRequest(KvOperation.Get, "key"u8.ToArray()), new KvRequest(KvOperation.Get, "past"u8.ToArray(), Revision: 7)]);
+
+    private static readonly KvTxn Txn = new(
+        [new KvCompare("key"u8.ToArray(), KvTarget.Revision, KvRelation.Greater, 0x6162636465666768), new KvCompare("other"u8.ToArray(), KvTarget.Value, KvRelation.NotEqual, 0, "v"u8.ToArray())],
+        [new KvRequest(KvOperation.Put, "key"u8.ToArray(), "value"u8.ToArray(), TtlMillis: 9), new KvRequest(KvOperation.Get, "other"u8.ToArray())],
+        [new KvRequest(KvOperation.Delete, "key"u8.ToArray())]);
 
     private static readonly KvRequest[] Requests =
     [
@@ -52,6 +57,9 @@ public sealed class RequestCodecTests
         new(KvOperation.Get, "key"u8.ToArray(), Revision: 0x0102030405060708, Consistency: KvConsistency.Stale),
         new(KvOperation.Batch, default, Batch.Encode(), IdempotencyKey: "id-1"u8.ToArray()),
         new(KvOperation.GetMany, default, Gets.Encode()),
+        new(KvOperation.Txn, default, Txn.Encode(), IdempotencyKey: "id-1"u8.ToArray()),
+        new(KvOperation.ReadTxn, default, (Txn with { Then = [], Else = [] }).Encode()),
+        new(KvOperation.Recall, "key"u8.ToArray(), new byte[] { 1, 2, 3, 4, 5, 6, 7, 8 }, IdempotencyKey: "id-1"u8.ToArray()),
     ];
 
     private static readonly Arbitrary<KvRequest> AnyRequest = (
@@ -167,7 +175,7 @@ public sealed class RequestCodecTests
     }
 
     [Fact]
-    public void What_stands_in_batches_and_gets_can_be_read_back_and_every_truncation_is_malformed()
+    public void What_stands_in_requests_on_several_keys_can_be_read_back_and_every_truncation_is_malformed()
     {
         KvBatch batch = KvBatch.Decode(Batch.Encode());
         Assert.Equal(Batch.Fingerprint, batch.Fingerprint);
@@ -176,7 +184,19 @@ public sealed class RequestCodecTests
         KvGets gets = KvGets.Decode(Gets.Encode());
         Assert.Equal(Gets.MaxValueBytes, gets.MaxValueBytes);
         for (int i = 0; i < 2; i++) AssertSame(Gets.Gets[i], gets.Gets[i]);
-        foreach (KvRequest request in Requests[^2..])
+        KvTxn txn = KvTxn.Decode(Txn.Encode());
+        Assert.Equal((2, 2, 1), (txn.Compare.Length, txn.Then.Length, txn.Else.Length));
+        for (int i = 0; i < 2; i++)
+        {
+            Assert.Equal(Txn.Compare[i] with { Key = default, Value = default }, txn.Compare[i] with { Key = default, Value = default });
+            Assert.Equal(Txn.Compare[i].Key.ToArray(), txn.Compare[i].Key.ToArray());
+            Assert.Equal(Txn.Compare[i].Value.ToArray(), txn.Compare[i].Value.ToArray());
+            AssertSame(Txn.Then[i], txn.Then[i]);
+        }
+
+        AssertSame(Txn.Else[0], txn.Else[0]);
+        Assert.Equal("key"u8, txn.SmallestKey.Span);
+        foreach (KvRequest request in Requests[^5..])
             for (int length = 0; length <= request.Value.Length; length++)
             {
                 KvRequest cut = request with { Value = length == request.Value.Length ? (byte[])[.. request.Value.Span, 0] : request.Value[..length] };
@@ -190,7 +210,7 @@ public sealed class RequestCodecTests
 
     private static IEnumerable<(string Name, byte[] Bytes)> Cases()
     {
-        string[] names = ["put", "put if revision", "put if absent", "put with ttl and idempotency key", "delete if revision", "expire", "get", "stale get at a revision", "batch", "get many"];
+        string[] names = ["put", "put if revision", "put if absent", "put with ttl and idempotency key", "delete if revision", "expire", "get", "stale get at a revision", "batch", "get many", "txn", "read txn", "recall"];
         for (int i = 0; i < names.Length; i++) yield return (names[i], Requests[i].Encode());
         yield return ("response served", Encode(Served));
         yield return ("response stale", Encode(Stale));

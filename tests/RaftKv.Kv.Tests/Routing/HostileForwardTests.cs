@@ -45,6 +45,40 @@ public sealed class HostileForwardTests
         static KvRequest Gets(params KvRequest[] gets) => new(KvOperation.GetMany, default, new KvGets(100, [.. gets]).Encode());
     }
 
+    /// <summary>What a transaction cannot have: two writes of a key share a revision, and one row.</summary>
+    [Fact]
+    public void Transactions_that_do_not_hold_are_not_taken_from_another_node()
+    {
+        FrontNode node = FrontNode.Alone();
+        byte[] key = node.KeyIn(1);
+        KvRequest put = new(KvOperation.Put, key);
+        KvRequest get = new(KvOperation.Get, key);
+        KvRequest[] hostile =
+        [
+            Txn([], [], []),
+            Txn([], [put, put], []),
+            Txn([], [], [put, new KvRequest(KvOperation.Delete, key)]),
+            Txn([], [put with { Condition = KvCondition.Absent }], []),
+            Txn([], [put with { IdempotencyKey = new byte[] { 1 } }], []),
+            Txn([], [get with { Revision = 1 }], []),
+            Txn([], [new KvRequest(KvOperation.Expire, default)], []),
+            Txn([], [Txn([], [put], [])], []),
+            Txn([new KvCompare(key, 0, KvRelation.Equal, 0)], [], []),
+            Txn([new KvCompare(key, KvTarget.Value, (KvRelation)5, 0)], [], []),
+            Txn([new KvCompare(default, KvTarget.Value, KvRelation.Equal, 0)], [], []),
+            Txn([], [put], []) with { Operation = KvOperation.ReadTxn },
+            Txn([], [], [put]) with { Operation = KvOperation.ReadTxn },
+            Txn([], [put], []) with { Key = key },
+            new KvRequest(KvOperation.Recall, key, new byte[] { 1, 2, 3 }),
+            new KvRequest(KvOperation.Recall, default, new byte[8]),
+        ];
+        for (int i = 0; i < hostile.Length; i++) node.Forwarded((ulong)i + 1, hostile[i]);
+        Assert.Equal((11UL, (long)hostile.Length), (node.Group.LastIndex.Value, node.Host.Worker.DroppedFrames));
+        Assert.Empty(node.TakeAnswers());
+
+        static KvRequest Txn(KvCompare[] compare, KvRequest[] then, KvRequest[] otherwise) => new(KvOperation.Txn, default, new KvTxn([.. compare], [.. then], [.. otherwise]).Encode());
+    }
+
     /// <summary>A dedup record's key holds its length in a byte.</summary>
     [Theory]
     [InlineData(256)]

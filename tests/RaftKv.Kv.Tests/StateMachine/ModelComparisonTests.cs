@@ -14,6 +14,7 @@ public sealed class ModelComparisonTests
     public void Results_reads_and_revisions_are_the_models()
     {
         HashSet<string> seen = [];
+        HashSet<string> seenTxn = [];
         for (int seed = 1; seed <= Seeds; seed++)
         {
             Random random = new(seed);
@@ -26,14 +27,16 @@ public sealed class ModelComparisonTests
                 foreach (Entry entry in batch)
                 {
                     ulong before = model.Revision;
-                    KvApplied[] expected = model.Apply(entry);
+                    object[] expected = model.Apply(entry);
                     bool wantsResult = random.Next(4) > 0;
-                    KvApplied[] actual = ResultsOf(machine.Apply(entry, wantsResult));
+                    object[] actual = ResultsOf(machine.Apply(entry, wantsResult));
                     Assert.Equal((seed, entry.Index), (seed, machine.Applied));
-                    Assert.Equal(wantsResult ? expected : [], actual);
+                    Assert.Equal(wantsResult ? expected.Select(TextOf) : [], actual.Select(TextOf));
                     if (expected.Length == 0) seen.Add($"none {model.Revision > before}");
-                    foreach (KvApplied result in expected)
+                    foreach (KvApplied result in expected.OfType<KvApplied>())
                         seen.Add($"{(expected.Length > 1 ? "item " : "")}{(result.IsReplay ? "replay" : "first")} {result.Error?.ToString() ?? "-"} {result.Existed}");
+                    foreach (KvTxnApplied result in expected.OfType<KvTxnApplied>())
+                        seenTxn.Add($"{(result.IsReplay ? "replay" : "first")} {result.Error?.ToString() ?? "-"} {result.Succeeded} {model.Revision > before}");
                 }
 
                 machine.Commit();
@@ -50,6 +53,12 @@ public sealed class ModelComparisonTests
             "first idempotency-window-passed False", "first precondition-failed False", "first precondition-failed True", "first wrong-shard False",
             "replay - False", "replay - True", "replay precondition-failed False", "replay precondition-failed True",
         ];
+        Assert.Equal(
+            [
+                "first - False False", "first - False True", "first - True False", "first - True True", "first batch-too-large False False", "first idempotency-key-reused False False",
+                "first idempotency-records-full False False", "first idempotency-window-passed False False", "first wrong-shard False False", "replay - False False", "replay - True False",
+            ],
+            seenTxn.Order(StringComparer.Ordinal));
         string[] all = [.. expectedKinds, .. expectedKinds.Select(kind => $"item {kind}"), "none False", "none True"];
         Assert.Equal(all.Order(StringComparer.Ordinal), seen.Order(StringComparer.Ordinal));
     }
@@ -80,7 +89,7 @@ public sealed class ModelComparisonTests
             Random random = new(seed);
             Entry[] entries = Entries.Random(random, Count);
             Model model = new(Entries.Half, Entries.Limits);
-            int[] written = [.. Enumerable.Range(0, Count).Where(i => model.Apply(entries[i]).Any(result => result is { Error: null, Version: > 0, IsReplay: false }))];
+            int[] written = [.. Enumerable.Range(0, Count).Where(i => model.Apply(entries[i]).Any(result => result is KvApplied { Error: null, Version: > 0, IsReplay: false }))];
             int changed = written[random.Next(written.Length)];
             Entry[] others = [.. entries];
             others[changed] = entries[changed] with { Payload = WithOtherValues(KvRequest.Decode(entries[changed].Payload)).Encode() };
@@ -135,12 +144,16 @@ public sealed class ModelComparisonTests
         }
     }
 
-    private static KvApplied[] ResultsOf(object? result) => result switch
+    private static object[] ResultsOf(object? result) => result switch
     {
         null => [],
-        KvApplied one => [one],
-        _ => (KvApplied[])result,
+        KvApplied[] items => items,
+        _ => [result],
     };
+
+    private static string TextOf(object result) => result is KvTxnApplied txn
+        ? $"{txn with { Items = [] }} {string.Join(' ', txn.Items.Select(item => $"{item with { Value = default }} {Convert.ToHexString(item.Value.Span)}"))}"
+        : $"{result}";
 
     private static KvRequest WithOtherValues(KvRequest request)
     {
@@ -163,7 +176,7 @@ public sealed class ModelComparisonTests
             KvRead read = machine.Get(key);
             Assert.Equal((where, machine.Applied, Entries.Half.Contains(KeyHash.Of(key))), (where, read.Applied, read.IsInRange));
             Model.Current? expected = model.Find(key);
-            Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0, TtlOf(expected, model.TimeMillis)), (where, read.Revision, read.Created, read.Version, read.TtlMillis));
+            Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0, model.TtlOf(expected)), (where, read.Revision, read.Created, read.Version, read.TtlMillis));
             Assert.Equal(expected?.Value, read.Value);
         }
     }
@@ -179,9 +192,6 @@ public sealed class ModelComparisonTests
             Assert.Equal(expected?.Value, read.Value);
         }
     }
-
-    private static ulong TtlOf(Model.Current? current, ulong time) =>
-        current is null || current.Deadline == 0 ? 0 : current.Deadline <= time ? 1 : current.Deadline - time;
 
     private static SimStore Born()
     {

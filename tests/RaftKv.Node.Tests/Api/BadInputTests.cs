@@ -64,6 +64,7 @@ public sealed class BadInputTests(SingleNode single)
     [InlineData("DELETE", "/v1/shards", "GET, HEAD")]
     [InlineData("PUT", "/livez", "GET, HEAD")]
     [InlineData("GET", "/v1/batch", "POST")]
+    [InlineData("PUT", "/v1/txn", "POST")]
     public async Task A_wrong_method_is_told_the_right_ones(string method, string target, string allowed)
     {
         RawResponse answer = await single.SendAsync(method, target, []);
