@@ -34,6 +34,7 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
         {
             KvOperation.GetMany => ServeMany(state, group, term, KvGets.Decode(asked.Value)),
             KvOperation.ReadTxn => Describe(group, state.Applied, term, state.ReadTxn(KvTxn.Decode(asked.Value))),
+            KvOperation.List => ServeList(state, group, term, KvListRequest.Decode(asked.Value)),
             KvOperation.Recall when state.RecallTxn(asked) is { } first => Describe(group, state.Applied, term, first),
             KvOperation.Recall => Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch },
             _ => ServeGet(state, group, term, asked),
@@ -77,6 +78,13 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
         }
 
         return Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch, Items = [.. items] };
+    }
+
+    private KvResponse ServeList(KvStateMachine state, GroupId group, Term term, KvListRequest asked)
+    {
+        KvResponse place = Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch, Revision = state.Meta.Revision };
+        if (asked.Revision > state.Meta.Revision) return place with { Error = ErrorCode.BadRevision, Detail = $"revision {asked.Revision} is above {state.Meta.Revision}, the newest one at index {state.Applied}" };
+        return state.List(asked) is { } chunk ? place with { Value = chunk.Encode() } : place with { Error = ErrorCode.WrongShard, Detail = $"the shard owns no hash of {asked.Range}" };
     }
 
     private KvResponse Place(GroupId group, LogIndex index, Term term) => new() { Node = Front.NodeName, Group = group, Term = term, Index = index };

@@ -31,6 +31,9 @@ public enum KvOperation : byte
     /// fingerprint u64: XXH64 of the encoded transaction.
     /// </summary>
     Recall = 19,
+
+    /// <summary>Some of the shard's keys, in order: <see cref="KvListRequest"/>, answered with a <see cref="KvListChunk"/>.</summary>
+    List = 20,
 }
 
 /// <summary>When a write may take effect.</summary>
@@ -68,7 +71,8 @@ public enum KvConsistency : byte
 /// format u8 (1) | operation u8 | condition u8 | consistency u8 (0 in writes) | revision u64 | ttl ms u64 | idempotency key (block) | key (block) | value (block)
 /// </code>
 /// Expire (proposed by leaders only) has neither key nor value. Requests on several keys have none of the rest but an idempotency key, and
-/// their content as the value: batch <see cref="KvBatch"/>, get many <see cref="KvGets"/>, txn and read txn <see cref="KvTxn"/>.
+/// their content as the value: batch <see cref="KvBatch"/>, get many <see cref="KvGets"/>, txn and read txn <see cref="KvTxn"/>,
+/// list <see cref="KvListRequest"/>.
 /// </remarks>
 public readonly record struct KvRequest(
     KvOperation Operation,
@@ -148,6 +152,7 @@ public readonly record struct KvRequest(
         {
             case KvOperation.Batch: KvBatch.Decode(request.Value); break;
             case KvOperation.GetMany: KvGets.Decode(request.Value); break;
+            case KvOperation.List: KvListRequest.Decode(request.Value); break;
             case KvOperation.Txn: KvTxn.Decode(request.Value); break;
             case KvOperation.ReadTxn when KvTxn.Decode(request.Value).HasWrites: throw new MalformedException("a write in a transaction that is only read");
             case KvOperation.Recall when request.Value.Length != 8: throw new MalformedException($"a fingerprint of {request.Value.Length} bytes");
@@ -187,7 +192,7 @@ public readonly record struct KvRequest(
         return request;
     }
 
-    private static bool IsOnOneKey(KvOperation operation) => operation is not (KvOperation.Batch or KvOperation.Txn or KvOperation.GetMany or KvOperation.ReadTxn);
+    private static bool IsOnOneKey(KvOperation operation) => operation is not (KvOperation.Batch or KvOperation.Txn or KvOperation.GetMany or KvOperation.ReadTxn or KvOperation.List);
 
     internal static bool IsWriteOperation(KvOperation operation) => (byte)operation < 16;
 }

@@ -62,6 +62,7 @@ public sealed record KvResponse
     /// <summary>For a get: how much longer the value lives, at the state it was read from; 0 is for ever.</summary>
     public ulong TtlMillis { get; init; }
 
+    /// <summary>What a get found; for a list a <see cref="KvListChunk"/>.</summary>
     public ReadOnlyMemory<byte> Value { get; init; }
 
     /// <summary>With no-leader: who leads as far as the answering node knows; default if it does not.</summary>

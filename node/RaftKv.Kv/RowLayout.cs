@@ -114,11 +114,13 @@ internal static class RowLayout
     public static ulong? RevisionOf(ReadOnlySpan<byte> rowKey, ReadOnlySpan<byte> prefix) =>
         rowKey.Length == prefix.Length + RevisionBytes && rowKey.StartsWith(prefix) ? ~BinaryPrimitives.ReadUInt64BigEndian(rowKey[prefix.Length..]) : null;
 
+    /// <summary>The prefix that a version row's key shares with all versions of its key.</summary>
+    public static ReadOnlySpan<byte> PrefixOf(ReadOnlySpan<byte> rowKey) => rowKey[..^RevisionBytes];
+
     /// <summary>Undoes <see cref="WriteKeyPrefix"/> on a whole version row key.</summary>
-    public static byte[] KeyOf(ReadOnlySpan<byte> rowKey)
+    public static void WriteKeyOf(ByteWriter key, ReadOnlySpan<byte> rowKey)
     {
         ReadOnlySpan<byte> escaped = rowKey[1..^(RevisionBytes + 2)];
-        ByteWriter key = new(escaped.Length + 1);
         while (true)
         {
             int zero = escaped.IndexOf(EscapeByte);
@@ -128,7 +130,6 @@ internal static class RowLayout
         }
 
         key.Raw(escaped);
-        return key.ToArray();
     }
 
     public static void WriteVersionValue(ByteWriter writer, in KeyVersion version, ReadOnlySpan<byte> value)

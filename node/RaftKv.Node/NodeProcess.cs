@@ -54,7 +54,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         KvEndpoint kv = new(door, bodies, node.Map);
         BatchEndpoint batch = new(door, bodies, node.Map);
         TxnEndpoint txn = new(door, bodies, node.Map);
-        _api = new HttpApi(door, kv, batch, txn, view, loggers.CreateLogger<HttpApi>());
+        _api = new HttpApi(door, kv, batch, txn, new ListEndpoint(door, node.Map), view, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
         Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count, ports.Client.ToString(), ports.Peer.ToString());
     }

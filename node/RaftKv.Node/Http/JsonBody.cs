@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -92,6 +93,26 @@ internal sealed class JsonBody : IDisposable
         _json.WriteEndObject();
     }
 
+    /// <summary>One key of a list.</summary>
+    public void Row(KvListItem listed, bool keysOnly)
+    {
+        KvRow row = listed.Row;
+        _json.WriteStartObject();
+        Bytes("key", row.Key.Span);
+        if (!keysOnly) Bytes("value", row.Value.Span);
+        Position(listed.At, 0);
+        Version(row.Revision, row.Created, row.Version, row.TtlMillis);
+        _json.WriteEndObject();
+    }
+
+    /// <summary>Ends a document that others follow, one a line.</summary>
+    public void EndLine()
+    {
+        _json.Flush();
+        _http.Response.BodyWriter.Write("\n"u8);
+        _json.Reset();
+    }
+
     private void Asked(in KvRequest asked)
     {
         _json.WriteString("op", asked.Operation switch { KvOperation.Put => "put", KvOperation.Delete => "delete", _ => "get" });
@@ -101,10 +122,15 @@ internal sealed class JsonBody : IDisposable
     private void Found(KvResponse found)
     {
         Bytes("value", found.Value.Span);
-        _json.WriteNumber("revision", found.Revision);
-        _json.WriteNumber("created", found.Created);
-        _json.WriteNumber("version", found.Version);
-        if (found.TtlMillis > 0) _json.WriteNumber("ttl", (found.TtlMillis + 999) / 1000);
+        Version(found.Revision, found.Created, found.Version, found.TtlMillis);
+    }
+
+    private void Version(ulong revision, ulong created, ulong version, ulong ttlMillis)
+    {
+        _json.WriteNumber("revision", revision);
+        _json.WriteNumber("created", created);
+        _json.WriteNumber("version", version);
+        if (ttlMillis > 0) _json.WriteNumber("ttl", (ttlMillis + 999) / 1000);
     }
 
     private void Written(KvOperation operation, KvResponse written)
@@ -118,7 +144,7 @@ internal sealed class JsonBody : IDisposable
     }
 
     /// <param name="currentRevision">Of the key whose condition did not hold; 0 if it is absent.</param>
-    private void Error(ErrorCode error, string detail, ulong? currentRevision)
+    public void Error(ErrorCode error, string detail, ulong? currentRevision = null)
     {
         if (currentRevision is { } revision) _json.WriteNumber("revision", revision);
         _json.WritePropertyName("error");

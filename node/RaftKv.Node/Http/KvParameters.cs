@@ -12,12 +12,11 @@ internal static class KvParameters
 {
     public const string Path = "/v1/kv";
 
-    private const string Key64 = "key64";
+    public const string Key64 = "key64";
     public const ulong MaxTtlSeconds = 100UL * 366 * 24 * 3600;
     private static readonly string[] s_readParameters = [Key64, "consistency", "revision"];
     private static readonly string[] s_putParameters = [Key64, "ttl"];
     private static readonly string[] s_deleteParameters = [Key64];
-    private static readonly string[] s_listParameters = ["prefix", "start", "end", "limit", "cursor", "keysOnly", "countOnly"];
 
     /// <summary>
     /// The request that target and headers make, without a put's value. <paramref name="nowUnixMillis"/> is the wall clock: a UUIDv7
@@ -104,11 +103,8 @@ internal static class KvParameters
             KvOperation.Delete => s_deleteParameters,
             _ => s_readParameters,
         };
-        bool isList = operation == KvOperation.Get && !isInPath;
-        Dictionary<string, string> parameters = target.Parameters(isList ? [.. known, .. s_listParameters] : known);
+        Dictionary<string, string> parameters = target.Parameters(known);
         if (isInPath && parameters.ContainsKey(Key64)) throw new ApiException(ErrorCode.BadArgument, $"the key stands in the path and in {Key64}");
-        foreach (string later in s_listParameters)
-            if (parameters.ContainsKey(later)) throw new ApiException(ErrorCode.BadArgument, $"parameter '{later}' is not supported yet");
         return parameters;
     }
 

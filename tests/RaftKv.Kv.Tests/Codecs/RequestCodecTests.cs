@@ -45,6 +45,11 @@ public sealed class RequestCodecTests
         [new KvRequest(KvOperation.Put, "key"u8.ToArray(), "value"u8.ToArray(), TtlMillis: 9), new KvRequest(KvOperation.Get, "other"u8.ToArray())],
         [new KvRequest(KvOperation.Delete, "key"u8.ToArray())]);
 
+    private static readonly KvListRequest List = new(new HashRange(0x7172737475767778, 0), "from"u8.ToArray(), "to"u8.ToArray(), 7, 8, 9, KeysOnly: true);
+
+    private static readonly KvListChunk Chunk = new(
+        new HashRange(1, 2), 3, "next"u8.ToArray(), 2, [new KvRow("a"u8.ToArray(), 4, 5, 6, 7, false, "value"u8.ToArray()), new KvRow("b"u8.ToArray(), 8, 9, 10, 0, true, default)]);
+
     private static readonly KvRequest[] Requests =
     [
         new(KvOperation.Put, "key"u8.ToArray(), "value"u8.ToArray()),
@@ -59,6 +64,7 @@ public sealed class RequestCodecTests
         new(KvOperation.GetMany, default, Gets.Encode()),
         new(KvOperation.Txn, default, Txn.Encode(), IdempotencyKey: "id-1"u8.ToArray()),
         new(KvOperation.ReadTxn, default, (Txn with { Then = [], Else = [] }).Encode()),
+        new(KvOperation.List, default, List.Encode()),
         new(KvOperation.Recall, "key"u8.ToArray(), new byte[] { 1, 2, 3, 4, 5, 6, 7, 8 }, IdempotencyKey: "id-1"u8.ToArray()),
     ];
 
@@ -196,7 +202,7 @@ public sealed class RequestCodecTests
 
         AssertSame(Txn.Else[0], txn.Else[0]);
         Assert.Equal("key"u8, txn.SmallestKey.Span);
-        foreach (KvRequest request in Requests[^5..])
+        foreach (KvRequest request in Requests[^6..])
             for (int length = 0; length <= request.Value.Length; length++)
             {
                 KvRequest cut = request with { Value = length == request.Value.Length ? (byte[])[.. request.Value.Span, 0] : request.Value[..length] };
@@ -205,13 +211,39 @@ public sealed class RequestCodecTests
     }
 
     [Fact]
+    public void A_list_and_its_chunk_can_be_read_back_and_every_truncation_is_malformed()
+    {
+        foreach (KvListRequest list in new[] { List, List with { KeysOnly = false, CountOnly = true, Start = default, End = default } })
+        {
+            KvListRequest read = KvListRequest.Decode(list.Encode());
+            Assert.Equal(list with { Start = default, End = default }, read with { Start = default, End = default });
+            Assert.Equal(list.Start.ToArray(), read.Start.ToArray());
+            Assert.Equal(list.End.ToArray(), read.End.ToArray());
+        }
+
+        KvListChunk chunk = KvListChunk.Decode(Chunk.Encode());
+        Assert.Equal((Chunk.Covered, 3UL, 2UL), (chunk.Covered, chunk.Revision, chunk.Count));
+        Assert.Equal("next"u8, chunk.Next!.Value.Span);
+        Assert.Equal(Chunk.Rows.Select(row => $"{row with { Key = default, Value = default }} {Convert.ToHexString(row.Key.Span)} {Convert.ToHexString(row.Value.Span)}"), chunk.Rows.Select(row => $"{row with { Key = default, Value = default }} {Convert.ToHexString(row.Key.Span)} {Convert.ToHexString(row.Value.Span)}"));
+        Assert.Null(KvListChunk.Decode((Chunk with { Next = null }).Encode()).Next);
+        Assert.Equal(0, KvListChunk.Decode((Chunk with { Next = Array.Empty<byte>() }).Encode()).Next!.Value.Length);
+        byte[] bytes = Chunk.Encode();
+        for (int length = 0; length < bytes.Length; length++) Assert.Throws<MalformedException>(() => KvListChunk.Decode(bytes.AsMemory(0, length)));
+        Assert.Throws<MalformedException>(() => KvListChunk.Decode((byte[])[.. bytes, 0]));
+        Assert.Throws<MalformedException>(() => KvListRequest.Decode((List with { MaxRows = 0 }).Encode()));
+        Assert.Throws<MalformedException>(() => KvListRequest.Decode((byte[])[4, .. List.Encode()[1..]]));
+    }
+
+    [Fact]
     public void Items_within_items_are_malformed() =>
         Assert.Throws<MalformedException>(() => Read(Encode(Several with { Items = [Several] })));
 
     private static IEnumerable<(string Name, byte[] Bytes)> Cases()
     {
-        string[] names = ["put", "put if revision", "put if absent", "put with ttl and idempotency key", "delete if revision", "expire", "get", "stale get at a revision", "batch", "get many", "txn", "read txn", "recall"];
+        string[] names = ["put", "put if revision", "put if absent", "put with ttl and idempotency key", "delete if revision", "expire", "get", "stale get at a revision", "batch", "get many", "txn", "read txn", "list", "recall"];
         for (int i = 0; i < names.Length; i++) yield return (names[i], Requests[i].Encode());
+        yield return ("list chunk", Chunk.Encode());
+        yield return ("last list chunk", (Chunk with { Next = null, Rows = [] }).Encode());
         yield return ("response served", Encode(Served));
         yield return ("response stale", Encode(Stale));
         yield return ("response replayed", Encode(Replayed));

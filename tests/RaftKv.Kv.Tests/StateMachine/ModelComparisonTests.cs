@@ -41,6 +41,7 @@ public sealed class ModelComparisonTests
 
                 machine.Commit();
                 AssertSame(model, machine, $"seed {seed} at {machine.Applied}");
+                AssertSameList(model, machine, random, $"seed {seed} at {machine.Applied}");
                 AssertSamePast(model, machine, (ulong)random.NextInt64(1, (long)model.Revision + 3), $"seed {seed} at {machine.Applied}");
             }
         }
@@ -179,6 +180,46 @@ public sealed class ModelComparisonTests
             Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0, model.TtlOf(expected)), (where, read.Revision, read.Created, read.Version, read.TtlMillis));
             Assert.Equal(expected?.Value, read.Value);
         }
+    }
+
+    /// <summary>Chunk by chunk, of any part of the hashes and keys, as of now or of any revision.</summary>
+    private static void AssertSameList(Model model, KvStateMachine machine, Random random, string where)
+    {
+        HashRange wanted = random.Next(3) > 0 ? HashRange.Full : new HashRange((ulong)random.NextInt64(1L << 61), (1UL << 61) + (ulong)random.NextInt64(1L << 62));
+        byte[] start = random.Next(2) == 0 ? [] : Entries.Keys[random.Next(Entries.Keys.Length)];
+        byte[] end = random.Next(2) == 0 ? [] : Entries.Keys[random.Next(Entries.Keys.Length)];
+        ulong revision = model.Revision == 0 || random.Next(2) == 0 ? 0 : (ulong)random.NextInt64(1, (long)model.Revision + 1);
+        KvListRequest asked = new(wanted, start, end, revision, (uint)random.Next(1, 4), (uint)random.Next(12), random.Next(4) == 0, random.Next(4) == 0);
+        List<string> listed = [];
+        ulong count = 0;
+        ReadOnlyMemory<byte>? next = start;
+        while (next is { } from)
+        {
+            KvListChunk chunk = KvListChunk.Decode(machine.List(asked with { Start = from })!.Encode());
+            Assert.Equal((where, wanted.Intersect(Entries.Half), revision == 0 ? model.Revision : revision), (where, chunk.Covered, chunk.Revision));
+            Assert.True(chunk.Count <= asked.MaxRows && chunk.Next is null | chunk.Count > 0, where);
+            Assert.True(chunk.Rows.Length <= 1 || chunk.Rows.Sum(row => row.Key.Length + row.Value.Length) <= asked.MaxBytes, where);
+            foreach (KvRow row in chunk.Rows)
+            {
+                byte[] value = row.IsValueLeftOut ? machine.Get(row.Key.Span, row.Revision).Value! : row.Value.ToArray();
+                listed.Add($"{Convert.ToHexString(row.Key.Span)} {row.Revision} {row.Created} {row.Version} {(asked.KeysOnly ? "" : Convert.ToHexString(value))}");
+            }
+
+            count += chunk.Count;
+            next = chunk.Next;
+        }
+
+        string[] expected =
+        [
+            .. from key in Entries.Keys.OrderBy(Convert.ToHexString, StringComparer.Ordinal)
+               where key.AsSpan().SequenceCompareTo(start) >= 0 && (end.Length == 0 || key.AsSpan().SequenceCompareTo(end) < 0)
+               where Entries.Half.Contains(KeyHash.Of(key)) && wanted.Contains(KeyHash.Of(key))
+               let current = revision == 0 ? model.Find(key) : model.FindAt(key, revision)
+               where current is not null
+               select $"{Convert.ToHexString(key)} {current.Revision} {current.Created} {current.Version} {(asked.KeysOnly ? "" : Convert.ToHexString(current.Value))}",
+        ];
+        Assert.Equal((where, (ulong)expected.Length), (where, count));
+        if (!asked.CountOnly) Assert.Equal(expected, listed);
     }
 
     private static void AssertSamePast(Model model, KvStateMachine machine, ulong revision, string where)

@@ -10,7 +10,7 @@ public sealed class BadInputTests(SingleNode single)
 {
     [Theory]
     [InlineData("GET", "/v1/kv/", "", 400, "key-empty", "empty")]
-    [InlineData("GET", "/v1/kv", "", 400, "key-empty", "key64")]
+    [InlineData("PUT", "/v1/kv", "", 400, "key-empty", "key64")]
     [InlineData("GET", "/v1/kv?key64=", "", 400, "key-empty", "empty")]
     [InlineData("GET", "/v1/kv?key64=%2B%2B", "", 400, "bad-key-encoding", "base64url")]
     [InlineData("GET", "/v1/kv/a%2", "", 400, "bad-key-encoding", "hex")]
@@ -26,7 +26,8 @@ public sealed class BadInputTests(SingleNode single)
     [InlineData("GET", "/v1/kv/a?revision=9223372036854775808", "", 400, "bad-revision", "9223372036854775807")]
     [InlineData("GET", "/v1/kv/a?revision=9223372036854775807", "", 400, "bad-revision", "is above")]
     [InlineData("DELETE", "/v1/kv/a?revision=3", "", 400, "unknown-parameter", "revision")]
-    [InlineData("GET", "/v1/kv?prefix=a", "", 400, "bad-argument", "prefix")]
+    [InlineData("GET", "/v1/kv/a?prefix=a", "", 400, "unknown-parameter", "prefix")]
+    [InlineData("DELETE", "/v1/kv?prefix=a", "", 400, "unknown-parameter", "prefix")]
     [InlineData("PUT", "/v1/kv/a?ttl=0", "", 400, "bad-ttl", "ttl")]
     [InlineData("PUT", "/v1/kv/a?ttl=-1", "", 400, "bad-ttl", "ttl")]
     [InlineData("PUT", "/v1/kv/a?ttl=1.5", "", 400, "bad-ttl", "ttl")]

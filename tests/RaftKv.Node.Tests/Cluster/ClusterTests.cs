@@ -90,6 +90,33 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task Any_node_lists_batches_and_transacts_over_all_shards_also_when_one_is_gone()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3, shards: 8);
+        string[] keys = [.. Enumerable.Range(0, 60).Select(i => $"many/{i:d2}")];
+        string puts = string.Join(',', keys.Select(key => $$"""{"op":"put","key":"{{key}}","value":"1"}"""));
+        RawResponse batch = await PostAsync(cluster.Nodes[0], "/v1/batch", $$"""{"operations":[{{puts}}]}""");
+        Assert.All(batch.Json.GetProperty("results").EnumerateArray(), result => Assert.Equal(200, result.GetProperty("status").GetInt32()));
+        foreach (NodeUnderTest node in cluster.Nodes) Assert.Equal(keys, await ListAsync(node));
+
+        await cluster.Nodes[0].KillAsync();
+        foreach (NodeUnderTest node in cluster.Others(cluster.Nodes[0]))
+        {
+            await Wait.UntilAsync("every shard has a leader again", async () => (await Client.Http.GetAsync(new Uri(node.Url, "/v1/kv?countOnly"))).IsSuccessStatusCode);
+            Assert.Equal(keys, await ListAsync(node));
+            string gets = string.Join(',', keys.Select(key => $$"""{"op":"get","key":"{{key}}"}"""));
+            RawResponse read = await PostAsync(node, "/v1/batch", $$"""{"operations":[{{gets}}]}""");
+            Assert.All(read.Json.GetProperty("results").EnumerateArray(), result => Assert.Equal("1", result.GetProperty("value").GetString()));
+            RawResponse txn = await PostAsync(node, "/v1/txn", """{"compare":[{"key":"many/00","exists":true}],"then":[{"op":"get","key":"many/00"}]}""");
+            Assert.True(txn.Json.GetProperty("succeeded").GetBoolean());
+        }
+
+        static Task<RawResponse> PostAsync(NodeUnderTest node, string path, string json) => RawHttp.OnceAsync(node.ClientPort, "POST", path, System.Text.Encoding.UTF8.GetBytes(json));
+        static async Task<string[]> ListAsync(NodeUnderTest node) =>
+            [.. (await RawHttp.OnceAsync(node.ClientPort, "GET", "/v1/kv?prefix=many/")).Json.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("key").GetString()!)];
+    }
+
+    [Fact]
     public async Task Stale_reads_go_on_without_a_majority_and_say_how_old_they_are()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(3, shards: 2);
