@@ -18,7 +18,6 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
         KvOperation operation = OperationOf(http.Request.Method);
         KvRequest request = KvParameters.ReadRequest(target, http.Request.Headers, operation, door.Limits, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         ulong hash = KeyHash.Of(request.Key.Span);
-        http.Response.Headers["RaftKv-Shard"] = ApiResponse.Text(map.ByHash(hash).Id);
         long deadline = Door.DeadlineIn(KvParameters.ReadTimeoutMillis(http.Request.Headers, door.Limits));
 
         if (operation == KvOperation.Get)
@@ -27,13 +26,13 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
             long askedAt = BootClock.NowMicros;
             KvResponse read = await door.CallAsync(request.Encode(), operation, hash, deadline);
             SetConsistency(http.Response.Headers, request.Consistency, read, askedAt);
-            await AnswerReadAsync(http, request, read, known);
+            await AnswerReadAsync(http, request, read, hash, known);
             return;
         }
 
         byte[] encoded = operation == KvOperation.Put ? await bodies.ReadPutAsync(http.Request, request, deadline) : request.Encode();
         KvResponse written = await door.CallAsync(encoded, operation, hash, deadline);
-        await AnswerWriteAsync(http, written, operation, request.Key);
+        await AnswerWriteAsync(http, request, written, hash);
     }
 
     private static KvOperation OperationOf(string method)
@@ -53,9 +52,9 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
             headers["RaftKv-Age-Ms"] = read.AgeMicros is { } age ? ApiResponse.Text((ulong)(age + BootClock.NowMicros - askedAt + 999) / 1000) : "unknown";
     }
 
-    private async Task AnswerReadAsync(HttpContext http, KvRequest request, KvResponse read, ulong known)
+    private async Task AnswerReadAsync(HttpContext http, KvRequest request, KvResponse read, ulong hash, ulong known)
     {
-        ApiResponse.SetPosition(http, read, door.NodeName);
+        ApiResponse.SetPosition(http, read, door.NodeName, map, hash);
         if (read.Error is { } error)
         {
             bool isAhead = error == ErrorCode.BadRevision;
@@ -78,9 +77,9 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
         else await ApiResponse.WriteBytesAsync(http, read.Value, "application/octet-stream");
     }
 
-    private async Task AnswerWriteAsync(HttpContext http, KvResponse written, KvOperation operation, ReadOnlyMemory<byte> key)
+    private async Task AnswerWriteAsync(HttpContext http, KvRequest request, KvResponse written, ulong hash)
     {
-        ApiResponse.SetPosition(http, written, door.NodeName);
+        ApiResponse.SetPosition(http, written, door.NodeName, map, hash);
         IHeaderDictionary headers = http.Response.Headers;
         if (written.IsReplay) headers["Idempotency-Replayed"] = "true";
         if (written.Error is { } error)
@@ -91,13 +90,14 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
         }
 
         headers["RaftKv-Prev-Revision"] = ApiResponse.Text(written.PrevRevision);
-        if (operation == KvOperation.Delete)
+        if (request.Operation == KvOperation.Delete)
         {
             await ApiResponse.WriteJsonAsync(http, new DeleteJson(written.Existed, written.Revision), ApiJson.Readable.DeleteJson);
             return;
         }
 
         headers.ETag = ApiResponse.ETagOf(written.Revision);
+        ReadOnlyMemory<byte> key = request.Key;
         bool isText = Utf8.IsValid(key.Span);
         PutJson document = new(isText ? Encoding.UTF8.GetString(key.Span) : null, isText ? null : Convert.ToBase64String(key.Span), written.Revision, written.Created, written.Version);
         await ApiResponse.WriteJsonAsync(http, document, ApiJson.Readable.PutJson);

@@ -25,12 +25,11 @@ internal sealed class TxnEndpoint(Door door, BodyReader bodies, ShardMap map)
         byte[] encoded = new KvRequest(operation, default, txn.Encode(), IdempotencyKey: txn.HasWrites ? idempotencyKey : default).Encode();
         ReadOnlyMemory<byte> smallest = txn.SmallestKey;
         ulong hash = KeyHash.Of(smallest.Span);
-        http.Response.Headers["RaftKv-Shard"] = ApiResponse.Text(map.ByHash(hash).Id);
         ILookup<ulong, ReadOnlyMemory<byte>> shards = txn.Keys.ToLookup(key => map.ByKey(key.Span).Id);
         KvResponse answer = shards.Count == 1 ? await door.CallAsync(encoded, operation, hash, deadline)
             : await RecallAsync(KvRequest.RecallOf(encoded, smallest, txn.HasWrites ? idempotencyKey : default), hash, deadline)
             ?? throw new ApiException(ErrorCode.SpansShards, Describe(shards));
-        await AnswerAsync(http, txn, answer);
+        await AnswerAsync(http, txn, answer, hash);
     }
 
     /// <summary>
@@ -50,9 +49,9 @@ internal sealed class TxnEndpoint(Door door, BodyReader bodies, ShardMap map)
         return $"the keys are in {shards.Count} shards: {string.Join(", ", keys.Take(MaxKeysNamed))}{more}; keys with the same {{tag}} share a shard";
     }
 
-    private async Task AnswerAsync(HttpContext http, KvTxn txn, KvResponse answer)
+    private async Task AnswerAsync(HttpContext http, KvTxn txn, KvResponse answer, ulong hash)
     {
-        ApiResponse.SetPosition(http, answer, door.NodeName);
+        ApiResponse.SetPosition(http, answer, door.NodeName, map, hash);
         if (answer.IsReplay) http.Response.Headers["Idempotency-Replayed"] = "true";
         if (answer.Error is { } error)
         {

@@ -121,6 +121,37 @@ public sealed class BadInputTests(SingleNode single)
         Assert.Equal(404, (await single.SendAsync("GET", "/v1/kv/slow")).Status);
     }
 
+    /// <summary>What Kestrel cannot parse it answers itself, before any of our code runs: with a status, no body, and the connection's end.</summary>
+    [Theory]
+    [InlineData("GET /v1/kv/a%00b HTTP/1.1\r\nHost: x\r\n\r\n", 400)]
+    [InlineData("GET /v1/kv/a HTTP/1.1\r\nHost: x\r\nNo colon\r\n\r\n", 400)]
+    [InlineData("GET /v1/kv/a HTTP/1.1\r\n\r\n", 400)]
+    [InlineData("GET /v1/kv/a HTTP/9.9\r\nHost: x\r\n\r\n", 505)]
+    public async Task What_is_no_HTTP_has_a_status_and_ends_the_connection(string request, int status)
+    {
+        using RawHttp connection = new(single.Node.ClientPort);
+        RawResponse answer = await connection.SendRawAsync(request);
+        Assert.Equal((status, "close", 0), (answer.Status, answer.Headers["Connection"], answer.Body.Length));
+    }
+
+    [Fact]
+    public async Task A_request_line_or_header_that_is_too_long_has_a_status_and_ends_the_connection()
+    {
+        foreach (var (request, status) in new[] { ($"GET /v1/kv/{new string('x', 33_000)} HTTP/1.1\r\n", 414), ($"GET /v1/kv/a HTTP/1.1\r\nHost: x\r\nBig: {new string('x', 40_000)}\r\n\r\n", 431) })
+        {
+            using RawHttp connection = new(single.Node.ClientPort);
+            Assert.Equal((status, "close"), (await connection.SendRawAsync(request)) is var answer ? (answer.Status, answer.Headers["Connection"]) : default);
+        }
+    }
+
+    [Fact]
+    public async Task A_chunk_that_is_none_is_a_problem_like_any_other()
+    {
+        using RawHttp connection = new(single.Node.ClientPort);
+        RawResponse answer = await connection.SendRawAsync("PUT /v1/kv/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+        Assert.Equal((400, "bad-argument", "application/problem+json"), (answer.Status, answer.Code, answer.Headers["Content-Type"]));
+    }
+
     [Theory]
     [InlineData("\0\0\0\0\0\0\0\0")]
     [InlineData("GET\r\n\r\n")]

@@ -86,7 +86,19 @@ public sealed class ClusterTests
         {
             RawResponse answer = await RawHttp.OnceAsync(node.ClientPort, method, "/v1/kv/a", method == "PUT" ? [1] : null, ("RaftKv-Timeout", "200"));
             Assert.Equal((503, "no-leader", "not-applied", true), (answer.Status, answer.Code, answer.Json.GetProperty("outcome").GetString(), answer.Json.GetProperty("retryable").GetBoolean()));
+            Assert.Equal(("n1", "1.1"), (answer.Headers["RaftKv-Node"], answer.Headers["RaftKv-Epoch"]));
+            Assert.Matches("^[12]$", answer.Headers["RaftKv-Shard"]);
         }
+
+        foreach (var (method, target, body) in new[] { ("GET", "/v1/kv?prefix=a", ""), ("GET", "/v1/kv?countOnly", ""), ("POST", "/v1/txn", """{"then":[{"op":"delete","key":"a"}]}""") })
+        {
+            RawResponse answer = await RawHttp.OnceAsync(node.ClientPort, method, target, body.Length == 0 ? null : System.Text.Encoding.UTF8.GetBytes(body), ("RaftKv-Timeout", "200"));
+            Assert.Equal((503, "no-leader"), (answer.Status, answer.Code));
+        }
+
+        RawResponse batch = await RawHttp.OnceAsync(node.ClientPort, "POST", "/v1/batch", """{"operations":[{"op":"put","key":"a","value":"1"},{"op":"get","key":"b"}]}"""u8.ToArray(), ("RaftKv-Timeout", "200"));
+        Assert.Equal(200, batch.Status);
+        Assert.All(batch.Json.GetProperty("results").EnumerateArray(), result => Assert.Equal((503, "no-leader", "not-applied"), (result.GetProperty("status").GetInt32(), result.GetProperty("error").GetProperty("code").GetString(), result.GetProperty("error").GetProperty("outcome").GetString())));
     }
 
     [Fact]
