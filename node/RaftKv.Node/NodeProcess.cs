@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Builder;
 using RaftKv.Contracts;
 using RaftKv.Kv;
@@ -38,7 +39,11 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         DiskIdentity identity = node.Identity;
         ulong bootId = NodeBoot.RandomId();
         LateReceiver receiver = new();
-        Hello hello = new(Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name);
+        string clientUrl = options.AdvertiseClient ?? $"http://{ports.Client}";
+        // A node that listens everywhere and says no address: peers must not send anybody to their own.
+        bool isReachable = options.AdvertiseClient is not null || !(ports.Client.Address.Equals(IPAddress.Any) || ports.Client.Address.Equals(IPAddress.IPv6Any));
+        Hello hello = new(
+            Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
         _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, other));
         _host = MultiRaftHost.Start(HostOptionsOf(options, identity), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
@@ -46,7 +51,6 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
 
-        string clientUrl = options.AdvertiseClient ?? $"http://{ports.Client}";
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
         NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links);
         Door door = new(identity.Name, options.Limits, _host.Worker);

@@ -22,6 +22,16 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task Every_node_knows_where_clients_reach_the_others()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3);
+        string[] urls = [.. cluster.Nodes.Select(node => node.Url.ToString().TrimEnd('/'))];
+        foreach (NodeUnderTest node in cluster.Nodes)
+            await Wait.UntilAsync("it has met the others", async () =>
+                urls.SequenceEqual((await Client.GetJsonAsync(node.Url, "/v1/nodes")).GetProperty("nodes").EnumerateArray().Select(other => other.TryGetProperty("clientUrl", out var url) ? url.GetString() : null)));
+    }
+
+    [Fact]
     public async Task When_the_leader_is_killed_under_load_the_others_go_on_and_nothing_acknowledged_is_lost()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(3);
