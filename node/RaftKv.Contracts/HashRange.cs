@@ -37,6 +37,10 @@ public readonly record struct HashRange
     /// <summary>Whether some hash is in both ranges.</summary>
     public bool Overlaps(HashRange other) => Start <= other.Last && other.Start <= Last;
 
+    /// <summary>The hashes that are in both ranges, or null when there are none.</summary>
+    public HashRange? Intersect(HashRange other) =>
+        Overlaps(other) ? new HashRange(Math.Max(Start, other.Start), unchecked(Math.Min(Last, other.Last) + 1)) : null;
+
     /// <summary>
     /// The full range in <paramref name="parts"/> ≥ 1 ranges, ascending, which tile it; part i (from 0) starts at
     /// ⌊i × 2^64 / parts⌋, so sizes differ by at most 1.

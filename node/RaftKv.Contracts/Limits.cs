@@ -28,6 +28,18 @@ public sealed record Limits
     /// <summary>Keys and values together of one batch.</summary>
     public int MaxBatchBytes { get; init; } = 8 * Mebi;
 
+    /// <summary>The JSON body of one batch or transaction, with all that base64 and escapes add to its keys and values.</summary>
+    public int MaxBatchBodyBytes { get; init; } = 16 * Mebi;
+
+    /// <summary>Keys on one page of a list; as many come when none is asked for. A stream has no such limit.</summary>
+    public int MaxListKeys { get; init; } = 1_000;
+
+    /// <summary>Keys and values on one page of a list; a page that would have more ends before.</summary>
+    public int MaxListBytes { get; init; } = 8 * Mebi;
+
+    /// <summary>Lists that a node works on at once; each may hold a page, and 4 MiB of keys and values that wait to be merged.</summary>
+    public int MaxListsAtOnce { get; init; } = 64;
+
     /// <summary>A whole request on the etcd API, as etcd's --max-request-bytes.</summary>
     public int MaxEtcdRequestBytes { get; init; } = 3 * Mebi / 2;
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Wire;
@@ -10,11 +11,112 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
 {
     protected Front Front { get; } = front;
 
+    /// <summary>Of the state that a stale read is served from; see <see cref="KvResponse.AgeMicros"/>.</summary>
+    public long? AgeMicros { get; init; }
+
     /// <inheritdoc/>
     public void OnApplied(GroupId group, LogIndex index, Term term, object? result)
     {
-        KvApplied applied = (KvApplied)result!;
-        Complete(new KvResponse
+        Complete(result switch
+        {
+            KvApplied[] items => Place(group, index, term) with { Epoch = items[0].Epoch, Items = ImmutableCollectionsMarshal.AsImmutableArray(Array.ConvertAll(items, item => Describe(group, index, term, item))) },
+            KvTxnApplied txn => Describe(group, index, term, txn),
+            _ => Describe(group, index, term, (KvApplied)result!),
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Serve(IStateMachine machine, GroupId group, Term term)
+    {
+        KvStateMachine state = (KvStateMachine)machine;
+        KvRequest asked = KvRequest.Decode(request);
+        Complete(asked.Operation switch
+        {
+            KvOperation.GetMany => ServeMany(state, group, term, KvGets.Decode(asked.Value)),
+            KvOperation.ReadTxn => Describe(group, state.Applied, term, state.ReadTxn(KvTxn.Decode(asked.Value))),
+            KvOperation.List => ServeList(state, group, term, KvListRequest.Decode(asked.Value)),
+            KvOperation.Recall when state.RecallTxn(asked) is { } first => Describe(group, state.Applied, term, first),
+            KvOperation.Recall => Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch },
+            _ => ServeGet(state, group, term, asked),
+        });
+    }
+
+    private KvResponse ServeGet(KvStateMachine state, GroupId group, Term term, in KvRequest asked)
+    {
+        KvRead read = state.Get(asked.Key.Span, asked.Revision);
+        bool isAhead = asked.Revision > read.ShardRevision;
+        return new KvResponse
+        {
+            Error = !read.IsInRange ? ErrorCode.WrongShard : isAhead ? ErrorCode.BadRevision : null,
+            Detail = isAhead ? $"revision {asked.Revision} is above {read.ShardRevision}, the newest one at index {read.Applied}" : "",
+            Node = Front.NodeName,
+            Group = group,
+            Epoch = read.Epoch,
+            Term = term,
+            Index = read.Applied,
+            Revision = isAhead ? read.ShardRevision : read.Revision,
+            Created = read.Created,
+            Version = read.Version,
+            Existed = read.Value is not null,
+            TtlMillis = read.TtlMillis,
+            Value = read.Value,
+            AgeMicros = AgeMicros,
+        };
+    }
+
+    /// <summary>As many gets as their values fit the budget; whoever asked asks for the others again.</summary>
+    private KvResponse ServeMany(KvStateMachine state, GroupId group, Term term, KvGets gets)
+    {
+        List<KvResponse> items = [];
+        long budget = gets.MaxValueBytes;
+        foreach (KvRequest get in gets.Gets)
+        {
+            KvResponse item = ServeGet(state, group, term, get);
+            budget -= item.Value.Length;
+            if (budget < 0) break;
+            items.Add(item);
+        }
+
+        return Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch, Items = [.. items] };
+    }
+
+    private KvResponse ServeList(KvStateMachine state, GroupId group, Term term, KvListRequest asked)
+    {
+        KvResponse place = Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch, Revision = state.Meta.Revision };
+        if (asked.Revision > state.Meta.Revision) return place with { Error = ErrorCode.BadRevision, Detail = $"revision {asked.Revision} is above {state.Meta.Revision}, the newest one at index {state.Applied}" };
+        return state.List(asked) is { } chunk ? place with { Value = chunk.Encode() } : place with { Error = ErrorCode.WrongShard, Detail = $"the shard owns no hash of {asked.Range}" };
+    }
+
+    private KvResponse Place(GroupId group, LogIndex index, Term term) => new() { Node = Front.NodeName, Group = group, Term = term, Index = index };
+
+    private KvResponse Describe(GroupId group, LogIndex index, Term term, KvTxnApplied txn)
+    {
+        KvResponse whole = Place(group, txn.IsReplay ? txn.FirstIndex : index, txn.IsReplay ? txn.FirstTerm : term) with
+        {
+            Error = txn.Error,
+            Detail = txn.Error == ErrorCode.BatchTooLarge ? "its gets would return more bytes than a batch may" : "",
+            Epoch = txn.Epoch,
+            Revision = txn.Revision,
+            Succeeded = txn.Succeeded,
+            IsReplay = txn.IsReplay,
+        };
+        return whole with
+        {
+            Items = [.. txn.Items.Select(item => whole with
+            {
+                Revision = item.Revision,
+                PrevRevision = item.PrevRevision,
+                Created = item.Created,
+                Version = item.Version,
+                Existed = item.Existed,
+                TtlMillis = item.TtlMillis,
+                Value = item.Value,
+            })],
+        };
+    }
+
+    private KvResponse Describe(GroupId group, LogIndex index, Term term, KvApplied applied) =>
+        new()
         {
             Error = applied.Error,
             Detail = applied.Error == ErrorCode.PreconditionFailed ? $"the key's revision is {applied.Revision}" : "",
@@ -29,29 +131,7 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
             Created = applied.Created,
             Version = applied.Version,
             Existed = applied.Existed,
-        });
-    }
-
-    /// <inheritdoc/>
-    public void Serve(IStateMachine machine, GroupId group, Term term)
-    {
-        KvRead read = ((KvStateMachine)machine).Get(KvRequest.Decode(request).Key.Span);
-        Complete(new KvResponse
-        {
-            Error = read.IsInRange ? null : ErrorCode.WrongShard,
-            Node = Front.NodeName,
-            Group = group,
-            Epoch = read.Epoch,
-            Term = term,
-            Index = read.Applied,
-            Revision = read.Revision,
-            Created = read.Created,
-            Version = read.Version,
-            Existed = read.Value is not null,
-            TtlMillis = read.TtlMillis,
-            Value = read.Value,
-        });
-    }
+        };
 
     /// <inheritdoc/>
     public abstract void OnSuperseded();
@@ -74,7 +154,7 @@ internal sealed class LocalAttempt(Front front, KvCall call) : Attempt(front, ca
     protected override void Complete(KvResponse response)
     {
         // A refusal may speak of this attempt only, and STEP may just be beginning another one.
-        if (call.IsWrite && call.IsRepeatable && response.Error is not null) Front.PostCompletion(call, response);
+        if (call.IsWrite && call.IsRepeatable && (response.Error is not null || !response.Items.IsEmpty)) Front.PostCompletion(call, response);
         else call.TryComplete(response);
     }
 }

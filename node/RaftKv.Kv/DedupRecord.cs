@@ -1,4 +1,3 @@
-using RaftKv.Contracts;
 using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
@@ -10,38 +9,30 @@ namespace RaftKv.Kv;
 /// </summary>
 /// <param name="Fingerprint">XXH64 of the whole encoded request; another request under the same key is refused.</param>
 /// <param name="DeadlineMillis">The shard time at which it expires.</param>
+/// <param name="Index">Of the entry that was applied first, and <paramref name="Term"/> its term.</param>
+/// <param name="Result">Encoded, of the kind that the request has: <see cref="KvApplied"/> or <see cref="KvTxnApplied"/>.</param>
 /// <remarks>
 /// <code>
-/// fingerprint u64 | deadline ms u64 | index u64 | term u64 | error code (text, empty = none) | revision u64 | prev revision u64
-/// | created u64 | version u64 | existed u8
+/// fingerprint u64 | deadline ms u64 | index u64 | term u64 | result
 /// </code>
 /// </remarks>
-internal sealed record DedupRecord(ulong Fingerprint, ulong DeadlineMillis, LogIndex Index, Term Term, KvApplied Result)
+internal sealed record DedupRecord(ulong Fingerprint, ulong DeadlineMillis, LogIndex Index, Term Term, ReadOnlyMemory<byte> Result)
 {
-    public void Write(ByteWriter writer)
+    private const int HeaderBytes = 32;
+
+    /// <summary>Writes a record up to its result, which follows.</summary>
+    public static void WriteHeader(ByteWriter writer, ulong fingerprint, ulong deadlineMillis, LogIndex index, Term term)
     {
-        writer.U64(Fingerprint);
-        writer.U64(DeadlineMillis);
-        writer.U64(Index.Value);
-        writer.U64(Term.Value);
-        writer.Text(Result.Error?.Code ?? "");
-        writer.U64(Result.Revision);
-        writer.U64(Result.PrevRevision);
-        writer.U64(Result.Created);
-        writer.U64(Result.Version);
-        writer.U8(Result.Existed ? (byte)1 : (byte)0);
+        writer.U64(fingerprint);
+        writer.U64(deadlineMillis);
+        writer.U64(index.Value);
+        writer.U64(term.Value);
     }
 
-    public static DedupRecord Read(byte[] bytes, ShardEpoch epoch)
+    public static DedupRecord Read(byte[] bytes)
     {
         ByteReader reader = new(bytes);
-        ulong fingerprint = reader.U64();
-        ulong deadline = reader.U64();
-        LogIndex index = new(reader.U64());
-        Term term = new(reader.U64());
-        string error = reader.Text();
-        KvApplied result = new(error.Length == 0 ? null : ErrorCode.Find(error), reader.U64(), reader.U64(), reader.U64(), reader.U64(), reader.U8() != 0, epoch);
-        return new DedupRecord(fingerprint, deadline, index, term, result);
+        return new DedupRecord(reader.U64(), reader.U64(), new LogIndex(reader.U64()), new Term(reader.U64()), bytes.AsMemory(HeaderBytes));
     }
 }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
@@ -162,8 +163,8 @@ public sealed class Front : IFront
     /// <summary>Begins another attempt while the last one may still be under way somewhere.</summary>
     private void Repeat(long now, KvCall call)
     {
-        // The leader here has it in its log: asking again would add nothing but load.
-        if (call.ForwardNumber == 0 && _worker.Find(call.Group) is { Role: Role.Leader }) return;
+        // The leader here has it in its log, or APPLY here a stale read in its queue: asking again would add nothing but load.
+        if (call.ForwardNumber == 0 && _worker.Find(call.Group) is { } here && (here.Role == Role.Leader || call.IsStaleRead)) return;
         call.WasUnknown |= call.MayBeAppended;
         Route(now, call);
     }
@@ -177,8 +178,9 @@ public sealed class Front : IFront
         ForgetForward(call);
 
         RaftGroup? local = _worker.Find(call.Group);
-        if (local is { Role: Role.Leader }) TryHere(now, call);
-        else if (LeaderNodeOf(call.Group, local, now - call.PostedAt >= _options.LeaderlessMicros) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
+        if (call.IsStaleRead && HasState(local)) _worker.ReadAsIs(call.Group, new LocalAttempt(this, call) { AgeMicros = _worker.AgeMicros(now, call.Group) });
+        else if (local is { Role: Role.Leader }) TryHere(now, call);
+        else if (NodeToAsk(now, call, local) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
         else Park(call);
     }
 
@@ -212,8 +214,18 @@ public sealed class Front : IFront
     {
         if (_worker.LeaderNodeOf(group) is { } known) return known;
         if (local is not null && !local.Configuration.Members.IsEmpty && !isLong) return null;
-        if (_leaderHints.TryGetValue(group, out NodeId hint) && _links.BootIdOf(hint) != 0) return hint;
-        // Some node will know more: ask the next one that was ever reached. The map says who the members were once; they may all have moved.
+        return _leaderHints.TryGetValue(group, out NodeId hint) && _links.BootIdOf(hint) != 0 ? hint : AnyOtherNode();
+    }
+
+    private NodeId? NodeToAsk(long now, KvCall call, RaftGroup? local) =>
+        call.IsStaleRead ? AnyOtherNode() : LeaderNodeOf(call.Group, local, now - call.PostedAt >= _options.LeaderlessMicros);
+
+    /// <summary>A replica that was just made has nothing to read from.</summary>
+    private static bool HasState([NotNullWhen(true)] RaftGroup? group) => group is not null && group.Applied > LogIndex.Zero;
+
+    /// <summary>The next node that was ever reached: it may know more. The map says who the members were once; they may all have moved.</summary>
+    private NodeId? AnyOtherNode()
+    {
         for (int i = 0; i < _nodes.Length; i++)
         {
             NodeId node = _nodes[(int)(_nextProbe++ % (uint)_nodes.Length)];
@@ -257,7 +269,7 @@ public sealed class Front : IFront
         reader.U64();
         ReadOnlyMemory<byte> bytes = reader.Block();
         reader.ExpectEnd();
-        KvRequest request = KvRequest.Decode(bytes);
+        KvRequest request = KvRequest.DecodeWhole(bytes);
         if (request.Operation == KvOperation.Expire) throw new MalformedException("an expire from another node: only leaders propose it");
         if (number == 0 || hops > MaxHops) throw new MalformedException($"forwarded request {number} after {hops} hops");
         // For an earlier life of this process, or from an earlier life of that one: whoever asked has long given up.
@@ -268,9 +280,14 @@ public sealed class Front : IFront
 #endif
         if (!isNew) return;
 
-        ForwardedAttempt attempt = new(this, from, originBoot, number, bytes);
         RaftGroup? local = _worker.Find(group);
-        if (local is not { Role: Role.Leader })
+        bool isStaleRead = request.Consistency == KvConsistency.Stale;
+        ForwardedAttempt attempt = new(this, from, originBoot, number, bytes) { AgeMicros = isStaleRead ? _worker.AgeMicros(now, group) : null };
+        if (isStaleRead && HasState(local))
+        {
+            _worker.ReadAsIs(group, attempt);
+        }
+        else if (local is not { Role: Role.Leader })
         {
             // Only what a replica knows is passed on: hearsay would travel in circles.
             NodeId leader = _worker.LeaderNodeOf(group) ?? default;
@@ -298,13 +315,14 @@ public sealed class Front : IFront
         {
             // Definitely not appended there; ask elsewhere, but not in a tight loop.
             call.MayBeAppended = false;
+            Park(call);
+            if (call.IsStaleRead) return;
             if (response.LeaderHint != default) _leaderHints[call.Group] = response.LeaderHint;
             else _leaderHints.Remove(call.Group);
-            Park(call);
             return;
         }
 
-        _leaderHints[call.Group] = from; // It leads, or it would have refused.
+        if (!call.IsStaleRead) _leaderHints[call.Group] = from; // It leads, or it would have refused.
         call.TryComplete(response);
     }
 
@@ -330,7 +348,9 @@ public sealed class Front : IFront
 #if MUTANTS
         if (Mutants.On(Mutant.DefiniteFailureAfterAppend)) mayBeApplied = false;
 #endif
-        call.TryComplete(mayBeApplied
+        call.TryComplete(call.IsStaleRead
+            ? Fail(ErrorCode.Deadline, "no replica could be reached before the deadline", call.Group)
+            : mayBeApplied
             ? Fail(ErrorCode.OutcomeUnknown, "the write may have been appended; its outcome was not known when the deadline passed", call.Group)
             : Fail(ErrorCode.NoLeader, "no leader could be reached before the deadline; nothing was appended", call.Group));
     }

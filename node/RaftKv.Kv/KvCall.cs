@@ -22,6 +22,9 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>It may be tried again even when an earlier attempt may have been applied: a read, or a write with an idempotency key.</summary>
     public bool IsRepeatable { get; } = !KvRequest.IsWriteOperation(operation) || KvRequest.HasIdempotencyKey(request);
 
+    /// <summary>Any replica may serve it, as it is.</summary>
+    public bool IsStaleRead => KvRequest.IsStaleRead(Request);
+
     /// <summary>The key's hash.</summary>
     public ulong Hash { get; } = hash;
 
@@ -61,7 +64,14 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>Completes the call; only the first answer counts.</summary>
     internal void TryComplete(KvResponse response)
     {
-        if (Interlocked.Exchange(ref _isCompleted, 1) == 0) OnCompleted(WasUnknown && IsOnlyThisAttempts(response) ? AsUnknown(response) : response);
+        if (Interlocked.Exchange(ref _isCompleted, 1) == 0) OnCompleted(WasUnknown ? AfterUnknown(response) : response);
+    }
+
+    /// <summary>What an answer says of the request when an earlier attempt of it ended unknown.</summary>
+    private static KvResponse AfterUnknown(KvResponse response)
+    {
+        if (IsOnlyThisAttempts(response)) return AsUnknown(response);
+        return response.Items.IsEmpty ? response : response with { Items = [.. response.Items.Select(AfterUnknown)] };
     }
 
     /// <summary>A refusal that speaks of one attempt only says nothing about an earlier one.</summary>

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
@@ -9,11 +11,16 @@ namespace RaftKv.Kv;
 /// <code>
 /// error code (text, empty = none) | detail (text) | node (text) | group u64 | epoch version u64 | epoch conf version u64
 /// | term u64 | index u64 | revision u64 | prev revision u64 | created u64 | version u64 | existed u8 | replayed u8 | ttl ms u64
-/// | value (block) | leader hint u64
+/// | value (block) | leader hint u64 | age µs i64 (-1 = unknown, or not stale) | succeeded u8
+/// | item count u32 | item…
+/// an item is a response without items
 /// </code>
 /// </remarks>
 public sealed record KvResponse
 {
+    /// <summary>Of an encoded response with nothing in its texts and value.</summary>
+    private const int LeastBytes = 119;
+
     /// <summary>Null when the request succeeded.</summary>
     public ErrorCode? Error { get; init; }
 
@@ -31,7 +38,10 @@ public sealed record KvResponse
     /// <summary>Of the entry, or the applied index of the state that a read was served from.</summary>
     public LogIndex Index { get; init; }
 
-    /// <summary>Of the write, or the key's mod revision; after a refused condition the key's current one, 0 if absent.</summary>
+    /// <summary>
+    /// Of the write, or the key's mod revision; after a refused condition the key's current one, 0 if absent; after a read that was refused for its
+    /// revision the shard's newest one.
+    /// </summary>
     public ulong Revision { get; init; }
 
     /// <summary>For a write: the revision of the value it replaced, 0 if none.</summary>
@@ -52,10 +62,23 @@ public sealed record KvResponse
     /// <summary>For a get: how much longer the value lives, at the state it was read from; 0 is for ever.</summary>
     public ulong TtlMillis { get; init; }
 
+    /// <summary>What a get found; for a list a <see cref="KvListChunk"/>.</summary>
     public ReadOnlyMemory<byte> Value { get; init; }
 
     /// <summary>With no-leader: who leads as far as the answering node knows; default if it does not.</summary>
     public NodeId LeaderHint { get; init; }
+
+    /// <summary>
+    /// For a stale read: for how long at most the state it was served from may have lacked something committed, in µs, as of when it was asked
+    /// for at the node that served it; null if that is not known, and for all else.
+    /// </summary>
+    public long? AgeMicros { get; init; }
+
+    /// <summary>For a transaction: whether its comparisons held.</summary>
+    public bool Succeeded { get; init; }
+
+    /// <summary>For a request on several keys: what became of each item, in their order. If the whole was refused there are none.</summary>
+    public ImmutableArray<KvResponse> Items { get; init; } = [];
 
     public static KvResponse Fail(ErrorCode error, string detail, string node = "", GroupId group = default) =>
         new() { Error = error, Detail = detail, Node = node, Group = group };
@@ -79,12 +102,30 @@ public sealed record KvResponse
         writer.U64(TtlMillis);
         writer.Block(Value.Span);
         writer.U64(LeaderHint.Value);
+        writer.U64((ulong)(AgeMicros ?? -1));
+        writer.U8(Succeeded ? (byte)1 : (byte)0);
+        writer.U32((uint)Items.Length);
+        foreach (KvResponse item in Items) item.Write(writer);
     }
 
     public static KvResponse Read(ref ByteReader reader)
     {
+        KvResponse response = ReadOne(ref reader, out int items);
+        if (items == 0) return response;
+        KvResponse[] read = new KvResponse[items];
+        for (int i = 0; i < items; i++)
+        {
+            read[i] = ReadOne(ref reader, out int nested);
+            if (nested > 0) throw new MalformedException("items within an item");
+        }
+
+        return response with { Items = ImmutableCollectionsMarshal.AsImmutableArray(read) };
+    }
+
+    private static KvResponse ReadOne(ref ByteReader reader, out int items)
+    {
         string code = reader.Text();
-        return new KvResponse
+        KvResponse response = new()
         {
             // A code this build does not know comes from a newer node; what it means for the outcome is unknown.
             Error = code.Length == 0 ? null : ErrorCode.Find(code) ?? ErrorCode.OutcomeUnknown,
@@ -103,6 +144,10 @@ public sealed record KvResponse
             TtlMillis = reader.U64(),
             Value = reader.Block(),
             LeaderHint = new NodeId(reader.U64()),
+            AgeMicros = (long)reader.U64() is >= 0 and var age ? age : null,
+            Succeeded = reader.U8() != 0,
         };
+        items = reader.Count(LeastBytes);
+        return response;
     }
 }

@@ -25,54 +25,67 @@ public sealed partial class KvStateMachine
     public ReadOnlyMemory<byte> DeadlineCommand => KvRequest.ExpireCommand;
 
     /// <summary>Applies a write, unless its idempotency key says that it was applied or refused before.</summary>
-    private KvApplied ApplyOnce(in Entry entry, in KvRequest request)
+    private KvApplied ApplyOnce(in Entry entry, in KvRequest request, in WriteName name)
     {
         // The door only hints; here, at this index, it is decided who owns the key (design §8).
         if (!_meta.Range.Contains(KeyHash.Of(request.Key.Span))) return Refused(ErrorCode.WrongShard);
-        if (request.IdempotencyKey.IsEmpty) return ApplyWrite(request, entry.RevisionFloor);
+        if (name.IdempotencyKey.IsEmpty) return ApplyWrite(request, entry.RevisionFloor);
 
-        _dedupKey.Clear();
-        RowLayout.WriteDedupKey(_dedupKey, request.Key.Span, request.IdempotencyKey.Span, item: 0);
-        byte[] recordKey = _dedupKey.ToArray();
-        ulong fingerprint = XxHash64.Hash(entry.Payload.Span);
-        byte[]? found = _dedupWritten.GetValueOrDefault(recordKey) ?? _store.Get(recordKey);
+        Recollection recalled = Recall(request.Key.Span, name);
 #if MUTANTS
-        if (Mutants.On(Mutant.DedupLookupSkipped) && found is not null) return ApplyWrite(request, entry.RevisionFloor);
+        if (Mutants.On(Mutant.DedupLookupSkipped) && recalled.First is not null) return ApplyWrite(request, entry.RevisionFloor);
 #endif
-        if (found is { } known)
+        if (recalled.First is { } first) return KvApplied.Replay(first, _meta.Epoch);
+        if ((recalled.Refusal ?? RefusalOfMore()) is { } refusal) return Refused(refusal);
+
+        KvApplied result = ApplyWrite(request, entry.RevisionFloor);
+        WriteDedup(recalled.RecordKey, name, entry, result);
+        return result;
+    }
+
+    /// <summary>What an idempotency key says of a write: its first result, or why it must not be applied; neither for a new one.</summary>
+    private Recollection Recall(ReadOnlySpan<byte> key, in WriteName name)
+    {
+        _dedupKey.Clear();
+        RowLayout.WriteDedupKey(_dedupKey, key, name.IdempotencyKey.Span, name.Item);
+        byte[] recordKey = _dedupKey.ToArray();
+        if ((_dedupWritten.GetValueOrDefault(recordKey) ?? _store.Get(recordKey)) is { } known)
         {
-            DedupRecord record = DedupRecord.Read(known, _meta.Epoch);
-            if (record.Fingerprint != fingerprint) return Refused(ErrorCode.IdempotencyKeyReused);
-            return record.Result with { FirstIndex = record.Index, FirstTerm = record.Term };
+            DedupRecord record = DedupRecord.Read(known);
+            return record.Fingerprint == name.Fingerprint ? new Recollection(recordKey, record, null) : new Recollection(recordKey, null, ErrorCode.IdempotencyKeyReused);
         }
 
         ulong floor = _meta.DedupFloorMillis;
 #if MUTANTS
         if (Mutants.On(Mutant.DedupFloorIgnored)) floor = 0;
 #endif
-        if (IdempotencyKey.TimestampMillis(request.IdempotencyKey.Span) is { } timestamp && timestamp <= floor) return Refused(ErrorCode.IdempotencyWindowPassed);
-        if (_meta.DedupRecords >= (ulong)_limits.MaxIdempotencyRecordsPerShard || _meta.DedupBytes >= (ulong)_limits.MaxIdempotencyBytesPerShard) return Refused(ErrorCode.IdempotencyRecordsFull);
-
-        KvApplied result = ApplyWrite(request, entry.RevisionFloor);
-        ulong deadline = _meta.ShardTimeMillis + (ulong)_limits.IdempotencyWindowMillis;
-        WriteDedup(recordKey, new DedupRecord(fingerprint, deadline, entry.Index, entry.Term, result));
-        return result;
+        bool isPast = IdempotencyKey.TimestampMillis(name.IdempotencyKey.Span) is { } timestamp && timestamp <= floor;
+        return new Recollection(recordKey, null, isPast ? ErrorCode.IdempotencyWindowPassed : null);
     }
+
+    /// <summary>Why no further record may be written; null while there is room.</summary>
+    private ErrorCode? RefusalOfMore() =>
+        _meta.DedupRecords >= (ulong)_limits.MaxIdempotencyRecordsPerShard || _meta.DedupBytes >= (ulong)_limits.MaxIdempotencyBytesPerShard ? ErrorCode.IdempotencyRecordsFull : null;
+
+    /// <summary>Of a write by itself; only looked at when it has an idempotency key.</summary>
+    private static ulong FingerprintOf(in Entry entry, in KvRequest request) => request.IdempotencyKey.IsEmpty ? 0 : XxHash64.Hash(entry.Payload.Span);
 
     private KvApplied Refused(ErrorCode error) => new(error, 0, 0, 0, 0, false, _meta.Epoch);
 
-    private void WriteDedup(byte[] recordKey, DedupRecord record)
+    private void WriteDedup(byte[] recordKey, in WriteName name, in Entry entry, IRecordedResult result)
     {
+        ulong deadline = _meta.ShardTimeMillis + (ulong)_limits.IdempotencyWindowMillis;
         _row.Clear();
-        record.Write(_row);
+        DedupRecord.WriteHeader(_row, name.Fingerprint, deadline, entry.Index, entry.Term);
+        result.Write(_row);
         byte[] bytes = _row.ToArray();
         _batch.Put(recordKey, bytes);
         _dedupWritten[recordKey] = bytes;
         _row.Clear();
-        RowLayout.WriteDedupDeadlineKey(_row, record.DeadlineMillis, recordKey);
+        RowLayout.WriteDedupDeadlineKey(_row, deadline, recordKey);
         _batch.Put(_row.Written, default);
         _meta = _meta with { DedupRecords = _meta.DedupRecords + 1, DedupBytes = _meta.DedupBytes + SizeOf(recordKey, bytes) };
-        NoteDeadline(record.DeadlineMillis);
+        NoteDeadline(deadline);
     }
 
     /// <summary>A key's deadline goes with its version: another version, another deadline or none.</summary>
@@ -81,14 +94,14 @@ public sealed partial class KvStateMachine
         if (replaced.HasValue && replaced.DeadlineMillis != 0)
         {
             _row.Clear();
-            RowLayout.WriteTtlDeadlineKey(_row, replaced.DeadlineMillis, replaced.Revision);
+            RowLayout.WriteTtlDeadlineKey(_row, replaced.DeadlineMillis, replaced.Revision, key);
             _batch.Delete(_row.Written);
         }
 
         if (version.DeadlineMillis == 0) return;
         _row.Clear();
-        RowLayout.WriteTtlDeadlineKey(_row, version.DeadlineMillis, version.Revision);
-        _batch.Put(_row.Written, key);
+        RowLayout.WriteTtlDeadlineKey(_row, version.DeadlineMillis, version.Revision, key);
+        _batch.Put(_row.Written, default);
         NoteDeadline(version.DeadlineMillis);
     }
 
@@ -96,23 +109,23 @@ public sealed partial class KvStateMachine
     private void Expire(ulong revisionFloor)
     {
         List<byte[]> dedupDeadlines = [];
-        List<(byte[] Row, byte[] Key)> ttlDeadlines = [];
+        List<byte[]> ttlDeadlines = [];
         using (IOrderedCursor cursor = _store.OpenCursor())
         {
             Span<byte> tag = [RowLayout.DedupDeadlineTag];
             for (cursor.Seek(tag); IsPassed(cursor, RowLayout.DedupDeadlineTag) && dedupDeadlines.Count < MaxExpiredPerEntry; cursor.Next()) dedupDeadlines.Add(cursor.Key.ToArray());
             tag[0] = RowLayout.TtlDeadlineTag;
-            for (cursor.Seek(tag); IsPassed(cursor, RowLayout.TtlDeadlineTag) && ttlDeadlines.Count < MaxExpiredPerEntry; cursor.Next()) ttlDeadlines.Add((cursor.Key.ToArray(), cursor.Value.ToArray()));
+            for (cursor.Seek(tag); IsPassed(cursor, RowLayout.TtlDeadlineTag) && ttlDeadlines.Count < MaxExpiredPerEntry; cursor.Next()) ttlDeadlines.Add(cursor.Key.ToArray());
         }
 
         foreach (byte[] row in dedupDeadlines) ExpireDedup(row);
-        foreach (var (row, key) in ttlDeadlines)
+        foreach (byte[] row in ttlDeadlines)
         {
+            ReadOnlySpan<byte> key = RowLayout.TtlKeyOf(row);
             KeyVersion current = CurrentVersion(key);
             Invariant.Holds(current.HasValue && current.Revision == RowLayout.TtlRevisionOf(row), $"{_group}: a ttl deadline for a version that is not the key's newest");
             Delete(key, current, revisionFloor);
         }
-
     }
 
     private void ExpireDedup(byte[] deadlineRow)
@@ -144,6 +157,13 @@ public sealed partial class KvStateMachine
             if (cursor.IsValid && RowLayout.DeadlineOf(cursor.Key, tag) is { } deadline) NoteDeadline(deadline);
         }
     }
+
+    /// <summary>By what a repeated write is known on its user key.</summary>
+    /// <param name="Item">The position in a batch, else 0.</param>
+    /// <param name="Fingerprint">Of the whole request.</param>
+    private readonly record struct WriteName(ReadOnlyMemory<byte> IdempotencyKey, uint Item, ulong Fingerprint);
+
+    private readonly record struct Recollection(byte[] RecordKey, DedupRecord? First, ErrorCode? Refusal);
 
     private static ulong SizeOf(byte[] key, byte[] value) => (ulong)(key.Length + value.Length);
 

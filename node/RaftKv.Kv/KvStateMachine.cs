@@ -6,22 +6,17 @@ using RaftKv.Raft;
 
 namespace RaftKv.Kv;
 
-/// <summary>What an applied write did. <see cref="Error"/> is null when it took effect (or was a delete of nothing).</summary>
-/// <param name="FirstIndex">For a replay: the index of the entry that was applied first, and <paramref name="FirstTerm"/> its term; else 0.</param>
-public sealed record KvApplied(
-    ErrorCode? Error, ulong Revision, ulong PrevRevision, ulong Created, ulong Version, bool Existed, ShardEpoch Epoch, LogIndex FirstIndex = default, Term FirstTerm = default)
-{
-    public bool IsReplay => FirstIndex != LogIndex.Zero;
-}
-
 /// <summary>What a read found, and the state it was read from.</summary>
-public readonly record struct KvRead(LogIndex Applied, ShardEpoch Epoch, bool IsInRange, ulong Revision, ulong Created, ulong Version, ulong TtlMillis, byte[]? Value);
+/// <param name="ShardRevision">The last revision assigned in that state.</param>
+/// <param name="TtlMillis">How much longer the newest version lives, 0 for ever; of the past 0.</param>
+public readonly record struct KvRead(
+    LogIndex Applied, ShardEpoch Epoch, bool IsInRange, ulong ShardRevision, ulong Revision = 0, ulong Created = 0, ulong Version = 0, ulong TtlMillis = 0, byte[]? Value = null);
 
 /// <summary>
 /// A shard's state machine: revisions, versions, conditions, idempotency and expiry over an ordered store. What it does depends
 /// on nothing but the entries, and not on how they are batched. Owned by APPLY.
 /// </summary>
-/// <remarks>Idempotency and expiry stand in KvStateMachine.Deadlines.cs.</remarks>
+/// <remarks>Idempotency and expiry stand in KvStateMachine.Deadlines.cs, what several keys take part in in KvStateMachine.ManyKeys.cs.</remarks>
 public sealed partial class KvStateMachine : IStateMachine
 {
     private readonly IOrderedStore _store;
@@ -30,8 +25,8 @@ public sealed partial class KvStateMachine : IStateMachine
     private readonly WriteBatch _batch = new();
     private readonly ByteWriter _key = new();
     private readonly ByteWriter _value = new();
-    private readonly Dictionary<byte[], KeyVersion> _written = new(ByteArrayComparer.Instance);
-    private readonly Dictionary<byte[], KeyVersion>.AlternateLookup<ReadOnlySpan<byte>> _writtenLookup;
+    private readonly Dictionary<byte[], Written> _written = new(ByteArrayComparer.Instance);
+    private readonly Dictionary<byte[], Written>.AlternateLookup<ReadOnlySpan<byte>> _writtenLookup;
     private IOrderedCursor? _cursor;
     private ShardMeta _meta;
     private ulong _committedRevision;
@@ -103,10 +98,12 @@ public sealed partial class KvStateMachine : IStateMachine
             AppliedTerm = entry.Term,
             ShardTimeMillis = Math.Max(_meta.ShardTimeMillis, entry.StampMillis),
         };
-        KvApplied? result = null;
+        object? result = null;
         if (entry.Kind == EntryKind.Configuration) ApplyConfiguration(entry);
         if (request.Operation == KvOperation.Expire) Expire(entry.RevisionFloor);
-        else if (entry.Kind == EntryKind.Command) result = ApplyOnce(entry, request);
+        else if (request.Operation == KvOperation.Batch) result = ApplyBatch(entry, request);
+        else if (request.Operation == KvOperation.Txn) result = ApplyTxn(entry, request);
+        else if (entry.Kind == EntryKind.Command) result = ApplyOnce(entry, request, new WriteName(request.IdempotencyKey, 0, FingerprintOf(entry, request)));
         // By entry, not by batch: replicas batch differently.
         _meta = _meta with { ChainHash = ChainHash(_meta.ChainHash, entry.Index, _batch.Bytes[start..]) };
         if (request.Operation == KvOperation.Expire)
@@ -126,16 +123,25 @@ public sealed partial class KvStateMachine : IStateMachine
         Volatile.Write(ref _committedRevision, _meta.Revision);
     }
 
-    /// <summary>The newest version of <paramref name="key"/> in the applied state; on the APPLY thread, between batches.</summary>
-    public KvRead Get(ReadOnlySpan<byte> key)
+    /// <summary>
+    /// The newest version of <paramref name="key"/> in the applied state, or the newest at or below <paramref name="revision"/> unless that is 0;
+    /// on the APPLY thread, between batches.
+    /// </summary>
+    public KvRead Get(ReadOnlySpan<byte> key, ulong revision = 0)
     {
-        if (!_meta.Range.Contains(KeyHash.Of(key))) return new KvRead(_meta.Applied, _meta.Epoch, false, 0, 0, 0, 0, null);
+        KvRead nothing = new(_meta.Applied, _meta.Epoch, _meta.Range.Contains(KeyHash.Of(key)), _meta.Revision);
+        if (!nothing.IsInRange || revision > _meta.Revision) return nothing;
         using IOrderedCursor cursor = _store.OpenCursor();
-        KeyVersion found = Seek(cursor, key);
-        if (!found.HasValue) return new KvRead(_meta.Applied, _meta.Epoch, true, 0, 0, 0, 0, null);
-        // Visible until its expiry is applied; what is left is at least a millisecond.
-        ulong ttl = found.DeadlineMillis == 0 ? 0 : Math.Max(1, found.DeadlineMillis - Math.Min(found.DeadlineMillis, _meta.ShardTimeMillis));
-        return new KvRead(_meta.Applied, _meta.Epoch, true, found.Revision, found.Created, found.Version, ttl, RowLayout.ValueOf(cursor.Value).ToArray());
+        KeyVersion found = Seek(cursor, key, revision);
+        if (!found.HasValue) return nothing;
+        return nothing with
+        {
+            Revision = found.Revision,
+            Created = found.Created,
+            Version = found.Version,
+            TtlMillis = revision == 0 ? TtlLeft(found) : 0,
+            Value = RowLayout.ValueOf(cursor.Value).ToArray(),
+        };
     }
 
     /// <summary>Makes what is applied so far durable, so that a restart need not apply it again.</summary>
@@ -182,7 +188,7 @@ public sealed partial class KvStateMachine : IStateMachine
         ulong currentRevision = current.HasValue ? current.Revision : 0;
         bool isRefused = request.Condition switch
         {
-            KvCondition.RevisionIs => currentRevision != request.ConditionRevision,
+            KvCondition.RevisionIs => currentRevision != request.Revision,
             KvCondition.Absent => current.HasValue,
             _ => false,
         };
@@ -195,11 +201,16 @@ public sealed partial class KvStateMachine : IStateMachine
         }
 
         ulong revision = TakeRevision(revisionFloor);
-        ulong created = current.HasValue ? current.Created : revision;
-        ulong version = current.HasValue ? current.Version + 1 : 1;
-        ulong deadline = request.TtlMillis == 0 ? 0 : _meta.ShardTimeMillis + Math.Min(request.TtlMillis, ulong.MaxValue - _meta.ShardTimeMillis);
-        WriteVersion(key, current, new KeyVersion(revision, false, created, version, deadline), request.Value.Span);
-        return new KvApplied(null, revision, currentRevision, created, version, current.HasValue, _meta.Epoch);
+        KeyVersion next = Following(current, revision, request.TtlMillis);
+        WriteVersion(key, current, next, request.Value.Span);
+        return new KvApplied(null, revision, currentRevision, next.Created, next.Version, current.HasValue, _meta.Epoch);
+    }
+
+    /// <summary>The version that a put at <paramref name="revision"/> makes.</summary>
+    private KeyVersion Following(in KeyVersion current, ulong revision, ulong ttlMillis)
+    {
+        ulong deadline = ttlMillis == 0 ? 0 : _meta.ShardTimeMillis + Math.Min(ttlMillis, ulong.MaxValue - _meta.ShardTimeMillis);
+        return new KeyVersion(revision, false, current.HasValue ? current.Created : revision, current.HasValue ? current.Version + 1 : 1, deadline);
     }
 
     private ulong Delete(ReadOnlySpan<byte> key, in KeyVersion current, ulong revisionFloor)
@@ -209,42 +220,52 @@ public sealed partial class KvStateMachine : IStateMachine
         return revision;
     }
 
+    private ulong NextRevision(ulong floor) => Math.Max(floor, _meta.Revision + 1);
+
     private ulong TakeRevision(ulong floor)
     {
-        _meta = _meta with { Revision = Math.Max(floor, _meta.Revision + 1) };
+        _meta = _meta with { Revision = NextRevision(floor) };
         return _meta.Revision;
     }
 
-    private void WriteVersion(ReadOnlySpan<byte> key, in KeyVersion replaced, in KeyVersion version, ReadOnlySpan<byte> value)
+    /// <param name="item">Tells writes of one revision apart: which one of a transaction's it is.</param>
+    private void WriteVersion(ReadOnlySpan<byte> key, in KeyVersion replaced, in KeyVersion version, ReadOnlySpan<byte> value, uint item = 0)
     {
         _key.Clear();
         RowLayout.WriteKeyPrefix(_key, key);
         RowLayout.WriteRevisionDescending(_key, version.Revision);
         _value.Clear();
         RowLayout.WriteVersionValue(_value, version, value);
-        _batch.Put(_key.Written, _value.Written);
+        int valueAt = _batch.Put(_key.Written, _value.Written);
         _key.Clear();
-        RowLayout.WriteChangeKey(_key, version.Revision, item: 0);
+        RowLayout.WriteChangeKey(_key, version.Revision, item);
         _batch.Put(_key.Written, key);
         ReplaceTtlDeadline(key, replaced, version);
-        _writtenLookup[key] = version;
+        _writtenLookup[key] = new Written(version, valueAt, _value.Length);
     }
 
     /// <summary>The newest version of a key, of this batch or of the store.</summary>
     private KeyVersion CurrentVersion(ReadOnlySpan<byte> key)
     {
-        if (_writtenLookup.TryGetValue(key, out KeyVersion written)) return written;
+        if (_writtenLookup.TryGetValue(key, out Written written)) return written.Version;
         _cursor ??= _store.OpenCursor();
         return Seek(_cursor, key);
     }
 
-    private KeyVersion Seek(IOrderedCursor cursor, ReadOnlySpan<byte> key)
+    /// <summary>The value of the key that <see cref="CurrentVersion"/> has just found a value of; valid until the next write or look.</summary>
+    private ReadOnlySpan<byte> CurrentValue(ReadOnlySpan<byte> key) =>
+        RowLayout.ValueOf(_writtenLookup.TryGetValue(key, out Written written) ? _batch.Bytes.Slice(written.ValueAt, written.ValueLength) : _cursor!.Value);
+
+    /// <summary>Leaves the cursor on the newest version of the key, or the newest at or below <paramref name="revision"/> unless that is 0.</summary>
+    private KeyVersion Seek(IOrderedCursor cursor, ReadOnlySpan<byte> key, ulong revision = 0)
     {
         _key.Clear();
         RowLayout.WriteKeyPrefix(_key, key);
+        int prefixLength = _key.Length;
+        if (revision > 0) RowLayout.WriteRevisionDescending(_key, revision);
         cursor.Seek(_key.Written);
-        if (!cursor.IsValid || RowLayout.RevisionOf(cursor.Key, _key.Written) is not { } revision) return default;
-        return RowLayout.ReadVersion(revision, cursor.Value);
+        if (!cursor.IsValid || RowLayout.RevisionOf(cursor.Key, _key.Written[..prefixLength]) is not { } found) return default;
+        return RowLayout.ReadVersion(found, cursor.Value);
     }
 
     private void ApplyConfiguration(in Entry entry)
@@ -266,6 +287,13 @@ public sealed partial class KvStateMachine : IStateMachine
             throw new StoreFailedException($"{group}: configuration row: {malformed.Message}", malformed);
         }
     }
+
+    /// <summary>Visible until its expiry is applied; so what is left is at least a millisecond. 0 is for ever.</summary>
+    private ulong TtlLeft(in KeyVersion version) =>
+        version.DeadlineMillis == 0 ? 0 : Math.Max(1, version.DeadlineMillis - Math.Min(version.DeadlineMillis, _meta.ShardTimeMillis));
+
+    /// <summary>What this batch wrote of a key, and where in it the row's value stands.</summary>
+    private readonly record struct Written(KeyVersion Version, int ValueAt, int ValueLength);
 
     private static ulong ChainHash(ulong previous, LogIndex index, ReadOnlySpan<byte> rows)
     {

@@ -12,7 +12,7 @@ namespace RaftKv.Kv;
 /// change index      20 | revision (u64 BE) | item (u32 BE)           key
 /// dedup record      30 | escaped key | length u8 | idempotency key | item (u32 BE)      see <see cref="DedupRecord"/>
 /// dedup deadline    31 | deadline ms (u64 BE) | dedup record's key without its tag      empty
-/// ttl deadline      32 | deadline ms (u64 BE) | revision (u64 BE)    key
+/// ttl deadline      32 | deadline ms (u64 BE) | revision (u64 BE) | key                  empty
 ///
 /// escaped key: every 00 becomes 00 FF, and 00 01 ends it; so byte order is key order, and no key is a prefix of another
 /// ~revision:   descending, so that the newest version of a key is the first at or after its prefix
@@ -74,13 +74,18 @@ internal static class RowLayout
     /// <summary>The key of the dedup record that a deadline row points to.</summary>
     public static byte[] DedupKeyOf(ReadOnlySpan<byte> deadlineKey) => [DedupTag, .. deadlineKey[9..]];
 
-    public static void WriteTtlDeadlineKey(ByteWriter writer, ulong deadlineMillis, ulong revision)
+    /// <summary>Writes the key of the deadline row of a version. By its key too: a transaction's writes share a revision.</summary>
+    public static void WriteTtlDeadlineKey(ByteWriter writer, ulong deadlineMillis, ulong revision, ReadOnlySpan<byte> key)
     {
         WriteDeadline(writer, TtlDeadlineTag, deadlineMillis);
         BinaryPrimitives.WriteUInt64BigEndian(writer.Take(8), revision);
+        writer.Raw(key);
     }
 
     public static ulong TtlRevisionOf(ReadOnlySpan<byte> deadlineKey) => BinaryPrimitives.ReadUInt64BigEndian(deadlineKey[9..]);
+
+    /// <summary>The key whose version a ttl deadline row is of.</summary>
+    public static ReadOnlySpan<byte> TtlKeyOf(ReadOnlySpan<byte> deadlineKey) => deadlineKey[17..];
 
     /// <summary>The deadline of a row of <paramref name="tag"/>, or null when the row is another kind's.</summary>
     public static ulong? DeadlineOf(ReadOnlySpan<byte> rowKey, byte tag) => rowKey.Length > 9 && rowKey[0] == tag ? BinaryPrimitives.ReadUInt64BigEndian(rowKey[1..]) : null;
@@ -113,11 +118,13 @@ internal static class RowLayout
     public static ulong? RevisionOf(ReadOnlySpan<byte> rowKey, ReadOnlySpan<byte> prefix) =>
         rowKey.Length == prefix.Length + RevisionBytes && rowKey.StartsWith(prefix) ? ~BinaryPrimitives.ReadUInt64BigEndian(rowKey[prefix.Length..]) : null;
 
+    /// <summary>The prefix that a version row's key shares with all versions of its key.</summary>
+    public static ReadOnlySpan<byte> PrefixOf(ReadOnlySpan<byte> rowKey) => rowKey[..^RevisionBytes];
+
     /// <summary>Undoes <see cref="WriteKeyPrefix"/> on a whole version row key.</summary>
-    public static byte[] KeyOf(ReadOnlySpan<byte> rowKey)
+    public static void WriteKeyOf(ByteWriter key, ReadOnlySpan<byte> rowKey)
     {
         ReadOnlySpan<byte> escaped = rowKey[1..^(RevisionBytes + 2)];
-        ByteWriter key = new(escaped.Length + 1);
         while (true)
         {
             int zero = escaped.IndexOf(EscapeByte);
@@ -127,7 +134,6 @@ internal static class RowLayout
         }
 
         key.Raw(escaped);
-        return key.ToArray();
     }
 
     public static void WriteVersionValue(ByteWriter writer, in KeyVersion version, ReadOnlySpan<byte> value)

@@ -132,6 +132,16 @@ public sealed class GroupWorker : IPeerReceiver
         return true;
     }
 
+    /// <summary>Has the replica here serve a read from the state it has; for the front, on the STEP thread. The node must hold one.</summary>
+    public void ReadAsIs(GroupId group, IReadOwner owner)
+    {
+        HostedReplica replica = _replicas[group];
+        _applier.Add(new ServeRead(replica, new GrantedRead(LogIndex.Zero, replica.Group.Term, owner)), 0);
+    }
+
+    /// <summary>For how long the replica here may have lacked something committed, in µs; null if that is not known. See <see cref="Freshness"/>.</summary>
+    public long? AgeMicros(long now, GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Freshness.AgeMicros(now) : null;
+
     /// <summary>The consensus state of a group on this node, or null. On the STEP thread only.</summary>
     public RaftGroup? Find(GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Group : null;
 
@@ -193,6 +203,7 @@ public sealed class GroupWorker : IPeerReceiver
             case WorkKind.Applied:
                 AppliedTimes times = (AppliedTimes)work.Payload!;
                 work.Replica!.Group.OnApplied(new LogIndex(work.Number));
+                work.Replica.Freshness.OnApplied(work.Replica.Group.Applied);
                 work.Replica.Clock.OnApplied(times.TimeMillis, times.NextDeadlineMillis);
                 if (work.Replica.Staged is { } waiting) Install(now, waiting);
                 Touch(work.Replica);
@@ -260,6 +271,7 @@ public sealed class GroupWorker : IPeerReceiver
             // Raft sends it again. One without entries is let through: it may be what tells the leader where we stand.
             if (message.Kind == MessageKind.Append && !message.Entries.IsEmpty && (isFull || replica.Group.HasTooMuchUnapplied)) continue;
             replica.Group.Step(now, message);
+            replica.Freshness.OnMessage(now, message, replica.Group);
             Touch(replica);
         }
     }
@@ -279,6 +291,7 @@ public sealed class GroupWorker : IPeerReceiver
             }
 
             replica.Group.Tick(now);
+            replica.Freshness.OnTick(replica.Group);
             ProposeDeadlines(now, replica);
             TryHibernate(now, replica);
             bool isPinning = isLogLarge && usage.PinningOldest.Contains(replica.Id);

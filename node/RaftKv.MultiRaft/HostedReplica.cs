@@ -38,6 +38,9 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     /// <summary>The group's time as this replica knows it, and whether a deadline is due.</summary>
     public GroupClock Clock { get; } = new(machine.TimeMillis, machine.NextDeadlineMillis);
 
+    /// <summary>How far behind this replica may be.</summary>
+    public Freshness Freshness { get; } = new();
+
     /// <summary>A constant of the machine; a new replica gets its machine with its first snapshot.</summary>
     public ReadOnlyMemory<byte> DeadlineCommand => Machine.DeadlineCommand;
 

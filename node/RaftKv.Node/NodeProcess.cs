@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Builder;
 using RaftKv.Contracts;
 using RaftKv.Kv;
@@ -38,7 +39,11 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         DiskIdentity identity = node.Identity;
         ulong bootId = NodeBoot.RandomId();
         LateReceiver receiver = new();
-        Hello hello = new(Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name);
+        string clientUrl = options.AdvertiseClient ?? $"http://{ports.Client}";
+        // A node that listens everywhere and says no address: peers must not send anybody to their own.
+        bool isReachable = options.AdvertiseClient is not null || !(ports.Client.Address.Equals(IPAddress.Any) || ports.Client.Address.Equals(IPAddress.IPv6Any));
+        Hello hello = new(
+            Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
         _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, other));
         _host = MultiRaftHost.Start(HostOptionsOf(options, identity, bootId), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
@@ -46,11 +51,14 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
 
-        string clientUrl = options.AdvertiseClient ?? $"http://{ports.Client}";
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
         NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links);
-        KvEndpoint kv = new(identity.Name, options.Limits, node.Map, _host.Worker);
-        _api = new HttpApi(identity.Name, options.Limits, kv, view, loggers.CreateLogger<HttpApi>());
+        Door door = new(identity.Name, options.Limits, _host.Worker);
+        BodyReader bodies = new(options.Limits);
+        KvEndpoint kv = new(door, bodies, node.Map);
+        BatchEndpoint batch = new(door, bodies, node.Map);
+        TxnEndpoint txn = new(door, bodies, node.Map);
+        _api = new HttpApi(door, kv, batch, txn, new ListEndpoint(door, node.Map), view, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
         Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count(), ports.Client.ToString(), ports.Peer.ToString());
     }

@@ -41,7 +41,7 @@ public enum MessageKind : byte
 /// Append             Index, LogTerm = the entry before Entries; Commit; Entries
 /// AppendResponse     accepted: Index = durable and matching up to here
 ///                    Rejected: Index = the probed index; Hint, LogTerm = where the logs may still agree
-/// Heartbeat          Commit (never above what the follower has acknowledged); ReadRound
+/// Heartbeat          Commit (never above what the follower has acknowledged); Hint = the leader's own commit index; ReadRound
 /// HeartbeatResponse  ReadRound as received
 /// Hibernate          Index = the last entry, committed; sleep only if that is all there is
 /// HibernateResponse  Rejected

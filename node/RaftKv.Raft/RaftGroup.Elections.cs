@@ -17,6 +17,9 @@ public sealed partial class RaftGroup
     private bool LeaderIsAlive =>
         Role == Role.Leader || (!Leader.IsNone && _now - _leaderHeardAt < _options.ElectionTimeoutMicros);
 
+    /// <summary>For a leader: the time at which, or after which, a majority has answered it; itself always has.</summary>
+    public long QuorumHeardAtMicros => (long)Math.Min(Quorum.Agreed(Configuration, _contactOf), (ulong)_now);
+
     private void TickAsFollower()
     {
         if (_now < _electionDeadline) return;
@@ -32,9 +35,8 @@ public sealed partial class RaftGroup
 
     private void TickAsLeader()
     {
-        // Check-quorum: the contact time that a majority has reached or passed (thesis §6.2).
-        ulong quorumHeardAt = Quorum.Agreed(Configuration, _contactOf);
-        if ((ulong)_now - Math.Min(quorumHeardAt, (ulong)_now) >= (ulong)_options.ElectionTimeoutMicros)
+        // Check-quorum (thesis §6.2).
+        if (_now - QuorumHeardAtMicros >= _options.ElectionTimeoutMicros)
         {
             BecomeFollower(Term, ReplicaId.None, RoleChangeReason.LostQuorum);
             return;

@@ -240,6 +240,7 @@ public sealed partial class RaftGroup
                 To = progress.Replica,
                 Term = Term,
                 Commit = LogIndex.Min(Commit, progress.Match),
+                Hint = Commit,
                 ReadRound = _reads.Round,
             });
         }

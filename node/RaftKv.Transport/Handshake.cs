@@ -16,11 +16,12 @@ namespace RaftKv.Transport;
 /// </remarks>
 internal static class Handshake
 {
-    /// <summary>A Hello is about 70 bytes and a name.</summary>
+    /// <summary>A Hello is about 80 bytes, a name and a URL.</summary>
     public const int MaxHelloBytes = 4096;
 
     private const int KindOffset = 8;
     private const int MaxNameLength = 255;
+    private const int MaxUrlLength = 1024;
 
     /// <summary>The highest protocol version that both speak. Defined when neither refuses the other.</summary>
     public static ushort Protocol(Hello own, Hello other) => Math.Min(own.ProtocolMax, other.ProtocolMax);
@@ -74,6 +75,7 @@ internal static class Handshake
 
         // The name goes to logs: it must be one line and short.
         if (hello.Name.Length is 0 or > MaxNameLength || hello.Name.Any(char.IsControl)) throw new MalformedException("a node name that is empty, too long or not printable");
+        if (hello.ClientUrl.Length > MaxUrlLength || hello.ClientUrl.Any(char.IsControl)) throw new MalformedException("a client url that is too long or not printable");
         return hello;
     }
 }

@@ -23,6 +23,7 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
     private ulong _dialledBootId;
     private PeerConnection? _accepted;
     private ulong _bootId;
+    private volatile string _clientUrl = "";
     private long? _lastHint;
     private bool _wasUp;
 
@@ -30,6 +31,9 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
 
     /// <summary>As the last handshake said, whoever dialled; 0 before the first.</summary>
     public ulong BootId => Volatile.Read(ref _bootId);
+
+    /// <summary>As the last handshake said; empty before the first, and when the peer does not say.</summary>
+    public string ClientUrl => _clientUrl;
 
     public long QueuedBytes => _queue.Bytes;
 
@@ -67,6 +71,7 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
             superseded = _accepted;
             _accepted = connection;
             Volatile.Write(ref _bootId, hello.BootId);
+            _clientUrl = hello.ClientUrl;
             stale = _dialledBootId != hello.BootId ? _dialled : null;
             down = _dialled is null || stale is not null;
         }
@@ -194,6 +199,7 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
             _dialled = connection;
             _dialledBootId = hello.BootId;
             Volatile.Write(ref _bootId, hello.BootId);
+            _clientUrl = hello.ClientUrl;
             if (_hint.CurrentCount > 0) _hint.Wait(0, CancellationToken.None); // it has been followed, or was not needed
         }
 

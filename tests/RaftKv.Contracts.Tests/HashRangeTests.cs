@@ -6,6 +6,22 @@ namespace RaftKv.Contracts.Tests;
 /// <summary>HashRange against a model in 128-bit numbers, in which 2^64 is an ordinary end.</summary>
 public sealed class HashRangeTests
 {
+    [Theory]
+    [InlineData(0UL, 10UL, 5UL, 20UL, 5UL, 10UL)]
+    [InlineData(5UL, 0UL, 0UL, 9UL, 5UL, 9UL)]
+    [InlineData(5UL, 0UL, 9UL, 0UL, 9UL, 0UL)]
+    [InlineData(0UL, 0UL, 3UL, 4UL, 3UL, 4UL)]
+    public void The_intersection_is_what_both_contain(ulong start, ulong end, ulong otherStart, ulong otherEnd, ulong expectedStart, ulong expectedEnd)
+    {
+        HashRange range = new(start, end);
+        HashRange other = new(otherStart, otherEnd);
+        Assert.Equal(new HashRange(expectedStart, expectedEnd), range.Intersect(other));
+        Assert.Equal(range.Intersect(other), other.Intersect(range));
+    }
+
+    [Fact]
+    public void Ranges_that_only_touch_have_none() => Assert.Null(new HashRange(0, 5).Intersect(new HashRange(5, 0)));
+
     private static readonly UInt128 TwoTo64 = UInt128.One << 64;
 
     /// <summary>Small numbers, numbers next to 2^64 and numbers anywhere: so that bounds meet.</summary>

@@ -11,6 +11,10 @@ public sealed class LimitsTests
         Assert.Equal(16_777_216, Limits.MaxValueBytesCeiling);
         Assert.Equal(1000, limits.MaxBatchOperations);
         Assert.Equal(8_388_608, limits.MaxBatchBytes);
+        Assert.Equal(16_777_216, limits.MaxBatchBodyBytes);
+        Assert.Equal(1000, limits.MaxListKeys);
+        Assert.Equal(8_388_608, limits.MaxListBytes);
+        Assert.Equal(64, limits.MaxListsAtOnce);
         Assert.Equal(1_572_864, limits.MaxEtcdRequestBytes);
         Assert.Equal(128, limits.MaxEtcdTxnOperations);
         Assert.Equal(64, limits.MaxIdempotencyKeyChars);

@@ -98,6 +98,33 @@ public sealed class HandshakeTests
     }
 
     [Fact]
+    public async Task Both_ends_learn_where_clients_reach_the_other()
+    {
+        await using TestNode first = await TestNode.ListenAsync(TestNode.HelloOf(1) with { ClientUrl = "http://one:1" });
+        await using TestNode second = await TestNode.ListenAsync(TestNode.HelloOf(2));
+        first.Start(null, second.Address);
+        second.Start(null, first.Address);
+        await first.Metrics.UntilAsync(1, "connections.opened", "direction=dialled");
+        await second.Metrics.UntilAsync(1, "connections.opened", "direction=dialled");
+        Assert.Equal("http://one:1", second.Links.ClientUrlOf(first.Hello.Node));
+        Assert.Null(first.Links.ClientUrlOf(second.Hello.Node));
+        Assert.Null(first.Links.ClientUrlOf(new NodeId(99)));
+    }
+
+    [Theory]
+    [InlineData("http://x\n")]
+    [InlineData(null)]
+    public async Task A_client_url_that_is_no_line_or_too_long_is_malformed(string? url)
+    {
+        using RawListener listener = new(TestNode.HelloOf(2) with { ClientUrl = url ?? new string('x', 1025) });
+        await using TestNode node = await TestNode.ListenAsync(1);
+        node.Start(null, listener.Address);
+        (RawPeer peer, _) = await listener.GreetAsync();
+        using (peer) await peer.UntilClosedAsync();
+        Assert.Equal(0UL, node.Links.BootIdOf(listener.Hello.Node));
+    }
+
+    [Fact]
     public async Task The_highest_common_protocol_version_is_used()
     {
         using RawListener listener = new(TestNode.HelloOf(2) with { ProtocolMin = 1, ProtocolMax = 4 });

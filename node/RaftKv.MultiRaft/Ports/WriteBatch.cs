@@ -25,7 +25,8 @@ public sealed class WriteBatch
     /// <summary>The canonical form of everything added since the last <see cref="Clear"/>.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
 
-    public void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    /// <summary>Returns where in <see cref="Bytes"/> the value begins.</summary>
+    public int Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         Span<byte> room = Take(1 + 4 + key.Length + 4 + value.Length);
         room[0] = PutTag;
@@ -34,6 +35,7 @@ public sealed class WriteBatch
         BinaryPrimitives.WriteInt32LittleEndian(room[(5 + key.Length)..], value.Length);
         value.CopyTo(room[(9 + key.Length)..]);
         Count++;
+        return _length - value.Length;
     }
 
     public void Delete(ReadOnlySpan<byte> key)

@@ -9,13 +9,14 @@ namespace RaftKv.MultiRaft.Wire;
 /// <param name="Node">XXH64 of <paramref name="Name"/>.</param>
 /// <param name="DiskId">Random, made with the data directory.</param>
 /// <param name="BootId">Random, made at each start of the process.</param>
+/// <param name="ClientUrl">Where clients reach the node; empty if it does not say.</param>
 /// <remarks>
 /// <code>
 /// magic "RKVP" u32 | protocol min u16 | protocol max u16 | cluster id u64 | map digest u64 | node u64 | disk id u64
-/// | boot id u64 | addressee u64 (the node the dialler means to reach; 0 in the answer) | name (block)
+/// | boot id u64 | addressee u64 (the node the dialler means to reach; 0 in the answer) | name (block) | client url (block; older nodes end before)
 /// </code>
 /// </remarks>
-public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong ClusterId, ulong MapDigest, NodeId Node, ulong DiskId, ulong BootId, NodeId Addressee, string Name)
+public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong ClusterId, ulong MapDigest, NodeId Node, ulong DiskId, ulong BootId, NodeId Addressee, string Name, string ClientUrl = "")
 {
     public const ushort CurrentProtocol = 1;
     private const uint Magic = 0x50564B52; // "RKVP"
@@ -33,6 +34,7 @@ public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong Cluster
         writer.U64(BootId);
         writer.U64(Addressee.Value);
         writer.Text(Name);
+        writer.Text(ClientUrl);
         PeerFrame.Finish(writer);
     }
 
@@ -42,7 +44,7 @@ public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong Cluster
         if (reader.U32() != Magic) throw new MalformedException("this is not a RaftKv peer");
         Hello hello = new(reader.U16(), reader.U16(), reader.U64(), reader.U64(), new NodeId(reader.U64()), reader.U64(), reader.U64(), new NodeId(reader.U64()), reader.Text());
         // What a newer node may add behind this is not for us; versions are compared next.
-        return hello;
+        return reader.Remaining == 0 ? hello : hello with { ClientUrl = reader.Text() };
     }
 
     /// <summary>

@@ -31,7 +31,7 @@ internal sealed record ReplicaJson(string Node, string ReplicaId, string Role);
 
 internal sealed record NodesJson(NodeJson[] Nodes);
 
-/// <summary><c>clientUrl</c> is known of the node that answers only; <c>bootId</c> of those it has spoken with.</summary>
+/// <summary><c>clientUrl</c> and <c>bootId</c> are known of the node that answers and of those it has spoken with.</summary>
 internal sealed record NodeJson(string Name, string Id, string PeerAddress, string? ClientUrl, string? BootId, bool IsSelf);
 
 internal sealed record ReadyJson(bool Ready, ulong[] ShardsNotReady);

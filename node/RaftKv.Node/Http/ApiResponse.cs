@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 using RaftKv.Contracts;
 using RaftKv.Kv;
@@ -13,13 +15,22 @@ internal static class ApiResponse
     private const string JsonType = "application/json";
     private const string ProblemType = "application/problem+json";
 
-    /// <summary>Who served the request, and at which position (issue 2, "The HTTP API").</summary>
-    public static void SetPosition(HttpContext http, KvResponse response, string ownName)
+    /// <summary>
+    /// Who served the request, and at which position (issue 2, "The HTTP API"). Where nobody could, the shard is the one of <paramref name="map"/>.
+    /// </summary>
+    public static void SetPosition(HttpContext http, KvResponse response, string ownName, ShardMap map, ulong hash)
     {
         IHeaderDictionary headers = http.Response.Headers;
         headers["RaftKv-Node"] = response.Node.Length > 0 ? response.Node : ownName;
-        if (response.Group.Value != 0) headers["RaftKv-Shard"] = Text(response.Group.Value);
-        if (response.Index.Value == 0) return;
+        if (response.Index.Value == 0)
+        {
+            ShardDescription shard = map.ByHash(hash);
+            headers["RaftKv-Shard"] = Text(shard.Id);
+            headers["RaftKv-Epoch"] = shard.Epoch.ToString();
+            return;
+        }
+
+        headers["RaftKv-Shard"] = Text(response.Group.Value);
         headers["RaftKv-Epoch"] = response.Epoch.ToString();
         headers["RaftKv-Term"] = Text(response.Term.Value);
         headers["RaftKv-Index"] = Text(response.Index.Value);
@@ -55,6 +66,9 @@ internal static class ApiResponse
         if (HttpMethods.IsHead(http.Request.Method)) return;
         await http.Response.BodyWriter.WriteAsync(body, http.RequestAborted);
     }
+
+    /// <summary>A key or value as a detail shows it: as text if it is some, else as base64.</summary>
+    public static string Show(ReadOnlySpan<byte> bytes) => Utf8.IsValid(bytes) ? $"'{Encoding.UTF8.GetString(bytes)}'" : $"{Convert.ToBase64String(bytes)} (base64)";
 
     public static string Text(ulong number) => number.ToString(CultureInfo.InvariantCulture);
 }

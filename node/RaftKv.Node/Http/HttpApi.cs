@@ -7,7 +7,7 @@ namespace RaftKv.Node.Http;
 
 /// <summary>The client port: from a request's path to what answers it, and from what goes wrong to a problem document.</summary>
 /// <remarks>By the raw path, without the framework's routing, which sees only what is left of it after decoding.</remarks>
-internal sealed partial class HttpApi(string nodeName, Limits limits, KvEndpoint kv, NodeView view, ILogger<HttpApi> logger)
+internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint batch, TxnEndpoint txn, ListEndpoint list, NodeView view, ILogger<HttpApi> logger)
 {
     private static readonly byte[] s_live = "ok\n"u8.ToArray();
     private volatile bool _isStopping;
@@ -17,7 +17,7 @@ internal sealed partial class HttpApi(string nodeName, Limits limits, KvEndpoint
 
     public async Task HandleAsync(HttpContext http)
     {
-        http.Response.Headers["RaftKv-Node"] = nodeName;
+        http.Response.Headers["RaftKv-Node"] = door.NodeName;
         try
         {
             await RouteAsync(http, RequestTarget.Parse(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget));
@@ -28,8 +28,8 @@ internal sealed partial class HttpApi(string nodeName, Limits limits, KvEndpoint
         }
         catch (BadHttpRequestException exception) when (!http.Response.HasStarted)
         {
-            // Of the body: it ended early, came too slowly, or is not what its framing says.
-            await ApiResponse.WriteProblemAsync(http, ErrorCode.BadArgument, exception.Message);
+            // Of the body: it came at less than Kestrel's least rate, ended early, or is not what its framing says.
+            await ApiResponse.WriteProblemAsync(http, exception.StatusCode == StatusCodes.Status408RequestTimeout ? ErrorCode.Deadline : ErrorCode.BadArgument, exception.Message);
         }
         catch (Exception exception) when (exception is OperationCanceledException or ConnectionAbortedException or ConnectionResetException or IOException)
         {
@@ -38,7 +38,8 @@ internal sealed partial class HttpApi(string nodeName, Limits limits, KvEndpoint
         catch (Exception exception)
         {
             HandlerFailed(exception, http.Request.Method);
-            if (!http.Response.HasStarted) await ApiResponse.WriteProblemAsync(http, ErrorCode.Internal, "an unexpected fault; the node's log says more");
+            if (http.Response.HasStarted) http.Abort(); // What is cut off must not look complete.
+            else await ApiResponse.WriteProblemAsync(http, ErrorCode.Internal, "an unexpected fault; the node's log says more");
         }
     }
 
@@ -50,7 +51,8 @@ internal sealed partial class HttpApi(string nodeName, Limits limits, KvEndpoint
             return ApiResponse.WriteBytesAsync(http, s_live, "text/plain");
         }
 
-        if (_isStopping) throw new ApiException(ErrorCode.ShuttingDown, $"node {nodeName} is stopping");
+        if (_isStopping) throw new ApiException(ErrorCode.ShuttingDown, $"node {door.NodeName} is stopping");
+        if (target.Path == KvParameters.Path && ListEndpoint.IsFor(http.Request, target)) return list.HandleAsync(http, target);
         if (target.Path == KvParameters.Path || target.Path.StartsWith(KvParameters.Path + "/", StringComparison.Ordinal)) return kv.HandleAsync(http, target);
         return target.Path switch
         {
@@ -58,7 +60,9 @@ internal sealed partial class HttpApi(string nodeName, Limits limits, KvEndpoint
             "/v1/status" => AnswerStatusAsync(AllowGet(http, target)),
             "/v1/shards" => AnswerShardsAsync(AllowGet(http, target)),
             "/v1/nodes" => ApiResponse.WriteJsonAsync(AllowGet(http, target), view.Nodes(), ApiJson.Readable.NodesJson),
-            "/v1/limits" => ApiResponse.WriteJsonAsync(AllowGet(http, target), limits, ApiJson.Readable.Limits),
+            "/v1/limits" => ApiResponse.WriteJsonAsync(AllowGet(http, target), door.Limits, ApiJson.Readable.Limits),
+            BatchEndpoint.Path => batch.HandleAsync(http, target),
+            TxnEndpoint.Path => txn.HandleAsync(http, target),
             _ => throw new ApiException(ErrorCode.NoSuchRoute, $"there is nothing at {target.Path}"),
         };
     }

@@ -3,37 +3,36 @@ using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 using RaftKv.Contracts;
 using RaftKv.Kv;
-using RaftKv.MultiRaft;
 using RaftKv.Node.Native;
 
 namespace RaftKv.Node.Http;
 
 /// <summary>PUT, GET, HEAD and DELETE of one key: request in, <see cref="KvCall"/> through STEP, answer out.</summary>
-internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, GroupWorker worker)
+internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
 {
     private const string Allowed = "GET, HEAD, PUT, DELETE";
-    private readonly BodyReader _bodies = new(limits);
 
     /// <summary>Throws <see cref="ApiException"/> for what is refused before it is appended anywhere.</summary>
     public async Task HandleAsync(HttpContext http, RequestTarget target)
     {
         KvOperation operation = OperationOf(http.Request.Method);
-        KvRequest request = KvParameters.ReadRequest(target, http.Request.Headers, operation, limits, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+        KvRequest request = KvParameters.ReadRequest(target, http.Request.Headers, operation, door.Limits, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         ulong hash = KeyHash.Of(request.Key.Span);
-        http.Response.Headers["RaftKv-Shard"] = ApiResponse.Text(map.ByHash(hash).Id);
-        long deadline = BootClock.NowMicros + KvParameters.ReadTimeoutMillis(http.Request.Headers, limits) * 1000L;
+        long deadline = Door.DeadlineIn(KvParameters.ReadTimeoutMillis(http.Request.Headers, door.Limits));
 
         if (operation == KvOperation.Get)
         {
             ulong known = KvParameters.ReadKnownRevision(http.Request.Headers);
-            KvResponse read = await CallAsync(request.Encode(), operation, hash, deadline);
-            await AnswerReadAsync(http, read, known);
+            long askedAt = BootClock.NowMicros;
+            KvResponse read = await door.CallAsync(request.Encode(), operation, hash, deadline);
+            SetConsistency(http.Response.Headers, request.Consistency, read, askedAt);
+            await AnswerReadAsync(http, request, read, hash, known);
             return;
         }
 
-        byte[] encoded = operation == KvOperation.Put ? await _bodies.ReadPutAsync(http.Request, request, http.RequestAborted) : request.Encode();
-        KvResponse written = await CallAsync(encoded, operation, hash, deadline);
-        await AnswerWriteAsync(http, written, operation, request.Key);
+        byte[] encoded = operation == KvOperation.Put ? await bodies.ReadPutAsync(http.Request, request, deadline) : request.Encode();
+        KvResponse written = await door.CallAsync(encoded, operation, hash, deadline);
+        await AnswerWriteAsync(http, request, written, hash);
     }
 
     private static KvOperation OperationOf(string method)
@@ -44,25 +43,26 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
         throw new ApiException(ErrorCode.MethodNotAllowed, $"{method} is not one of {Allowed}") { Allow = Allowed };
     }
 
-    /// <summary>Gives up on the deadline only: a client that goes away abandons the wait, not the write.</summary>
-    private async ValueTask<KvResponse> CallAsync(byte[] request, KvOperation operation, ulong hash, long deadline)
+    /// <summary>An age counts on until here: from when the node that served the read was asked, which was not before we asked.</summary>
+    private static void SetConsistency(IHeaderDictionary headers, KvConsistency consistency, KvResponse read, long askedAt)
     {
-        PendingCall call = new(request, operation, hash, deadline);
-        if (!worker.TryPost(call, request.Length)) throw new ApiException(ErrorCode.Overloaded, "this node has too much waiting");
-        return await call.Completion;
+        if (read.Index.Value == 0) return;
+        headers["RaftKv-Consistency"] = consistency == KvConsistency.Stale ? "stale" : "linearizable";
+        if (consistency == KvConsistency.Stale)
+            headers["RaftKv-Age-Ms"] = read.AgeMicros is { } age ? ApiResponse.Text((ulong)(age + BootClock.NowMicros - askedAt + 999) / 1000) : "unknown";
     }
 
-    private async Task AnswerReadAsync(HttpContext http, KvResponse read, ulong known)
+    private async Task AnswerReadAsync(HttpContext http, KvRequest request, KvResponse read, ulong hash, ulong known)
     {
-        ApiResponse.SetPosition(http, read, nodeName);
+        ApiResponse.SetPosition(http, read, door.NodeName, map, hash);
         if (read.Error is { } error)
         {
-            await ApiResponse.WriteProblemAsync(http, error, read.Detail);
+            bool isAhead = error == ErrorCode.BadRevision;
+            await ApiResponse.WriteProblemAsync(http, error, read.Detail, isAhead ? (long)read.Revision : null, isAhead ? (long)request.Revision : null);
             return;
         }
 
         IHeaderDictionary headers = http.Response.Headers;
-        headers["RaftKv-Consistency"] = "linearizable";
         if (!read.Existed)
         {
             await ApiResponse.WriteProblemAsync(http, ErrorCode.KeyNotFound, "the key has no value");
@@ -77,9 +77,9 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
         else await ApiResponse.WriteBytesAsync(http, read.Value, "application/octet-stream");
     }
 
-    private async Task AnswerWriteAsync(HttpContext http, KvResponse written, KvOperation operation, ReadOnlyMemory<byte> key)
+    private async Task AnswerWriteAsync(HttpContext http, KvRequest request, KvResponse written, ulong hash)
     {
-        ApiResponse.SetPosition(http, written, nodeName);
+        ApiResponse.SetPosition(http, written, door.NodeName, map, hash);
         IHeaderDictionary headers = http.Response.Headers;
         if (written.IsReplay) headers["Idempotency-Replayed"] = "true";
         if (written.Error is { } error)
@@ -90,13 +90,14 @@ internal sealed class KvEndpoint(string nodeName, Limits limits, ShardMap map, G
         }
 
         headers["RaftKv-Prev-Revision"] = ApiResponse.Text(written.PrevRevision);
-        if (operation == KvOperation.Delete)
+        if (request.Operation == KvOperation.Delete)
         {
             await ApiResponse.WriteJsonAsync(http, new DeleteJson(written.Existed, written.Revision), ApiJson.Readable.DeleteJson);
             return;
         }
 
         headers.ETag = ApiResponse.ETagOf(written.Revision);
+        ReadOnlyMemory<byte> key = request.Key;
         bool isText = Utf8.IsValid(key.Span);
         PutJson document = new(isText ? Encoding.UTF8.GetString(key.Span) : null, isText ? null : Convert.ToBase64String(key.Span), written.Revision, written.Created, written.Version);
         await ApiResponse.WriteJsonAsync(http, document, ApiJson.Readable.PutJson);

@@ -12,12 +12,11 @@ internal static class KvParameters
 {
     public const string Path = "/v1/kv";
 
-    private const string Key64 = "key64";
-    private const ulong MaxTtlSeconds = 100UL * 366 * 24 * 3600;
+    public const string Key64 = "key64";
+    public const ulong MaxTtlSeconds = 100UL * 366 * 24 * 3600;
     private static readonly string[] s_readParameters = [Key64, "consistency", "revision"];
     private static readonly string[] s_putParameters = [Key64, "ttl"];
     private static readonly string[] s_deleteParameters = [Key64];
-    private static readonly string[] s_listParameters = ["prefix", "start", "end", "limit", "cursor", "keysOnly", "countOnly"];
 
     /// <summary>
     /// The request that target and headers make, without a put's value. <paramref name="nowUnixMillis"/> is the wall clock: a UUIDv7
@@ -26,13 +25,14 @@ internal static class KvParameters
     public static KvRequest ReadRequest(in RequestTarget target, IHeaderDictionary headers, KvOperation operation, Limits limits, long nowUnixMillis)
     {
         byte[] key = ReadKey(target, operation, limits, out Dictionary<string, string> parameters);
-        if (operation == KvOperation.Get) return new KvRequest(operation, key);
+        if (operation == KvOperation.Get) return new KvRequest(operation, key, Revision: ReadRevision(parameters), Consistency: ReadConsistency(parameters));
         var (condition, revision) = ReadCondition(headers, operation);
         byte[] idempotencyKey = ReadIdempotencyKey(headers, limits, nowUnixMillis);
         return new KvRequest(operation, key, default, condition, revision, ReadTtlMillis(parameters), idempotencyKey);
     }
 
-    private static byte[] ReadIdempotencyKey(IHeaderDictionary headers, Limits limits, long nowUnixMillis)
+    /// <summary>Empty if there is none. Throws <see cref="ApiException"/>.</summary>
+    public static byte[] ReadIdempotencyKey(IHeaderDictionary headers, Limits limits, long nowUnixMillis)
     {
         StringValues header = headers["Idempotency-Key"];
         if (header.Count == 0) return [];
@@ -103,20 +103,25 @@ internal static class KvParameters
             KvOperation.Delete => s_deleteParameters,
             _ => s_readParameters,
         };
-        bool isList = operation == KvOperation.Get && !isInPath;
-        Dictionary<string, string> parameters = target.Parameters(isList ? [.. known, .. s_listParameters] : known);
+        Dictionary<string, string> parameters = target.Parameters(known);
         if (isInPath && parameters.ContainsKey(Key64)) throw new ApiException(ErrorCode.BadArgument, $"the key stands in the path and in {Key64}");
-        foreach (string later in (ReadOnlySpan<string>)["revision", .. s_listParameters])
-            if (parameters.ContainsKey(later)) throw new ApiException(ErrorCode.BadArgument, $"parameter '{later}' is not supported yet");
-        if (parameters.TryGetValue("consistency", out string? consistency)) CheckConsistency(consistency);
         return parameters;
     }
 
     /// <summary>Lease reads are off, so they are served by ReadIndex, and the answer says so (design §6).</summary>
-    private static void CheckConsistency(string consistency)
+    private static KvConsistency ReadConsistency(Dictionary<string, string> parameters) => parameters.GetValueOrDefault("consistency", "linearizable") switch
     {
-        if (consistency is "linearizable" or "lease") return;
-        throw new ApiException(ErrorCode.BadConsistency, consistency == "stale" ? "stale reads are not supported yet" : $"consistency '{consistency}' is none of linearizable, lease, stale");
+        "linearizable" or "lease" => KvConsistency.Linearizable,
+        "stale" => KvConsistency.Stale,
+        var other => throw new ApiException(ErrorCode.BadConsistency, $"consistency '{other}' is none of linearizable, lease, stale"),
+    };
+
+    /// <summary>0 when the newest is wanted.</summary>
+    private static ulong ReadRevision(Dictionary<string, string> parameters)
+    {
+        if (!parameters.TryGetValue("revision", out string? text)) return 0;
+        if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong revision) && revision is > 0 and <= long.MaxValue) return revision;
+        throw new ApiException(ErrorCode.BadRevision, $"revision '{text}' is not a number from 1 to {long.MaxValue}");
     }
 
     /// <summary>A revision ≥ 1 in double quotes, or null.</summary>

@@ -5,13 +5,14 @@ using RaftKv.MultiRaft.Ports;
 using RaftKv.Node.Native;
 using RaftKv.Node.Options;
 using RaftKv.Raft;
+using RaftKv.Transport;
 
 namespace RaftKv.Node.Http;
 
 /// <summary>What this node says of itself and its cluster.</summary>
 /// <remarks>What consensus knows belongs to STEP; so questions are asked there, as a part of its next turn.</remarks>
 internal sealed class NodeView(
-    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, IPeerLinks links)
+    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, TcpPeerLinks links)
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
     private readonly long _startedAt = BootClock.NowMicros;
@@ -60,7 +61,7 @@ internal sealed class NodeView(
         bool isSelf = id == identity.Node;
         ulong boot = isSelf ? bootId : links.BootIdOf(id);
         string address = isSelf ? peerAddress : member.ToString()[(member.Name.Length + 1)..];
-        return new NodeJson(member.Name, id.ToString(), address, isSelf ? clientUrl : null, boot == 0 ? null : Hex(boot), isSelf);
+        return new NodeJson(member.Name, id.ToString(), address, isSelf ? clientUrl : links.ClientUrlOf(id), boot == 0 ? null : Hex(boot), isSelf);
     }
 
     private string? LeaderOf(RaftGroup group) =>

@@ -38,17 +38,28 @@ internal readonly struct RequestTarget
     /// <summary>The query's parameters, decoded. Throws <see cref="ApiException"/> for one that is not in <paramref name="known"/> or given twice.</summary>
     public Dictionary<string, string> Parameters(ReadOnlySpan<string> known)
     {
+        Dictionary<string, string> parameters = EncodedParameters(known);
+        foreach (var (name, value) in parameters) parameters[name] = TextOf(value);
+        return parameters;
+    }
+
+    /// <summary>The same with values as they are, for those that are bytes: see <see cref="DecodePercent"/>.</summary>
+    public Dictionary<string, string> EncodedParameters(ReadOnlySpan<string> known)
+    {
         Dictionary<string, string> parameters = [];
         foreach (string part in Query.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             int equals = part.IndexOf('=', StringComparison.Ordinal);
             string name = TextOf(equals < 0 ? part : part[..equals]);
             if (!known.Contains(name)) throw new ApiException(ErrorCode.UnknownParameter, $"this call has no parameter '{name}'");
-            if (!parameters.TryAdd(name, equals < 0 ? "" : TextOf(part[(equals + 1)..]))) throw new ApiException(ErrorCode.BadArgument, $"parameter '{name}' is given twice");
+            if (!parameters.TryAdd(name, equals < 0 ? "" : part[(equals + 1)..])) throw new ApiException(ErrorCode.BadArgument, $"parameter '{name}' is given twice");
         }
 
         return parameters;
     }
+
+    /// <summary>Whether the query has a parameter of this name, which needs no encoding.</summary>
+    public bool Has(string name) => Query.Split('&').Any(part => part == name || part.StartsWith(name + "=", StringComparison.Ordinal));
 
     /// <summary>Any bytes: <c>%</c> and two hex digits are one byte, every other character is itself. Throws <see cref="ApiException"/>.</summary>
     public static byte[] DecodePercent(ReadOnlySpan<char> encoded)

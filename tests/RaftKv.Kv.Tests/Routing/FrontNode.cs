@@ -167,10 +167,16 @@ internal sealed class FrontNode
     /// <summary>Messages for shard 1 arrive from n2.</summary>
     public void Receive(params ReadOnlySpan<Message> messages)
     {
+        Post(messages);
+        Settle();
+    }
+
+    /// <summary>The same; nothing runs yet.</summary>
+    public void Post(params ReadOnlySpan<Message> messages)
+    {
         ByteWriter body = new();
         foreach (ref readonly Message message in messages) RaftMessageCodec.Write(body, S1, message);
         Host.Worker.OnFrame(N2, FrameKind.RaftMessages, body.ToArray());
-        Settle();
     }
 
     public void Deliver(NodeId from, FrameKind kind, byte[] body)

@@ -50,7 +50,7 @@ public sealed class RowLayoutTests
 
     [Fact]
     public void The_key_can_be_read_back() =>
-        Prop.ForAll(Rows, row => RowLayout.KeyOf(Row(row)).AsSpan().SequenceEqual(row.Key)).Check(Many);
+        Prop.ForAll(Rows, row => KeyOf(Row(row)).AsSpan().SequenceEqual(row.Key)).Check(Many);
 
     [Theory]
     [InlineData("", "1000 01")]
@@ -64,7 +64,8 @@ public sealed class RowLayoutTests
     {
         byte[] bytes = Convert.FromHexString(key);
         Assert.Equal(prefix.Replace(" ", "", StringComparison.Ordinal), Convert.ToHexStringLower(Prefix(bytes)));
-        Assert.Equal(bytes, RowLayout.KeyOf(Row((bytes, 7))));
+        Assert.Equal(bytes, KeyOf(Row((bytes, 7))));
+        Assert.Equal(Prefix(bytes), RowLayout.PrefixOf(Row((bytes, 7))));
     }
 
     /// <summary>A read at a revision seeks to (key, ~revision): the newest version at or below it comes first.</summary>
@@ -111,6 +112,13 @@ public sealed class RowLayoutTests
         RowLayout.WriteKeyPrefix(writer, row.Key);
         RowLayout.WriteRevisionDescending(writer, row.Revision);
         return writer.ToArray();
+    }
+
+    private static byte[] KeyOf(byte[] row)
+    {
+        ByteWriter key = new();
+        RowLayout.WriteKeyOf(key, row);
+        return key.ToArray();
     }
 
     private static byte[] Prefix(byte[] key)

@@ -14,6 +14,7 @@ public sealed class ModelComparisonTests
     public void Results_reads_and_revisions_are_the_models()
     {
         HashSet<string> seen = [];
+        HashSet<string> seenTxn = [];
         for (int seed = 1; seed <= Seeds; seed++)
         {
             Random random = new(seed);
@@ -26,26 +27,41 @@ public sealed class ModelComparisonTests
                 foreach (Entry entry in batch)
                 {
                     ulong before = model.Revision;
-                    KvApplied? expected = model.Apply(entry);
+                    object[] expected = model.Apply(entry);
                     bool wantsResult = random.Next(4) > 0;
-                    object? actual = machine.Apply(entry, wantsResult);
-                    Assert.Equal((seed, entry.Index, wantsResult ? expected : null), (seed, entry.Index, (KvApplied?)actual));
-                    seen.Add($"{(expected is null ? "none" : expected.IsReplay ? "replay" : "first")} {expected?.Error?.ToString() ?? "-"} {expected?.Existed} {model.Revision > before}");
+                    object[] actual = ResultsOf(machine.Apply(entry, wantsResult));
+                    Assert.Equal((seed, entry.Index), (seed, machine.Applied));
+                    Assert.Equal(wantsResult ? expected.Select(TextOf) : [], actual.Select(TextOf));
+                    if (expected.Length == 0) seen.Add($"none {model.Revision > before}");
+                    foreach (KvApplied result in expected.OfType<KvApplied>())
+                        seen.Add($"{(expected.Length > 1 ? "item " : "")}{(result.IsReplay ? "replay" : "first")} {result.Error?.ToString() ?? "-"} {result.Existed}");
+                    foreach (KvTxnApplied result in expected.OfType<KvTxnApplied>())
+                        seenTxn.Add($"{(result.IsReplay ? "replay" : "first")} {result.Error?.ToString() ?? "-"} {result.Succeeded} {model.Revision > before}");
                 }
 
                 machine.Commit();
                 AssertSame(model, machine, $"seed {seed} at {machine.Applied}");
+                AssertSameList(model, machine, random, $"seed {seed} at {machine.Applied}");
+                AssertSamePast(model, machine, (ulong)random.NextInt64(1, (long)model.Revision + 3), $"seed {seed} at {machine.Applied}");
             }
         }
 
-        // The runs reach every kind of outcome: written, deleted, deleted nothing, refused for each reason, replays of each, and what has no result.
+        // The runs reach every kind of outcome, alone and within a batch: written, deleted, deleted nothing, refused for each reason, replays of each; and
+        // what has no result.
         string[] expectedKinds =
         [
-            "first - False False", "first - False True", "first - True True", "first idempotency-key-reused False False", "first idempotency-records-full False False",
-            "first idempotency-window-passed False False", "first precondition-failed False False", "first precondition-failed True False", "first wrong-shard False False",
-            "none -  False", "none -  True", "replay - False False", "replay - True False", "replay precondition-failed False False", "replay precondition-failed True False",
+            "first - False", "first - True", "first idempotency-key-reused False", "first idempotency-records-full False",
+            "first idempotency-window-passed False", "first precondition-failed False", "first precondition-failed True", "first wrong-shard False",
+            "replay - False", "replay - True", "replay precondition-failed False", "replay precondition-failed True",
         ];
-        Assert.Equal(expectedKinds, seen.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            [
+                "first - False False", "first - False True", "first - True False", "first - True True", "first batch-too-large False False", "first idempotency-key-reused False False",
+                "first idempotency-records-full False False", "first idempotency-window-passed False False", "first wrong-shard False False", "replay - False False", "replay - True False",
+            ],
+            seenTxn.Order(StringComparer.Ordinal));
+        string[] all = [.. expectedKinds, .. expectedKinds.Select(kind => $"item {kind}"), "none False", "none True"];
+        Assert.Equal(all.Order(StringComparer.Ordinal), seen.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -74,11 +90,10 @@ public sealed class ModelComparisonTests
             Random random = new(seed);
             Entry[] entries = Entries.Random(random, Count);
             Model model = new(Entries.Half, Entries.Limits);
-            int[] written = [.. Enumerable.Range(0, Count).Where(i => model.Apply(entries[i]) is { Error: null, Version: > 0, IsReplay: false })];
+            int[] written = [.. Enumerable.Range(0, Count).Where(i => model.Apply(entries[i]).Any(result => result is KvApplied { Error: null, Version: > 0, IsReplay: false }))];
             int changed = written[random.Next(written.Length)];
-            KvRequest request = KvRequest.Decode(entries[changed].Payload);
             Entry[] others = [.. entries];
-            others[changed] = entries[changed] with { Payload = (request with { Value = new byte[] { 1, 2, 3, 4, 5, 6, 7 } }).Encode() };
+            others[changed] = entries[changed] with { Payload = WithOtherValues(KvRequest.Decode(entries[changed].Payload)).Encode() };
             using SimStore one = Born();
             using SimStore other = Born();
             using KvStateMachine left = new(Shard.Id, one, Entries.Limits);
@@ -130,6 +145,24 @@ public sealed class ModelComparisonTests
         }
     }
 
+    private static object[] ResultsOf(object? result) => result switch
+    {
+        null => [],
+        KvApplied[] items => items,
+        _ => [result],
+    };
+
+    private static string TextOf(object result) => result is KvTxnApplied txn
+        ? $"{txn with { Items = [] }} {string.Join(' ', txn.Items.Select(item => $"{item with { Value = default }} {Convert.ToHexString(item.Value.Span)}"))}"
+        : $"{result}";
+
+    private static KvRequest WithOtherValues(KvRequest request)
+    {
+        if (request.Operation != KvOperation.Batch) return request with { Value = new byte[] { 1, 2, 3, 4, 5, 6, 7 } };
+        KvBatch batch = KvBatch.Decode(request.Value);
+        return request with { Value = (batch with { Items = [.. batch.Items.Select(item => item.Request.Operation == KvOperation.Put ? item with { Request = WithOtherValues(item.Request) } : item)] }).Encode() };
+    }
+
     private static LogIndex ShardMetaOf(byte[] metaRow) => new(BitConverter.ToUInt64(metaRow, 1));
 
     private static void AssertSame(Model model, KvStateMachine machine, string where)
@@ -144,13 +177,62 @@ public sealed class ModelComparisonTests
             KvRead read = machine.Get(key);
             Assert.Equal((where, machine.Applied, Entries.Half.Contains(KeyHash.Of(key))), (where, read.Applied, read.IsInRange));
             Model.Current? expected = model.Find(key);
-            Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0, TtlOf(expected, model.TimeMillis)), (where, read.Revision, read.Created, read.Version, read.TtlMillis));
+            Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0, model.TtlOf(expected)), (where, read.Revision, read.Created, read.Version, read.TtlMillis));
             Assert.Equal(expected?.Value, read.Value);
         }
     }
 
-    private static ulong TtlOf(Model.Current? current, ulong time) =>
-        current is null || current.Deadline == 0 ? 0 : current.Deadline <= time ? 1 : current.Deadline - time;
+    /// <summary>Chunk by chunk, of any part of the hashes and keys, as of now or of any revision.</summary>
+    private static void AssertSameList(Model model, KvStateMachine machine, Random random, string where)
+    {
+        HashRange wanted = random.Next(3) > 0 ? HashRange.Full : new HashRange((ulong)random.NextInt64(1L << 61), (1UL << 61) + (ulong)random.NextInt64(1L << 62));
+        byte[] start = random.Next(2) == 0 ? [] : Entries.Keys[random.Next(Entries.Keys.Length)];
+        byte[] end = random.Next(2) == 0 ? [] : Entries.Keys[random.Next(Entries.Keys.Length)];
+        ulong revision = model.Revision == 0 || random.Next(2) == 0 ? 0 : (ulong)random.NextInt64(1, (long)model.Revision + 1);
+        KvListRequest asked = new(wanted, start, end, revision, (uint)random.Next(1, 4), (uint)random.Next(12), random.Next(4) == 0, random.Next(4) == 0);
+        List<string> listed = [];
+        ulong count = 0;
+        ReadOnlyMemory<byte>? next = start;
+        while (next is { } from)
+        {
+            KvListChunk chunk = KvListChunk.Decode(machine.List(asked with { Start = from })!.Encode());
+            Assert.Equal((where, wanted.Intersect(Entries.Half), revision == 0 ? model.Revision : revision), (where, chunk.Covered, chunk.Revision));
+            Assert.True(chunk.Count <= asked.MaxRows && chunk.Next is null | chunk.Count > 0, where);
+            Assert.True(chunk.Rows.Length <= 1 || chunk.Rows.Sum(row => row.Key.Length + row.Value.Length) <= asked.MaxBytes, where);
+            foreach (KvRow row in chunk.Rows)
+            {
+                byte[] value = row.IsValueLeftOut ? machine.Get(row.Key.Span, row.Revision).Value! : row.Value.ToArray();
+                listed.Add($"{Convert.ToHexString(row.Key.Span)} {row.Revision} {row.Created} {row.Version} {(asked.KeysOnly ? "" : Convert.ToHexString(value))}");
+            }
+
+            count += chunk.Count;
+            next = chunk.Next;
+        }
+
+        string[] expected =
+        [
+            .. from key in Entries.Keys.OrderBy(Convert.ToHexString, StringComparer.Ordinal)
+               where key.AsSpan().SequenceCompareTo(start) >= 0 && (end.Length == 0 || key.AsSpan().SequenceCompareTo(end) < 0)
+               where Entries.Half.Contains(KeyHash.Of(key)) && wanted.Contains(KeyHash.Of(key))
+               let current = revision == 0 ? model.Find(key) : model.FindAt(key, revision)
+               where current is not null
+               select $"{Convert.ToHexString(key)} {current.Revision} {current.Created} {current.Version} {(asked.KeysOnly ? "" : Convert.ToHexString(current.Value))}",
+        ];
+        Assert.Equal((where, (ulong)expected.Length), (where, count));
+        if (!asked.CountOnly) Assert.Equal(expected, listed);
+    }
+
+    private static void AssertSamePast(Model model, KvStateMachine machine, ulong revision, string where)
+    {
+        foreach (byte[] key in Entries.Keys)
+        {
+            KvRead read = machine.Get(key, revision);
+            Assert.Equal((where, model.Revision), (where, read.ShardRevision));
+            Model.Current? expected = revision > model.Revision ? null : model.FindAt(key, revision);
+            Assert.Equal((where, expected?.Revision ?? 0, expected?.Created ?? 0, expected?.Version ?? 0, 0UL), (where, read.Revision, read.Created, read.Version, read.TtlMillis));
+            Assert.Equal(expected?.Value, read.Value);
+        }
+    }
 
     private static SimStore Born()
     {

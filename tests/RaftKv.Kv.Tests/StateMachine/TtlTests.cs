@@ -167,6 +167,6 @@ public sealed class TtlTests : IDisposable
     private string[] Deadlines() =>
     [
         .. Shard.RowsOf(_store).Where(row => row.Key[0] == RowLayout.TtlDeadlineTag)
-            .Select(row => $"{row.Key[0]:x} {RowLayout.DeadlineOf(row.Key, RowLayout.TtlDeadlineTag)} {RowLayout.TtlRevisionOf(row.Key)} {System.Text.Encoding.UTF8.GetString(row.Value)}"),
+            .Select(row => $"{row.Key[0]:x} {RowLayout.DeadlineOf(row.Key, RowLayout.TtlDeadlineTag)} {RowLayout.TtlRevisionOf(row.Key)} {System.Text.Encoding.UTF8.GetString(RowLayout.TtlKeyOf(row.Key))}"),
     ];
 }

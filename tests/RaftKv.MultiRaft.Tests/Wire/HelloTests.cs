@@ -23,8 +23,15 @@ public sealed class HelloTests
     public void Every_truncation_is_malformed_and_what_a_newer_node_adds_is_ignored()
     {
         byte[] body = Body(Samples.Hello);
-        for (int length = 0; length < body.Length; length++) Assert.Throws<MalformedException>(() => Hello.Read(body[..length]));
+        int beforeUrl = body.Length - 4 - Samples.Hello.ClientUrl.Length;
+        for (int length = 0; length < body.Length; length++)
+        {
+            if (length == beforeUrl) continue;
+            Assert.Throws<MalformedException>(() => Hello.Read(body[..length]));
+        }
+
         Assert.Equal(Samples.Hello, Hello.Read([.. body, 1, 2, 3]));
+        Assert.Equal(Samples.Hello with { ClientUrl = "" }, Hello.Read(body[..beforeUrl])); // An older node's.
     }
 
     [Fact]

@@ -10,7 +10,7 @@ public sealed class BadInputTests(SingleNode single)
 {
     [Theory]
     [InlineData("GET", "/v1/kv/", "", 400, "key-empty", "empty")]
-    [InlineData("GET", "/v1/kv", "", 400, "key-empty", "key64")]
+    [InlineData("PUT", "/v1/kv", "", 400, "key-empty", "key64")]
     [InlineData("GET", "/v1/kv?key64=", "", 400, "key-empty", "empty")]
     [InlineData("GET", "/v1/kv?key64=%2B%2B", "", 400, "bad-key-encoding", "base64url")]
     [InlineData("GET", "/v1/kv/a%2", "", 400, "bad-key-encoding", "hex")]
@@ -18,11 +18,16 @@ public sealed class BadInputTests(SingleNode single)
     [InlineData("GET", "/v1/kv/a?colour=red", "", 400, "unknown-parameter", "colour")]
     [InlineData("PUT", "/v1/kv/a?consistency=lease", "", 400, "unknown-parameter", "consistency")]
     [InlineData("GET", "/v1/kv/a?consistency=sometimes", "", 400, "bad-consistency", "sometimes")]
-    [InlineData("GET", "/v1/kv/a?consistency=stale", "", 400, "bad-consistency", "not supported yet")]
     [InlineData("GET", "/v1/kv/a?consistency=lease&consistency=lease", "", 400, "bad-argument", "twice")]
     [InlineData("GET", "/v1/kv/a?key64=YQ", "", 400, "bad-argument", "key64")]
-    [InlineData("GET", "/v1/kv/a?revision=3", "", 400, "bad-argument", "revision")]
-    [InlineData("GET", "/v1/kv?prefix=a", "", 400, "bad-argument", "prefix")]
+    [InlineData("GET", "/v1/kv/a?revision=0", "", 400, "bad-revision", "'0'")]
+    [InlineData("GET", "/v1/kv/a?revision=-1", "", 400, "bad-revision", "'-1'")]
+    [InlineData("GET", "/v1/kv/a?revision=x", "", 400, "bad-revision", "'x'")]
+    [InlineData("GET", "/v1/kv/a?revision=9223372036854775808", "", 400, "bad-revision", "9223372036854775807")]
+    [InlineData("GET", "/v1/kv/a?revision=9223372036854775807", "", 400, "bad-revision", "is above")]
+    [InlineData("DELETE", "/v1/kv/a?revision=3", "", 400, "unknown-parameter", "revision")]
+    [InlineData("GET", "/v1/kv/a?prefix=a", "", 400, "unknown-parameter", "prefix")]
+    [InlineData("DELETE", "/v1/kv?prefix=a", "", 400, "unknown-parameter", "prefix")]
     [InlineData("PUT", "/v1/kv/a?ttl=0", "", 400, "bad-ttl", "ttl")]
     [InlineData("PUT", "/v1/kv/a?ttl=-1", "", 400, "bad-ttl", "ttl")]
     [InlineData("PUT", "/v1/kv/a?ttl=1.5", "", 400, "bad-ttl", "ttl")]
@@ -59,6 +64,8 @@ public sealed class BadInputTests(SingleNode single)
     [InlineData("POST", "/v1/status", "GET, HEAD")]
     [InlineData("DELETE", "/v1/shards", "GET, HEAD")]
     [InlineData("PUT", "/livez", "GET, HEAD")]
+    [InlineData("GET", "/v1/batch", "POST")]
+    [InlineData("PUT", "/v1/txn", "POST")]
     public async Task A_wrong_method_is_told_the_right_ones(string method, string target, string allowed)
     {
         RawResponse answer = await single.SendAsync(method, target, []);
@@ -97,6 +104,52 @@ public sealed class BadInputTests(SingleNode single)
         }
 
         Assert.Equal(404, (await single.SendAsync("GET", "/v1/kv/early")).Status);
+    }
+
+    /// <summary>Nobody looked for a leader yet: the answer must not speak of one.</summary>
+    [Theory]
+    [InlineData("PUT /v1/kv/slow", "Content-Length: 100", "only this")]
+    [InlineData("PUT /v1/kv/slow", "Transfer-Encoding: chunked", "4\r\nonly\r\n")]
+    [InlineData("POST /v1/batch", "Content-Length: 100", "{")]
+    [InlineData("POST /v1/batch", "Transfer-Encoding: chunked", "")]
+    public async Task A_body_that_comes_too_slowly_is_refused_at_the_deadline(string request, string header, string begin)
+    {
+        using RawHttp connection = new(single.Node.ClientPort);
+        RawResponse answer = await connection.SendRawAsync($"{request} HTTP/1.1\r\nHost: test\r\nRaftKv-Timeout: 100\r\n{header}\r\n\r\n{begin}");
+        Assert.Equal((504, "deadline", "not-applied"), (answer.Status, answer.Code, answer.Json.GetProperty("outcome").GetString()));
+        Assert.Contains("body", answer.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal(404, (await single.SendAsync("GET", "/v1/kv/slow")).Status);
+    }
+
+    /// <summary>What Kestrel cannot parse it answers itself, before any of our code runs: with a status, no body, and the connection's end.</summary>
+    [Theory]
+    [InlineData("GET /v1/kv/a%00b HTTP/1.1\r\nHost: x\r\n\r\n", 400)]
+    [InlineData("GET /v1/kv/a HTTP/1.1\r\nHost: x\r\nNo colon\r\n\r\n", 400)]
+    [InlineData("GET /v1/kv/a HTTP/1.1\r\n\r\n", 400)]
+    [InlineData("GET /v1/kv/a HTTP/9.9\r\nHost: x\r\n\r\n", 505)]
+    public async Task What_is_no_HTTP_has_a_status_and_ends_the_connection(string request, int status)
+    {
+        using RawHttp connection = new(single.Node.ClientPort);
+        RawResponse answer = await connection.SendRawAsync(request);
+        Assert.Equal((status, "close", 0), (answer.Status, answer.Headers["Connection"], answer.Body.Length));
+    }
+
+    [Fact]
+    public async Task A_request_line_or_header_that_is_too_long_has_a_status_and_ends_the_connection()
+    {
+        foreach (var (request, status) in new[] { ($"GET /v1/kv/{new string('x', 33_000)} HTTP/1.1\r\n", 414), ($"GET /v1/kv/a HTTP/1.1\r\nHost: x\r\nBig: {new string('x', 40_000)}\r\n\r\n", 431) })
+        {
+            using RawHttp connection = new(single.Node.ClientPort);
+            Assert.Equal((status, "close"), (await connection.SendRawAsync(request)) is var answer ? (answer.Status, answer.Headers["Connection"]) : default);
+        }
+    }
+
+    [Fact]
+    public async Task A_chunk_that_is_none_is_a_problem_like_any_other()
+    {
+        using RawHttp connection = new(single.Node.ClientPort);
+        RawResponse answer = await connection.SendRawAsync("PUT /v1/kv/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+        Assert.Equal((400, "bad-argument", "application/problem+json"), (answer.Status, answer.Code, answer.Headers["Content-Type"]));
     }
 
     [Theory]

@@ -149,6 +149,35 @@ public sealed class KvTests(SingleNode single)
     }
 
     [Fact]
+    public async Task The_past_is_read_by_revision()
+    {
+        ulong first = (await single.SendAsync("PUT", "/v1/kv/past", "one"u8.ToArray())).Json.GetProperty("revision").GetUInt64();
+        ulong second = (await single.SendAsync("PUT", "/v1/kv/past", "two"u8.ToArray())).Json.GetProperty("revision").GetUInt64();
+        ulong deleted = (await single.SendAsync("DELETE", "/v1/kv/past")).Json.GetProperty("revision").GetUInt64();
+        RawResponse one = await single.SendAsync("GET", $"/v1/kv/past?revision={second - 1}");
+        Assert.Equal((200, "one", $"\"{first}\"", "1", "linearizable"), (one.Status, one.Text, one.Headers["ETag"], one.Headers["RaftKv-Version"], one.Headers["RaftKv-Consistency"]));
+        RawResponse two = await single.SendAsync("GET", $"/v1/kv/past?revision={second}&consistency=stale");
+        Assert.Equal((200, "two", "stale"), (two.Status, two.Text, two.Headers["RaftKv-Consistency"]));
+        Assert.Equal((404, "key-not-found"), (await single.SendAsync("GET", $"/v1/kv/past?revision={deleted}")) is var gone ? (gone.Status, gone.Code) : default);
+
+        RawResponse ahead = await single.SendAsync("GET", $"/v1/kv/past?revision={deleted + 1000}");
+        Assert.Equal((400, "bad-revision", deleted + 1000), (ahead.Status, ahead.Code, ahead.Json.GetProperty("actual").GetUInt64()));
+        Assert.InRange(ahead.Json.GetProperty("limit").GetUInt64(), deleted, deleted + 999);
+    }
+
+    [Fact]
+    public async Task A_stale_read_says_that_it_is_one_and_how_old()
+    {
+        await single.SendAsync("PUT", "/v1/kv/stale", "x"u8.ToArray());
+        RawResponse read = await single.SendAsync("GET", "/v1/kv/stale?consistency=stale");
+        Assert.Equal((200, "x", "stale"), (read.Status, read.Text, read.Headers["RaftKv-Consistency"]));
+        Assert.Matches("^[0-9]+$", read.Headers["RaftKv-Age-Ms"]);
+        Assert.False((await single.SendAsync("GET", "/v1/kv/stale")).Headers.ContainsKey("RaftKv-Age-Ms"));
+        RawResponse absent = await single.SendAsync("GET", "/v1/kv/never-there?consistency=stale");
+        Assert.Equal((404, "stale"), (absent.Status, absent.Headers["RaftKv-Consistency"]));
+    }
+
+    [Fact]
     public async Task Both_versions_of_HTTP_are_spoken_on_the_one_port()
     {
         foreach (Version version in (Version[])[HttpVersion.Version11, HttpVersion.Version20])

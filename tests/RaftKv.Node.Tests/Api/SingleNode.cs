@@ -15,6 +15,10 @@ public sealed class SingleNode : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _cluster!.DisposeAsync();
 
+    /// <summary>POST of a document.</summary>
+    internal Task<RawResponse> PostAsync(string target, string json, params (string Name, string Value)[] headers) =>
+        SendAsync("POST", target, System.Text.Encoding.UTF8.GetBytes(json), headers);
+
     internal Task<RawResponse> SendAsync(string method, string target, byte[]? body = null, params (string Name, string Value)[] headers) =>
         RawHttp.OnceAsync(Node.ClientPort, method, target, body, headers);
 }

@@ -22,6 +22,16 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task Every_node_knows_where_clients_reach_the_others()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3);
+        string[] urls = [.. cluster.Nodes.Select(node => node.Url.ToString().TrimEnd('/'))];
+        foreach (NodeUnderTest node in cluster.Nodes)
+            await Wait.UntilAsync("it has met the others", async () =>
+                urls.SequenceEqual((await Client.GetJsonAsync(node.Url, "/v1/nodes")).GetProperty("nodes").EnumerateArray().Select(other => other.TryGetProperty("clientUrl", out var url) ? url.GetString() : null)));
+    }
+
+    [Fact]
     public async Task When_the_leader_is_killed_under_load_the_others_go_on_and_nothing_acknowledged_is_lost()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(3);
@@ -86,7 +96,71 @@ public sealed class ClusterTests
         {
             RawResponse answer = await RawHttp.OnceAsync(node.ClientPort, method, "/v1/kv/a", method == "PUT" ? [1] : null, ("RaftKv-Timeout", "200"));
             Assert.Equal((503, "no-leader", "not-applied", true), (answer.Status, answer.Code, answer.Json.GetProperty("outcome").GetString(), answer.Json.GetProperty("retryable").GetBoolean()));
+            Assert.Equal(("n1", "1.1"), (answer.Headers["RaftKv-Node"], answer.Headers["RaftKv-Epoch"]));
+            Assert.Matches("^[12]$", answer.Headers["RaftKv-Shard"]);
         }
+
+        foreach (var (method, target, body) in new[] { ("GET", "/v1/kv?prefix=a", ""), ("GET", "/v1/kv?countOnly", ""), ("POST", "/v1/txn", """{"then":[{"op":"delete","key":"a"}]}""") })
+        {
+            RawResponse answer = await RawHttp.OnceAsync(node.ClientPort, method, target, body.Length == 0 ? null : System.Text.Encoding.UTF8.GetBytes(body), ("RaftKv-Timeout", "200"));
+            Assert.Equal((503, "no-leader"), (answer.Status, answer.Code));
+        }
+
+        RawResponse batch = await RawHttp.OnceAsync(node.ClientPort, "POST", "/v1/batch", """{"operations":[{"op":"put","key":"a","value":"1"},{"op":"get","key":"b"}]}"""u8.ToArray(), ("RaftKv-Timeout", "200"));
+        Assert.Equal(200, batch.Status);
+        Assert.All(batch.Json.GetProperty("results").EnumerateArray(), result => Assert.Equal((503, "no-leader", "not-applied"), (result.GetProperty("status").GetInt32(), result.GetProperty("error").GetProperty("code").GetString(), result.GetProperty("error").GetProperty("outcome").GetString())));
+    }
+
+    [Fact]
+    public async Task Any_node_lists_batches_and_transacts_over_all_shards_also_when_one_is_gone()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3, shards: 8);
+        string[] keys = [.. Enumerable.Range(0, 60).Select(i => $"many/{i:d2}")];
+        string puts = string.Join(',', keys.Select(key => $$"""{"op":"put","key":"{{key}}","value":"1"}"""));
+        RawResponse batch = await PostAsync(cluster.Nodes[0], "/v1/batch", $$"""{"operations":[{{puts}}]}""");
+        Assert.All(batch.Json.GetProperty("results").EnumerateArray(), result => Assert.Equal(200, result.GetProperty("status").GetInt32()));
+        foreach (NodeUnderTest node in cluster.Nodes) Assert.Equal(keys, await ListAsync(node));
+
+        await cluster.Nodes[0].KillAsync();
+        foreach (NodeUnderTest node in cluster.Others(cluster.Nodes[0]))
+        {
+            await Wait.UntilAsync("every shard has a leader again", async () => (await Client.Http.GetAsync(new Uri(node.Url, "/v1/kv?countOnly"))).IsSuccessStatusCode);
+            Assert.Equal(keys, await ListAsync(node));
+            string gets = string.Join(',', keys.Select(key => $$"""{"op":"get","key":"{{key}}"}"""));
+            RawResponse read = await PostAsync(node, "/v1/batch", $$"""{"operations":[{{gets}}]}""");
+            Assert.All(read.Json.GetProperty("results").EnumerateArray(), result => Assert.Equal("1", result.GetProperty("value").GetString()));
+            RawResponse txn = await PostAsync(node, "/v1/txn", """{"compare":[{"key":"many/00","exists":true}],"then":[{"op":"get","key":"many/00"}]}""");
+            Assert.True(txn.Json.GetProperty("succeeded").GetBoolean());
+        }
+
+        static Task<RawResponse> PostAsync(NodeUnderTest node, string path, string json) => RawHttp.OnceAsync(node.ClientPort, "POST", path, System.Text.Encoding.UTF8.GetBytes(json));
+        static async Task<string[]> ListAsync(NodeUnderTest node) =>
+            [.. (await RawHttp.OnceAsync(node.ClientPort, "GET", "/v1/kv?prefix=many/")).Json.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("key").GetString()!)];
+    }
+
+    [Fact]
+    public async Task Stale_reads_go_on_without_a_majority_and_say_how_old_they_are()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3, shards: 2);
+        Assert.Equal(Outcome.Applied, await Client.PutAsync(cluster.Nodes[0].Url, "a", "kept"));
+        NodeUnderTest last = cluster.Nodes[0];
+        await Wait.UntilAsync("it is applied there", async () => (await Stale()).Status == 200);
+        foreach (NodeUnderTest other in cluster.Others(last)) await other.KillAsync();
+        RawResponse linearizable = await RawHttp.OnceAsync(last.ClientPort, "GET", "/v1/kv/a", null, ("RaftKv-Timeout", "200"));
+        Assert.Equal(503, linearizable.Status);
+        RawResponse stale = await Stale();
+        Assert.Equal((200, "kept", "n1", "stale"), (stale.Status, stale.Text, stale.Headers["RaftKv-Node"], stale.Headers["RaftKv-Consistency"]));
+        // Nobody has said anything while the linearizable read waited in vain.
+        Assert.InRange(long.Parse(stale.Headers["RaftKv-Age-Ms"]), 200, 60_000);
+
+        last.Signal(Posix.Terminate);
+        Assert.Equal(0, await last.WaitForExitAsync());
+        last.Start();
+        await Wait.UntilAsync("it answers again", async () => (await Client.Http.GetAsync(new Uri(last.Url, "/livez"))).IsSuccessStatusCode);
+        RawResponse restarted = await Stale();
+        Assert.Equal((200, "kept", "unknown"), (restarted.Status, restarted.Text, restarted.Headers["RaftKv-Age-Ms"]));
+
+        Task<RawResponse> Stale() => RawHttp.OnceAsync(last.ClientPort, "GET", "/v1/kv/a?consistency=stale");
     }
 
     [Fact]

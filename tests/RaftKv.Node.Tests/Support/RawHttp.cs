@@ -36,25 +36,53 @@ internal sealed class RawHttp(int port) : IDisposable
         return await ReadResponseAsync(stream, hasBody: method != "HEAD");
     }
 
+    /// <summary>Writes bytes as they are, be they half a request, and reads one response.</summary>
+    public async Task<RawResponse> SendRawAsync(string bytes)
+    {
+        NetworkStream stream = _client.GetStream();
+        await stream.WriteAsync(Encoding.Latin1.GetBytes(bytes));
+        return await ReadResponseAsync(stream, hasBody: true);
+    }
+
     public void Dispose() => _client.Dispose();
 
     private static async Task<RawResponse> ReadResponseAsync(NetworkStream stream, bool hasBody)
     {
         using CancellationTokenSource limit = new(Wait.Limit);
-        List<byte> head = [];
-        byte[] one = new byte[1];
-        while (head.Count < 4 || !head.TakeLast(4).SequenceEqual("\r\n\r\n"u8.ToArray()))
-        {
-            await stream.ReadExactlyAsync(one, limit.Token);
-            head.Add(one[0]);
-        }
-
-        string[] lines = Encoding.Latin1.GetString([.. head]).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        string[] lines = (await ReadUntilAsync(stream, "\r\n\r\n", limit.Token)).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
         Dictionary<string, string> headers = lines.Skip(1).Select(line => line.Split(": ", 2)).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.OrdinalIgnoreCase);
         int status = int.Parse(lines[0].Split(' ')[1], CultureInfo.InvariantCulture);
+        if (hasBody && headers.ContainsKey("Transfer-Encoding")) return new RawResponse(status, headers, await ReadChunksAsync(stream, limit.Token));
         int length = hasBody && status != 304 && headers.TryGetValue("Content-Length", out string? text) ? int.Parse(text, CultureInfo.InvariantCulture) : 0;
         byte[] body = new byte[length];
         await stream.ReadExactlyAsync(body, limit.Token);
         return new RawResponse(status, headers, body);
+    }
+
+    private static async Task<byte[]> ReadChunksAsync(NetworkStream stream, CancellationToken limit)
+    {
+        List<byte> body = [];
+        while (true)
+        {
+            byte[] chunk = new byte[int.Parse(await ReadUntilAsync(stream, "\r\n", limit), NumberStyles.HexNumber, CultureInfo.InvariantCulture)];
+            await stream.ReadExactlyAsync(chunk, limit);
+            await ReadUntilAsync(stream, "\r\n", limit);
+            if (chunk.Length == 0) return [.. body];
+            body.AddRange(chunk);
+        }
+    }
+
+    /// <summary>What comes before <paramref name="end"/>, which is taken too.</summary>
+    private static async Task<string> ReadUntilAsync(NetworkStream stream, string end, CancellationToken limit)
+    {
+        StringBuilder text = new();
+        byte[] one = new byte[1];
+        while (text.Length < end.Length || text.ToString(text.Length - end.Length, end.Length) != end)
+        {
+            await stream.ReadExactlyAsync(one, limit);
+            text.Append((char)one[0]);
+        }
+
+        return text.ToString(0, text.Length - end.Length);
     }
 }

@@ -1,0 +1,48 @@
+using Microsoft.AspNetCore.Http;
+using RaftKv.Contracts;
+using RaftKv.Kv;
+
+namespace RaftKv.Node.Http;
+
+/// <summary>POST /v1/batch: puts, gets and deletes fanned out to their shards; a result per item, in order.</summary>
+internal sealed class BatchEndpoint(Door door, BodyReader bodies, ShardMap map)
+{
+    public const string Path = "/v1/batch";
+
+    /// <summary>Throws <see cref="ApiException"/> for what is refused before any of it is appended anywhere.</summary>
+    public async Task HandleAsync(HttpContext http, RequestTarget target)
+    {
+        if (!HttpMethods.IsPost(http.Request.Method)) throw new ApiException(ErrorCode.MethodNotAllowed, $"{http.Request.Method} is not POST") { Allow = "POST" };
+        target.Parameters([]);
+        Limits limits = door.Limits;
+        byte[] idempotencyKey = KvParameters.ReadIdempotencyKey(http.Request.Headers, limits, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+        long deadline = Door.DeadlineIn(KvParameters.ReadTimeoutMillis(http.Request.Headers, limits));
+        BatchRequestJson request = RequestJson.Parse((await bodies.ReadDocumentAsync(http.Request, deadline)).Span, RequestJson.Default.BatchRequestJson);
+        KvRequest[] items = Operations.OfBatch(request.Operations ?? [], limits);
+
+        KvBatchPlan plan = new(items, idempotencyKey, map, limits.MaxBatchBytes);
+        for (IReadOnlyList<KvBatchPart> parts = plan.TakeParts(); parts.Count > 0; parts = plan.TakeParts())
+        {
+            KvResponse[] answers = await Task.WhenAll(parts.Select(part => door.CallAsync(part.Request, part.Operation, part.Hash, deadline).AsTask()));
+            for (int i = 0; i < answers.Length; i++) plan.OnAnswer(parts[i], answers[i]);
+        }
+
+        await AnswerAsync(http, items, plan.Results);
+    }
+
+    private static async Task AnswerAsync(HttpContext http, KvRequest[] items, IReadOnlyList<KvResponse> results)
+    {
+        using JsonBody body = new(http, "application/json");
+        body.Json.WriteStartObject();
+        body.Json.WriteStartArray("results");
+        for (int i = 0; i < items.Length; i++)
+        {
+            body.Result(items[i], results[i], i);
+            await body.YieldAsync();
+        }
+
+        body.Json.WriteEndArray();
+        body.Json.WriteEndObject();
+        await body.FlushAsync();
+    }
+}

@@ -1,0 +1,172 @@
+using RaftKv.Contracts;
+using RaftKv.Raft;
+
+namespace RaftKv.Kv.Tests.Routing;
+
+/// <summary>Reads that any replica may serve: at once, from what it has, and honest about how old that may be.</summary>
+public sealed class StaleReadTests
+{
+    private static readonly KvResponse NoReplica = KvResponse.Fail(ErrorCode.NoLeader, "no replica", "n2");
+
+    [Fact]
+    public void A_follower_serves_it_at_once_and_asks_nobody()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.After(30_000);
+        KvResponse read = Stale(node).Ended;
+        Assert.Equal((null, "n1", 10UL, 30_000L), (read.Error, read.Node, read.Index.Value, read.AgeMicros));
+        Assert.Empty(node.Links.Sent);
+    }
+
+    [Fact]
+    public void It_is_served_without_a_leader_and_without_a_majority()
+    {
+        FrontNode node = FrontNode.LeaderOfThree();
+        node.After(7_200_000_000);
+        Assert.NotEqual(Role.Leader, node.Group.Role);
+        Assert.Null(Stale(node).Ended.Error);
+    }
+
+    [Fact]
+    public void Who_never_heard_a_leader_does_not_know_the_age()
+    {
+        FrontNode node = new(ShardMap.Initial(["n1", "n2", "n3"], 1, 3));
+        Assert.Equal((null, null), (Stale(node).Ended.Error, Stale(node).Ended.AgeMicros));
+    }
+
+    /// <summary>A heartbeat never commits more than the follower has acknowledged; that it is behind it learns from the leader's own commit index.</summary>
+    [Fact]
+    public void A_heartbeat_that_tells_of_entries_not_here_yet_makes_nothing_younger()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.After(30_000);
+        node.Receive(node.From(2, MessageKind.Heartbeat, 6) with { Commit = new LogIndex(10), Hint = new LogIndex(11) });
+        node.After(10_000);
+        Assert.Equal(40_000, Stale(node).Ended.AgeMicros);
+        node.Receive(NoOp(node, 11));
+        node.After(5_000);
+        // Complete up to the heartbeat that first told of it.
+        Assert.Equal(15_000, Stale(node).Ended.AgeMicros);
+    }
+
+    /// <summary>Else a follower under constant load, always one entry behind, would never know an age.</summary>
+    [Fact]
+    public void A_mark_stays_until_it_is_reached_though_the_leader_goes_on()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.After(100_000);
+        node.Receive(NoOp(node, 11) with { Commit = new LogIndex(10) }, NoOp(node, 12) with { Commit = new LogIndex(10) }, NoOp(node, 13) with { Commit = new LogIndex(10) });
+        node.After(100_000);
+        node.Post(Commits(11));
+        node.Step();
+        node.Post(Commits(12));
+        node.Step();
+        node.Post(Commits(13));
+        node.Host.Applier.RunOnce(); // Up to 12; that STEP hears of it only behind the next heartbeat.
+        node.Step();
+        Assert.Equal(12UL, node.Group.Applied.Value);
+        Assert.Equal(0, node.Host.Worker.AgeMicros(node.Now, node.Group.Group));
+
+        Message Commits(ulong index) => node.From(2, MessageKind.Heartbeat, 6) with { Commit = new LogIndex(index), Hint = new LogIndex(index) };
+    }
+
+    [Fact]
+    public void A_message_of_another_term_or_of_nobodys_leader_says_nothing()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.After(30_000);
+        node.Receive(node.From(3, MessageKind.Heartbeat, 5), node.From(2, MessageKind.PreVote, 7));
+        Assert.Equal(30_000, Stale(node).Ended.AgeMicros);
+    }
+
+    /// <summary>A leader may have been replaced since a majority last answered it.</summary>
+    [Fact]
+    public void A_leaders_age_counts_from_its_majority()
+    {
+        FrontNode node = FrontNode.LeaderOfThree();
+        node.Receive(node.From(2, MessageKind.HeartbeatResponse, 6));
+        for (int i = 0; i < 4; i++) node.Tick();
+        Assert.Equal(4 * FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
+        node.Receive(node.From(3, MessageKind.HeartbeatResponse, 6));
+        node.Tick();
+        Assert.Equal(FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
+    }
+
+    [Fact]
+    public void Alone_a_leader_is_up_to_date_as_of_its_last_tick()
+    {
+        FrontNode node = FrontNode.Alone();
+        node.Tick();
+        node.After(7_000);
+        Assert.Equal(7_000, Stale(node).Ended.AgeMicros);
+    }
+
+    [Fact]
+    public void Served_for_another_node_the_age_goes_with_the_answer()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.After(30_000);
+        node.Forwarded(7, Request(node, 1));
+        SentAnswer answer = Assert.Single(node.TakeAnswers());
+        Assert.Equal((null, 30_000L), (answer.Response.Error, answer.Response.AgeMicros));
+        node.Forwarded(8, Request(node, 1), group: 9);
+        Assert.Same(ErrorCode.NoLeader, Assert.Single(node.TakeAnswers()).Response.Error);
+    }
+
+    [Fact]
+    public void A_node_without_a_replica_asks_the_replicas_in_turn_and_learns_nothing_of_leaders()
+    {
+        FrontNode node = FrontNode.WithoutShard2(FrontNode.N2, FrontNode.N3);
+        TestCall read = Stale(node, 2);
+        SentForward first = Assert.Single(node.TakeForwards());
+        Assert.Equal(KvConsistency.Stale, KvRequest.Decode(first.Request).Consistency);
+        node.Answered(first.To, first.Number, NoReplica);
+        node.Tick();
+        SentForward second = Assert.Single(node.TakeForwards());
+        Assert.NotEqual(first.To, second.To);
+        node.Answered(second.To, second.Number, new KvResponse { Node = "n3", AgeMicros = 5 });
+        Assert.Equal((null, 5L), (read.Ended.Error, read.Ended.AgeMicros));
+
+        // Had it taken the answer for a leader's, both would go there.
+        NodeId[] asked = [.. Enumerable.Range(0, 2).Select(_ =>
+        {
+            node.Put(shard: 2);
+            return Assert.Single(node.TakeForwards()).To;
+        })];
+        Assert.Equal(2, asked.Distinct().Count());
+    }
+
+    [Fact]
+    public void Where_no_replica_can_be_reached_the_deadline_says_so()
+    {
+        FrontNode node = FrontNode.WithoutShard2();
+        TestCall read = Stale(node, 2, 100_000);
+        node.After(100_000);
+        Assert.Equal((ErrorCode.Deadline, "no replica could be reached before the deadline"), (read.Ended.Error, read.Ended.Detail));
+    }
+
+    [Fact]
+    public void A_revision_above_the_shards_is_refused_naming_both()
+    {
+        FrontNode node = FrontNode.Alone();
+        node.Put("one");
+        node.Put("two");
+        KvRequest at = new(KvOperation.Get, node.KeyIn(1));
+        Assert.Equal("one"u8, node.Call(at with { Revision = 1 }).Ended.Value.Span);
+        Assert.Equal("two"u8, node.Call(at with { Revision = 2 }).Ended.Value.Span);
+        KvResponse refused = node.Call(at with { Revision = 3 }).Ended;
+        Assert.Equal((ErrorCode.BadRevision, 2UL, "revision 3 is above 2, the newest one at index 13"), (refused.Error, refused.Revision, refused.Detail));
+    }
+
+    private static Message NoOp(FrontNode node, ulong index) => node.From(2, MessageKind.Append, 6) with
+    {
+        Index = new LogIndex(index - 1),
+        LogTerm = new Term(index == 11 ? 5UL : 6UL),
+        Commit = new LogIndex(index),
+        Entries = new Entry[] { new(new LogIndex(index), new Term(6), EntryKind.NoOp, 0, 0, 0, default) },
+    };
+
+    private static KvRequest Request(FrontNode node, ulong shard) => new(KvOperation.Get, node.KeyIn(shard), Consistency: KvConsistency.Stale);
+
+    private static TestCall Stale(FrontNode node, ulong shard = 1, long deadlineMicros = 5_000_000) => node.Call(Request(node, shard), deadlineMicros);
+}
