@@ -29,6 +29,8 @@ public sealed partial class RaftGroup
             return;
         }
 
+        // Whoever led is silent; a voter would say the same by campaigning.
+        Leader = ReplicaId.None;
         ResetElectionTimer();
         if (!Configuration.IsVoter(Replica)) AskAllWhetherMember();
     }
