@@ -114,6 +114,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         TickMicros = options.TickMillis * 1000L,
         HeartbeatIntervalMicros = options.HeartbeatMillis * 1000L,
         ElectionTimeoutMicros = options.ElectionTimeoutMillis * 1000L,
+        SnapshotEntries = (ulong)options.SnapshotEntries,
+        SnapshotBytes = options.SnapshotBytes,
+        CatchUpEntries = (ulong)options.CatchUpEntries,
         // A few of the largest values must always fit, or they could never be proposed.
         MaxUncommittedBytes = Math.Max(16 * Limits.Mebi, 4 * options.Limits.MaxValueBytes),
     };

@@ -15,11 +15,17 @@ internal sealed record DeleteJson(bool Deleted, ulong Revision);
 
 /// <summary><c>uptimeMillis</c> is by the clock that consensus runs on, sleep of the machine included.</summary>
 internal sealed record StatusJson(
-    string Node, string NodeId, string DiskId, string BootId, string ClusterId, string ClientUrl, string PeerAddress, long UptimeMillis, GroupJson[] Groups);
+    string Node, string NodeId, string DiskId, string BootId, string ClusterId, string ClientUrl, string PeerAddress, long UptimeMillis, SnapshotsJson Snapshots,
+    GroupJson[] Groups);
 
-/// <summary>One group as this node sees it. Indexes are the log's; <c>revision</c> is the last one assigned here.</summary>
+/// <summary>Since the start of the process: snapshots that followers installed from here, that were installed here, and that came to nothing either way.</summary>
+internal sealed record SnapshotsJson(long Sent, long Installed, long Failed);
+
+/// <summary>
+/// One group as this node sees it. Indexes are the log's, which begins behind <c>snapshotIndex</c>; <c>revision</c> is the last one assigned here.
+/// </summary>
 internal sealed record GroupJson(
-    ulong Shard, string ReplicaId, string Role, ulong Term, string? Leader, ulong Commit, ulong Applied, ulong Last, ulong Durable, ulong Revision);
+    ulong Shard, string ReplicaId, string Role, ulong Term, string? Leader, ulong Commit, ulong Applied, ulong Last, ulong Durable, ulong SnapshotIndex, ulong Revision);
 
 internal sealed record ShardsJson(ShardJson[] Shards);
 

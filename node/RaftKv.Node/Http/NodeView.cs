@@ -20,6 +20,7 @@ internal sealed class NodeView(
 
     public Task<StatusJson> StatusAsync() => AskStepAsync(() => new StatusJson(
         identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
+        new SnapshotsJson(host.Snapshots.Sent, host.Snapshots.Installed, host.Snapshots.Failed),
         [.. host.Machines.OfType<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))]));
 
     public Task<ShardsJson> ShardsAsync() => AskStepAsync(() => new ShardsJson([.. map.Shards.Select(ShardOf)]));
@@ -48,7 +49,7 @@ internal sealed class NodeView(
 
     private GroupJson GroupOf(RaftGroup group, KvStateMachine machine) => new(
         group.Group.Value, ApiResponse.Text(group.Replica.Value), RoleText(group.Role), group.Term.Value, LeaderOf(group), group.Commit.Value,
-        group.Applied.Value, group.LastIndex.Value, group.DurableIndex.Value, machine.CommittedRevision);
+        group.Applied.Value, group.LastIndex.Value, group.DurableIndex.Value, group.SnapshotIndex.Value, machine.CommittedRevision);
 
     private ShardJson ShardOf(ShardDescription shard) => new(
         shard.Id, HashRange.FormatBound(shard.Range.Start), HashRange.FormatBound(shard.Range.End), shard.Epoch.Version, shard.Epoch.ConfVersion,

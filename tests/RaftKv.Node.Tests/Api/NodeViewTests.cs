@@ -19,10 +19,12 @@ public sealed class NodeViewTests(SingleNode single)
         {
             Assert.Equal(("leader", "n1", "1"), (group.GetProperty("role").GetString(), group.GetProperty("leader").GetString(), group.GetProperty("replicaId").GetString()));
             Assert.True(group.GetProperty("term").GetUInt64() > 5);
-            ulong[] indexes = [.. ((string[])["applied", "commit", "last"]).Select(name => group.GetProperty(name).GetUInt64())];
+            ulong[] indexes = [.. ((string[])["snapshotIndex", "applied", "commit", "last"]).Select(name => group.GetProperty(name).GetUInt64())];
             Assert.Equal(indexes.Order(), indexes);
         }
 
+        JsonElement snapshots = status.GetProperty("snapshots");
+        Assert.Equal((0, 0, 0), (snapshots.GetProperty("sent").GetInt32(), snapshots.GetProperty("installed").GetInt32(), snapshots.GetProperty("failed").GetInt32()));
         Assert.Contains(status.GetProperty("groups").EnumerateArray(), group => group.GetProperty("revision").GetUInt64() > 0);
     }
 
