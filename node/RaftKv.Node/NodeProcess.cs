@@ -48,7 +48,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
         string clientUrl = options.AdvertiseClient ?? $"http://{ports.Client}";
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
-        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links);
+        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links, node.LogDisk);
         KvEndpoint kv = new(identity.Name, options.Limits, node.Map, _host.Worker);
         _api = new HttpApi(identity.Name, options.Limits, kv, view, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
