@@ -32,6 +32,7 @@ internal static class BenchVerb
         {
             s_target, s_protocol, s_clients, s_connections, s_valueBytes, s_keys, s_reads, s_seconds, s_warmUp, s_seed, s_fill, s_idempotencyKeys, s_serverPids,
         };
+        command.Subcommands.Add(BenchCompareVerb.Create(screen));
         command.SetAction((result, cancellation) => RunAsync(screen, result, cancellation));
         return command;
     }
@@ -99,9 +100,9 @@ internal static class BenchVerb
     private static int ProcessIdOf(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && Directory.Exists($"/proc/{id}") ? id : throw new CommandException(ExitCode.Usage, $"--server-pids: there is no process '{text}'");
 
-    private static Option<int> Whole(string name, string description, int value) => new(name) { CustomParser = GlobalOptions.WholeNumber, Description = description, HelpName = "N", DefaultValueFactory = _ => value };
+    internal static Option<int> Whole(string name, string description, int value) => new(name) { CustomParser = GlobalOptions.WholeNumber, Description = description, HelpName = "N", DefaultValueFactory = _ => value };
 
-    private static Option<double> Seconds(string name, string description, double value) => new(name)
+    internal static Option<double> Seconds(string name, string description, double value) => new(name)
     {
         Description = description,
         HelpName = "SECONDS",

@@ -40,6 +40,7 @@ internal sealed record ReplicaOutput(string Node, string ReplicaId, string Role,
 [JsonSerializable(typeof(DeleteOutput))]
 [JsonSerializable(typeof(StatusOutput))]
 [JsonSerializable(typeof(LoadOutput))]
+[JsonSerializable(typeof(CompareOutput))]
 internal sealed partial class OutputJson : JsonSerializerContext
 {
     /// <summary>Of the documents on one key: what is null is left out.</summary>

@@ -16,6 +16,7 @@ namespace RaftKv.Shardctl.Bench;
 /// <param name="LostConnections">Since the start, warm-up included, by reason.</param>
 /// <param name="FailedConnects">Likewise.</param>
 /// <param name="ClientBusyShare">Of one core, by this process; near 1 it is what limits.</param>
+/// <param name="OthersBusyCores">By other processes of this machine, if all servers run on it: what spoils a comparison.</param>
 /// <param name="DeviceBytesPerOperation">Written, by whomever, to the device under the servers of a comparison.</param>
 /// <param name="Total">All servers together; null when nothing is known of them.</param>
 internal sealed record LoadOutput(
@@ -23,7 +24,7 @@ internal sealed record LoadOutput(
     double WarmUpSeconds, double Seconds, double OperationsPerSecond, LatencyOutput? Puts, LatencyOutput? Gets, long AbsentGets,
     IReadOnlyDictionary<string, long> Refused, IReadOnlyDictionary<string, long> Unknown, IReadOnlyDictionary<string, long> FailedGets,
     IReadOnlyDictionary<string, long> LostConnections, IReadOnlyDictionary<string, long> FailedConnects,
-    double? ClientCpuMicrosPerOperation, double ClientBusyShare, double? DeviceBytesPerOperation, UseOutput? Total, ImmutableArray<UseOutput> Servers)
+    double? ClientCpuMicrosPerOperation, double ClientBusyShare, double? OthersBusyCores, double? DeviceBytesPerOperation, UseOutput? Total, ImmutableArray<UseOutput> Servers)
 {
     public static LoadOutput Of(LoadPlan plan, LoadResult load) => new(
         plan.Protocol == LoadProtocol.EtcdGrpc ? "etcd" : "raftkv",
@@ -32,7 +33,7 @@ internal sealed record LoadOutput(
         plan.WarmUp.TotalSeconds, Round(load.Elapsed.TotalSeconds), Round(load.Throughput),
         LatencyOutput.Of(load.Tally.Puts, load.Elapsed), LatencyOutput.Of(load.Tally.Gets, load.Elapsed), load.Tally.Absent,
         load.Tally.Refused, load.Tally.Unknown, load.Tally.FailedGets, load.LostConnections, load.FailedConnects,
-        PerOperation(load, load.ClientCpuMicros), Round(load.ClientBusyShare), PerOperation(load, load.DeviceWrittenBytes),
+        PerOperation(load, load.ClientCpuMicros), Round(load.ClientBusyShare), load.OthersBusyCores is { } others ? Round(others) : null, PerOperation(load, load.DeviceWrittenBytes),
         load.Servers.Count == 0 ? null : UseOutput.Total(load), [.. load.Servers.Select(server => UseOutput.Of(server, load.Tally.Operations))]);
 
     private static double? PerOperation(LoadResult load, long? figure) => load.Tally.Operations == 0 || figure is null ? null : Round(figure.Value / (double)load.Tally.Operations);

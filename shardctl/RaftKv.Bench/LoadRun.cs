@@ -26,6 +26,7 @@ public static class LoadRun
 
         IReadOnlyList<ServerSample> before = await meter.SampleAsync(cancellation);
         long? writtenBefore = device?.WrittenBytes();
+        long busyBefore = MachineCpu.BusyMicros();
         long cpuBefore = OwnCpuMicros();
         Tally tally = new();
         long start = Stopwatch.GetTimestamp();
@@ -34,10 +35,11 @@ public static class LoadRun
         load.CountInto(null);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         long cpu = OwnCpuMicros() - cpuBefore;
+        long busy = MachineCpu.BusyMicros() - busyBefore;
         long? written = device?.WrittenBytes() - writtenBefore;
         IReadOnlyList<ServerSample> after = await meter.SampleAsync(cancellation);
         await load.StopAsync();
-        return new LoadResult(tally, elapsed, ServerUse.Between(before, after), written, cpu, load.LostConnections, load.FailedConnects);
+        return new LoadResult(tally, elapsed, ServerUse.Between(before, after), written, cpu, busy, load.LostConnections, load.FailedConnects);
     }
 
     /// <summary>Writes every key of the plan once. Throws <see cref="LoadException"/> when nothing succeeds for long.</summary>
@@ -82,6 +84,7 @@ public static class LoadRun
 /// <summary>A load that runs. Disposing it stops it.</summary>
 public sealed class Load : IAsyncDisposable
 {
+    private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
     private readonly LoadLoop _loop;
 
     private Load(LoadLoop loop) => _loop = loop;
@@ -113,12 +116,11 @@ public sealed class Load : IAsyncDisposable
     /// <param name="onSecond">Told how many seconds are left.</param>
     public async Task WaitAsync(TimeSpan duration, Action<long> onSecond, CancellationToken cancellation)
     {
-        Stopwatch watch = Stopwatch.StartNew();
-        while (watch.Elapsed < duration && !HasEnded)
+        long start = Stopwatch.GetTimestamp();
+        for (TimeSpan left = duration; left > TimeSpan.Zero && !HasEnded; left = duration - Stopwatch.GetElapsedTime(start))
         {
-            TimeSpan left = duration - watch.Elapsed;
             onSecond((long)Math.Ceiling(left.TotalSeconds));
-            await Task.WhenAny(_loop.Ended, Task.Delay(left < TimeSpan.FromSeconds(1) ? left : TimeSpan.FromSeconds(1), cancellation));
+            await Task.WhenAny(_loop.Ended, Task.Delay(left < s_second ? left : s_second, cancellation));
             cancellation.ThrowIfCancellationRequested();
         }
 

@@ -9,7 +9,7 @@ namespace RaftKv.Bench.Meters;
 public sealed record ProcessFigures(long CpuMicros, long ResidentBytes, long? DirtiedBytes)
 {
     /// <summary>USER_HZ is 100 on every Linux that .NET runs on.</summary>
-    private const long MicrosPerTick = 10_000;
+    internal const long MicrosPerTick = 10_000;
 
     /// <summary>Throws <see cref="LoadException"/> when there is no such process.</summary>
     public static ProcessFigures Read(int processId)
