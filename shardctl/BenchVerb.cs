@@ -28,7 +28,7 @@ internal static class BenchVerb
 
     public static Command Create(Screen screen)
     {
-        Command command = new("bench", "Put load on a running cluster and measure it. 'shardctl bench compare' starts clusters of its own, of RaftKv and of etcd.")
+        Command command = new("bench", "Put load on a running cluster and measure it; connections go to the endpoints in turn. 'shardctl bench compare' starts clusters of its own, of RaftKv and of etcd.")
         {
             s_target, s_protocol, s_clients, s_connections, s_valueBytes, s_keys, s_reads, s_seconds, s_warmUp, s_seed, s_fill, s_idempotencyKeys, s_serverPids,
         };

@@ -1,10 +1,9 @@
-using System.Diagnostics;
 using RaftKv.Bench.Loop;
 
 namespace RaftKv.Bench;
 
 /// <summary>The longest time without a success, for each lane of clients. A gap runs from one success to the next, whatever was tried in between.</summary>
-/// <remarks>Written by the loop, read and reset from other threads.</remarks>
+/// <remarks>Written by the loop, read and reset from other threads. Times are <see cref="System.Diagnostics.Stopwatch"/>'s timestamps.</remarks>
 public sealed class GapWatch : IAnswerObserver
 {
     private readonly Lock _lock = new();
@@ -12,11 +11,12 @@ public sealed class GapWatch : IAnswerObserver
     private readonly long[] _longest;
 
     /// <param name="lanes">Client i is in lane i modulo this: see <see cref="LoadPlan.Lanes"/>.</param>
-    public GapWatch(int lanes)
+    /// <param name="start">From here on a gap counts.</param>
+    public GapWatch(int lanes, long start)
     {
         _last = new long[lanes];
         _longest = new long[lanes];
-        Array.Fill(_last, Stopwatch.GetTimestamp());
+        Array.Fill(_last, start);
     }
 
     /// <summary>Forgets the gaps so far. One that is open now goes on from its beginning.</summary>
@@ -26,17 +26,15 @@ public sealed class GapWatch : IAnswerObserver
     }
 
     /// <summary>Whether every one of these lanes has had a success since that moment.</summary>
-    /// <param name="timestamp">By <see cref="Stopwatch.GetTimestamp"/>.</param>
-    public bool HasSucceededSince(IEnumerable<int> lanes, long timestamp)
+    public bool HasSucceededSince(IEnumerable<int> lanes, long moment)
     {
-        lock (_lock) return lanes.All(lane => _last[lane] > timestamp);
+        lock (_lock) return lanes.All(lane => _last[lane] > moment);
     }
 
     /// <summary>The longest gap of these lanes since the last reset, the open ones up to now.</summary>
-    public TimeSpan Longest(IEnumerable<int> lanes)
+    public long Longest(IEnumerable<int> lanes, long now)
     {
-        long now = Stopwatch.GetTimestamp();
-        lock (_lock) return Stopwatch.GetElapsedTime(0, lanes.Max(lane => Math.Max(_longest[lane], now - _last[lane])));
+        lock (_lock) return lanes.Max(lane => Math.Max(_longest[lane], now - _last[lane]));
     }
 
     void IAnswerObserver.OnAnswer(int client, AnswerKind kind, long now)

@@ -60,7 +60,7 @@ internal static class KillsSuite
         progress.Step($"starting {cluster.Name}");
         await cluster.StartAsync(cancellation);
         int lanes = Math.Max(1, plan.Lanes.Length);
-        GapWatch gaps = new(lanes);
+        GapWatch gaps = new(lanes, Stopwatch.GetTimestamp());
         ClientEndpoint[] endpoints = [.. cluster.Servers.Select(server => server.Endpoint)];
         await using Load load = Load.Start(plan with { Endpoints = [.. endpoints], RequestTimeout = RequestTimeout, Seed = settings.Seed }, gaps);
         List<double> millis = [];
@@ -89,6 +89,6 @@ internal static class KillsSuite
         long wellTicks = (long)(Well.TotalSeconds * Stopwatch.Frequency);
         do await load.WaitAsync(LookInterval, _ => { }, cancellation);
         while (watch.Elapsed < WatchAtLeast || (watch.Elapsed < WatchAtMost && !gaps.HasSucceededSince(lanes, Stopwatch.GetTimestamp() - wellTicks)));
-        return gaps.Longest(lanes);
+        return Stopwatch.GetElapsedTime(0, gaps.Longest(lanes, Stopwatch.GetTimestamp()));
     }
 }
