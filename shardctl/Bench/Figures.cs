@@ -18,6 +18,9 @@ internal static class Figures
         _ => figure.Value.ToString("0", CultureInfo.InvariantCulture),
     };
 
+    /// <summary>What was counted.</summary>
+    public static string Count(long? figure) => figure?.ToString(CultureInfo.InvariantCulture) ?? "?";
+
     /// <summary>Microseconds as milliseconds.</summary>
     public static string Millis(double? micros) => Text(micros / 1000);
 

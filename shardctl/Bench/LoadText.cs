@@ -36,7 +36,7 @@ internal static class LoadText
 
         static Cell[] Row(string name, LatencyOutput latency) =>
         [
-            name, $"{latency.Count}", Figures.Text(latency.PerSecond), Figures.Millis(latency.MeanMicros), Figures.Millis(latency.P50Micros), Figures.Millis(latency.P90Micros),
+            name, Figures.Count(latency.Count), Figures.Text(latency.PerSecond), Figures.Millis(latency.MeanMicros), Figures.Millis(latency.P50Micros), Figures.Millis(latency.P90Micros),
             Figures.Millis(latency.P99Micros), Figures.Millis(latency.P999Micros), Figures.Millis(latency.MaxMicros),
         ];
     }
@@ -44,7 +44,7 @@ internal static class LoadText
     private static Cell[] UseRow(UseOutput use) =>
     [
         use.Name, Figures.Text(use.CpuMicrosPerOperation), Figures.Text(use.AllocatedBytesPerOperation), Figures.Text(use.LogBytesPerOperation), Figures.Text(use.LogSyncsPerOperation),
-        Figures.Mebibytes(use.ResidentBytes), Figures.Text(use.GcCollections), Figures.Text(use.GcPauseMillis),
+        Figures.Mebibytes(use.ResidentBytes), Figures.Count(use.GcCollections), Figures.Count(use.GcPauseMillis),
     ];
 
     /// <summary>A line for each kind of failure that there was; one that says so when there was none.</summary>

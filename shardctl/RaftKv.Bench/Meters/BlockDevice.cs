@@ -28,7 +28,7 @@ public sealed record BlockDevice(string Filesystem, string? StatFile)
     /// <summary>Finds the mount with the longest path above the directory, the last one if several are on top of each other: proc_pid_mountinfo(5).</summary>
     internal static BlockDevice Parse(IEnumerable<string> mountInfo, string directory)
     {
-        // 36 35 98:0 /root /mount/point options [more…] - type source super-options
+        // 36 35 98:0 /part/mounted /mount/point options [more…] - type source super-options
         string[] mount = mountInfo.Reverse()
             .Select(line => line.Split(' '))
             .Where(fields => IsAbove(fields[4], directory))
