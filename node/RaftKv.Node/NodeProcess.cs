@@ -52,7 +52,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _pumps = new PumpThreads(_host);
 
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
-        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links);
+        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links, node.LogDisk);
         Door door = new(identity.Name, options.Limits, _host.Worker);
         BodyReader bodies = new(options.Limits);
         KvEndpoint kv = new(door, bodies, node.Map);

@@ -16,6 +16,9 @@ public sealed unsafe class PosixDisk : IDisk
 
     public string DirectoryPath { get; }
 
+    /// <summary>What this disk has been asked to do since it was opened.</summary>
+    public DiskCounters Counters { get; } = new();
+
     /// <summary>
     /// Opens an existing directory, after a test that a failed sync shows on this machine. Throws <see cref="DiskFailedException"/>.
     /// </summary>
@@ -113,6 +116,7 @@ public sealed unsafe class PosixDisk : IDisk
         try
         {
             SyncDirectory(DirectoryPath);
+            Counters.OnSynced();
         }
         catch (DiskFailedException failure)
         {

@@ -29,6 +29,26 @@ public sealed class NodeViewTests(SingleNode single)
     }
 
     [Fact]
+    public async Task Status_counts_what_the_process_uses_and_what_the_raft_log_writes()
+    {
+        JsonElement before = (await single.SendAsync("GET", "/v1/status")).Json;
+        await single.SendAsync("PUT", "/v1/kv/counted", new byte[1000]);
+        JsonElement after = (await single.SendAsync("GET", "/v1/status")).Json;
+
+        Assert.Equal(single.Node.ProcessId, after.GetProperty("process").GetProperty("pid").GetInt32());
+        Assert.Matches("^(server|workstation), (not )?concurrent$", after.GetProperty("process").GetProperty("gc").GetString());
+        Assert.Equal(3, after.GetProperty("process").GetProperty("gcCollections").GetArrayLength());
+        Assert.True(after.GetProperty("process").GetProperty("residentBytes").GetInt64() > 1_000_000);
+        Assert.True(Growth("process", "allocatedBytes") > 0);
+        Assert.True(Growth("process", "cpuMillis") >= 0);
+        Assert.True(Growth("process", "gcPauseMillis") >= 0);
+        Assert.True(Growth("raftLog", "syncs") >= 1);
+        Assert.True(Growth("raftLog", "writtenBytes") >= 1000);
+
+        long Growth(string part, string name) => after.GetProperty(part).GetProperty(name).GetInt64() - before.GetProperty(part).GetProperty(name).GetInt64();
+    }
+
+    [Fact]
     public async Task The_shard_map_is_as_the_API_says_and_has_an_ETag()
     {
         RawResponse answer = await single.SendAsync("GET", "/v1/shards");
