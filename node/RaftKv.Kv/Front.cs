@@ -11,6 +11,9 @@ namespace RaftKv.Kv;
 /// <param name="BootId">Random, made at each start of the process.</param>
 public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
 {
+    /// <summary>All nodes of the cluster: who has a replica of a shard now, its first map does not say for ever.</summary>
+    public required IReadOnlyList<NodeId> Nodes { get; init; }
+
     /// <summary>Calls under way at once; more are refused (backpressure).</summary>
     public int MaxCalls { get; init; } = 65_536;
 
@@ -61,7 +64,7 @@ public sealed class Front : IFront
         _map = map;
         _worker = worker;
         _links = links;
-        _nodes = [.. map.Shards.SelectMany(shard => shard.Replicas).Select(replica => new NodeId(replica.NodeId)).Distinct().Order()];
+        _nodes = [.. options.Nodes.Order()];
     }
 
     public string NodeName => _options.NodeName;

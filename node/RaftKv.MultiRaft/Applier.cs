@@ -69,6 +69,7 @@ public sealed class Applier
             for (LogIndex next = work.First; next <= work.Last;)
             {
                 Entry[] entries = _log.Read(replica.Id, next, work.Last, LogReadBytes);
+                if (entries.Length == 0 && replica.IsRemoved) return;
                 Invariant.Holds(entries.Length > 0, $"{replica.Id}: the log no longer holds {next}, which is not applied yet");
                 ApplyBatch(replica, entries, work.Waiting, ref waiting);
                 next = entries[^1].Index.Next;

@@ -11,6 +11,7 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     private readonly List<PendingProposal> _older = [];
     private Queue<PendingProposal> _pending = new();
     private IStateMachine _machine = machine;
+    private bool _isRemoved;
     private readonly Dictionary<ReplicaId, NodeId> _heardFrom = [];
 
     public GroupId Id => Group.Group;
@@ -65,8 +66,15 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     /// <summary>APPLY's: reads that are confirmed but whose index is not applied yet.</summary>
     public List<GrantedRead> WaitingReads { get; } = [];
 
-    /// <summary>STEP has given it up: nothing more is handed on for it.</summary>
-    public bool IsRemoved { get; set; }
+    /// <summary>
+    /// STEP has given it up: nothing more is handed on for it, and what APPLY still has of it is in vain, for its tombstone empties its log. Set
+    /// before the tombstone is handed to PERSIST.
+    /// </summary>
+    public bool IsRemoved
+    {
+        get => Volatile.Read(ref _isRemoved);
+        set => Volatile.Write(ref _isRemoved, value);
+    }
 
     /// <summary>The configuration whose nodes are being watched.</summary>
     public Configuration? WatchedConfiguration { get; set; }

@@ -47,7 +47,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
         _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, other));
         _host = MultiRaftHost.Start(HostOptionsOf(options, identity, bootId), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
-        _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId), node.Map, _host.Worker, _links));
+        _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId) { Nodes = [.. node.Members.Select(member => new NodeId(NodeIdentity.IdOf(member.Name)))] }, node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
 

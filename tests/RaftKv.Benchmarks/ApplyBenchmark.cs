@@ -26,7 +26,7 @@ public class ApplyBenchmark
         _puts = Some.Puts(Turn, new Random(1));
         _directory = Directory.CreateTempSubdirectory("raftkv-benchmark-").FullName;
         RocksOrderedStore store = RocksOrderedStore.Open(_environment, Path.Combine(_directory, "store"), RocksStoreOptions.Default with { CreateIfMissing = true });
-        KvStateMachine.InitialiseStore(store, ShardMeta.AtBirth(ShardMap.Initial(["n1"], 1, 1).Shards[0]));
+        KvStateMachine.InitialiseStore(store, ShardMeta.AtBirth(ShardMap.Initial(["n1"], 1, 1).Shards[0]), Configuration.OfVoters(new Member(Some.Replica, new NodeId(1))));
         _machine = new KvStateMachine(Some.Group, store, Limits.Default);
     }
 

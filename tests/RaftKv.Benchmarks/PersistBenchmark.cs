@@ -28,7 +28,7 @@ public class PersistBenchmark
         _entries = new Entry[Batch];
         _directory = Directory.CreateTempSubdirectory("raftkv-benchmark-").FullName;
         _log = SegmentedRaftLog.Open(PosixDisk.OpenDirectory(_directory), new RaftLogOptions(), 1, out _);
-        _log.AddCommitPoint(Some.Group, new CommitPoint(Some.Replica, 1, Some.Birth, Some.BirthTerm, Configuration.OfVoters(new Member(Some.Replica, new NodeId(1))), 1, 1));
+        _log.AddCommitPoint(Some.Group, new CommitPoint(Some.Replica, 1, Some.Birth, Some.BirthTerm, Configuration.OfVoters(new Member(Some.Replica, new NodeId(1))), 1, 1), keepsLogBehind: false);
         _log.Commit();
     }
 

@@ -29,7 +29,7 @@ internal sealed class FrontNode
         RecoveredLog born = NodeBirth.Run(new DiskIdentity(0xC1, N1, 0xD1, "n1", map.ToFile()), map, log, stores);
         HostOptions options = new() { Node = N1, BootId = 1, Seed = 1, ElectionTimeoutMicros = NeverMicros };
         Host = MultiRaftHost.Start(host?.Invoke(options) ?? options, born, log, new KvStateMachines(stores, Limits.Default), Links, Now);
-        FrontOptions frontOptions = new(N1, "n1", BootId);
+        FrontOptions frontOptions = new(N1, "n1", BootId) { Nodes = [.. map.Shards.SelectMany(shard => shard.Replicas).Select(replica => new NodeId(replica.NodeId)).Distinct()] };
         Front = new Kv.Front(front?.Invoke(frontOptions) ?? frontOptions, map, Host.Worker, Links);
         Host.Connect(Front);
         Settle();
