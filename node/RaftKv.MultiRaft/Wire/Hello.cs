@@ -9,13 +9,16 @@ namespace RaftKv.MultiRaft.Wire;
 /// <param name="Node">XXH64 of <paramref name="Name"/>.</param>
 /// <param name="DiskId">Random, made with the data directory.</param>
 /// <param name="BootId">Random, made at each start of the process.</param>
+/// <param name="Channel">What the dialler wants the connection for; not used in the answer.</param>
 /// <remarks>
 /// <code>
 /// magic "RKVP" u32 | protocol min u16 | protocol max u16 | cluster id u64 | map digest u64 | node u64 | disk id u64
 /// | boot id u64 | addressee u64 (the node the dialler means to reach; 0 in the answer) | name (block)
+/// | channel u8 (absent: 0, messages)
 /// </code>
 /// </remarks>
-public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong ClusterId, ulong MapDigest, NodeId Node, ulong DiskId, ulong BootId, NodeId Addressee, string Name)
+public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong ClusterId, ulong MapDigest, NodeId Node, ulong DiskId, ulong BootId, NodeId Addressee, string Name,
+    PeerChannel Channel = PeerChannel.Messages)
 {
     public const ushort CurrentProtocol = 1;
     private const uint Magic = 0x50564B52; // "RKVP"
@@ -33,6 +36,7 @@ public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong Cluster
         writer.U64(BootId);
         writer.U64(Addressee.Value);
         writer.Text(Name);
+        writer.U8((byte)Channel);
         PeerFrame.Finish(writer);
     }
 
@@ -41,8 +45,10 @@ public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong Cluster
         ByteReader reader = new(body);
         if (reader.U32() != Magic) throw new MalformedException("this is not a RaftKv peer");
         Hello hello = new(reader.U16(), reader.U16(), reader.U64(), reader.U64(), new NodeId(reader.U64()), reader.U64(), reader.U64(), new NodeId(reader.U64()), reader.Text());
+        byte channel = reader.Remaining > 0 ? reader.U8() : (byte)0;
+        if (channel > (byte)PeerChannel.Bulk) throw new MalformedException($"channel {channel}");
         // What a newer node may add behind this is not for us; versions are compared next.
-        return hello;
+        return hello with { Channel = (PeerChannel)channel };
     }
 
     /// <summary>
