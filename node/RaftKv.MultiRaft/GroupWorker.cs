@@ -103,7 +103,7 @@ public sealed class GroupWorker : IPeerReceiver
     /// <inheritdoc/>
     public void OnFrame(NodeId from, FrameKind kind, byte[] body)
     {
-        bool isTaken = kind is FrameKind.SnapshotOffer or FrameKind.SnapshotFetch or FrameKind.SnapshotChunk or FrameKind.SnapshotEnd
+        bool isTaken = PeerFrame.ChannelOf(kind) == PeerChannel.Bulk
             ? _snapshots.TryPostFrame(from, kind, body)
             : _inbox.TryAdd(new WorkerEvent(WorkKind.PeerFrame, null, (ulong)kind, body, from), body.Length);
         if (!isTaken) Interlocked.Increment(ref _droppedFrames);
