@@ -41,6 +41,9 @@ internal sealed record SimOptions
     /// <summary>Clients that put keys with a ttl and watch them expire.</summary>
     public int TtlClients { get; private init; }
 
+    /// <summary>Clients whose batches, transactions and lists are on many keys.</summary>
+    public int ManyKeysClients { get; private init; }
+
     public long NetworkBaseMicros { get; private init; }
 
     public long NetworkSpreadMicros { get; private init; }
@@ -119,6 +122,7 @@ internal sealed record SimOptions
             MaxUncommittedBytes = Pick(random, 2_000, 100_000, 16_000_000),
             SegmentBytes = Pick(random, 32_768, 262_144, 4_194_304),
             FlushChance = Pick(random, 0, 20_000, 200_000),
+            ManyKeysClients = Pick(new SplitMix(seed).Fork(2), 0, 1, 3),
         };
         return random.Below(10) switch
         {
@@ -210,7 +214,7 @@ internal sealed record SimOptions
     }
 
     public string Describe() =>
-        $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys, {DurationMicros / 1_000_000} s; " +
+        $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys and {ManyKeysClients} on many, {DurationMicros / 1_000_000} s; " +
         $"network {NetworkBaseMicros}+{NetworkSpreadMicros} µs, drop {DropChance}, duplicate {DuplicateChance}, replay {ReplayChance}, corrupt {CorruptChance} ppm; " +
         $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B; " +
         $"clock ±{ClockRateSpreadPerMille} ‰; assassin {AssassinChance} ppm; a fault every {FaultIntervalMicros / 1000} ms of " +

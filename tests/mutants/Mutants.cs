@@ -58,6 +58,15 @@ public enum Mutant
 
     /// <summary>The applied index is written apart from the rows it covers (A1).</summary>
     AppliedIndexApartFromRows,
+
+    /// <summary>Of a transaction only the first write is applied (design §9: it is atomic).</summary>
+    HalfATransaction,
+
+    /// <summary>Items of a batch share one idempotency record: the second one of a key answers the first one's result (design §9).</summary>
+    DedupIgnoresItem,
+
+    /// <summary>Each chunk of a list shows its shard as of another index (design §8).</summary>
+    ListChunksOfDifferentStates,
 }
 
 /// <summary>The one mutant that is on in this process, set once at start.</summary>
