@@ -9,18 +9,33 @@ internal static class GetVerb
     public static Command Create(Screen screen)
     {
         Argument<string> key = KeyArgument.Create();
-        Command command = new("get", "Read a key: its value as it is, or with its revision as JSON.") { key };
-        command.SetAction((result, cancellation) => RunAsync(screen, result, result.GetValue(key)!, cancellation));
+        Option<ulong> revision = KeyArgument.Revision("--revision", "Read the key as it was at this revision of its shard.");
+        Option<string> consistency = new("--consistency")
+        {
+            Description = "linearizable shows every write acknowledged before; lease may be faster where the cluster has leases; stale is what the nearest replica has, at once.",
+            HelpName = "linearizable|lease|stale",
+            DefaultValueFactory = _ => "linearizable",
+        };
+        Command command = new("get", "Read a key: its value as it is, or with its revision as JSON.") { key, revision, consistency };
+        command.SetAction((result, cancellation) => RunAsync(screen, result, result.GetValue(key)!, new GetOptions(ConsistencyOf(result.GetValue(consistency)!), result.GetValue(revision)), cancellation));
         return command;
     }
 
-    private static async Task<int> RunAsync(Screen screen, ParseResult result, string key, CancellationToken cancellation)
+    private static ReadConsistency ConsistencyOf(string text) => text switch
+    {
+        "linearizable" => ReadConsistency.Linearizable,
+        "lease" => ReadConsistency.Lease,
+        "stale" => ReadConsistency.Stale,
+        _ => throw new CommandException(ExitCode.Usage, $"--consistency {text}: must be linearizable, lease or stale"),
+    };
+
+    private static async Task<int> RunAsync(Screen screen, ParseResult result, string key, GetOptions options, CancellationToken cancellation)
     {
         bool isJson = GlobalOptions.IsJson(result);
         byte[] bytes = KeyArgument.BytesOf(key);
         IReadOnlyList<ClientEndpoint> endpoints = GlobalOptions.EndpointsOf(result);
         using RaftKvClient client = KeyArgument.Connect(result, endpoints);
-        GetResult read = await client.GetAsync(bytes, cancellation);
+        GetResult read = await client.GetAsync(bytes, options, cancellation);
         if (read.Error is { } error) throw Outcomes.Failure(read.Outcome, error, key, endpoints);
         if (read.Value is not { } value) throw Outcomes.NotFound(key);
 
@@ -42,6 +57,7 @@ internal static class GetVerb
         (string? keyText, string? keyBase64) = OutputJson.Split(key);
         (string? text, string? base64) = OutputJson.Split(value);
         Position at = read.Position;
-        return new GetOutput(keyText, keyBase64, text, base64, read.Revision, read.Created, read.Version, at.Shard, at.Node, at.Term, at.Index);
+        return new GetOutput(
+            keyText, keyBase64, text, base64, read.Revision, read.Created, read.Version, at.Shard, at.Node, at.Term, at.Index, read.Consistency.Length > 0 ? read.Consistency : null, (long?)read.Age?.TotalMilliseconds);
     }
 }

@@ -11,9 +11,11 @@ internal static class KeyArgument
 {
     public static Argument<string> Create() => new("key") { Description = "The key. One that begins with '-' stands behind '--'." };
 
-    public static Option<ulong> IfRevision(string what) => new("--if-revision")
+    public static Option<ulong> IfRevision(string what) => Revision("--if-revision", $"{what} only if the key's revision is this one.");
+
+    public static Option<ulong> Revision(string name, string description) => new(name)
     {
-        Description = $"{what} only if the key's revision is this one.",
+        Description = description,
         HelpName = "REVISION",
         CustomParser = argument =>
         {

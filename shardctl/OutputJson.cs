@@ -12,8 +12,19 @@ namespace RaftKv.Shardctl;
 // What -o json writes. Scripts rely on it: members may be added, none is renamed or removed. Bytes that are UTF-8 are text
 // (key, value), else base64 (keyBase64, valueBase64), as in the HTTP API.
 
-/// <summary>get.</summary>
-internal sealed record GetOutput(string? Key, string? KeyBase64, string? Value, string? ValueBase64, ulong Revision, ulong Created, ulong Version, ulong Shard, string Node, ulong Term, ulong Index);
+/// <summary>get. <c>ageMillis</c> is of a stale read, and not there when it is not known.</summary>
+internal sealed record GetOutput(
+    string? Key, string? KeyBase64, string? Value, string? ValueBase64, ulong Revision, ulong Created, ulong Version, ulong Shard, string Node, ulong Term, ulong Index, string? Consistency, long? AgeMillis);
+
+/// <summary>list. <c>more</c> says that there are keys beyond the limit.</summary>
+internal sealed record ListOutput(ImmutableArray<ListItemOutput> Items, int Count, bool More);
+
+/// <summary>One key of a list; without a value if only keys were asked for. <c>ttl</c> is in seconds, if it has one.</summary>
+internal sealed record ListItemOutput(
+    string? Key, string? KeyBase64, string? Value, string? ValueBase64, ulong Revision, ulong Created, ulong Version, long? Ttl, ulong Shard, string Node, ulong Term, ulong Index);
+
+/// <summary>list --count-only.</summary>
+internal sealed record CountOutput(long Count);
 
 /// <summary>put. <c>prevRevision</c> is 0 if the key was absent.</summary>
 internal sealed record PutOutput(string? Key, string? KeyBase64, ulong Revision, ulong PrevRevision, ulong Shard, string Node, ulong Term, ulong Index);
@@ -36,6 +47,8 @@ internal sealed record ReplicaOutput(string Node, string ReplicaId, string Role,
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(GetOutput))]
+[JsonSerializable(typeof(ListOutput))]
+[JsonSerializable(typeof(CountOutput))]
 [JsonSerializable(typeof(PutOutput))]
 [JsonSerializable(typeof(DeleteOutput))]
 [JsonSerializable(typeof(StatusOutput))]

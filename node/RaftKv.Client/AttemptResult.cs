@@ -8,8 +8,14 @@ public enum AttemptResult
     /// <summary>Done: 2xx, or a read of a key that is definitely absent.</summary>
     Answered,
 
-    /// <summary>Refused definitely; the same request would be refused again.</summary>
+    /// <summary>Refused definitely; the same request would be refused again. It says nothing of an earlier attempt.</summary>
     Refused,
+
+    /// <summary>
+    /// Refused when it was applied, by its condition or because its idempotency key was another's: what is recorded under the key, and so true of every
+    /// attempt (design §3.3).
+    /// </summary>
+    Settled,
 
     /// <summary>Refused definitely for want of room or rate (429): the same request may pass later.</summary>
     Overloaded,
@@ -22,6 +28,9 @@ public enum AttemptResult
 
     /// <summary>Sent, and then no answer, or one that says or implies <c>unknown</c>.</summary>
     Lost,
+
+    /// <summary>As <see cref="Lost"/>, and the answer says that repeating it is of no use: what became of it will not be known.</summary>
+    Untraceable,
 }
 
 /// <summary>From an HTTP answer to what it says of the attempt: the client's half of the table of design §11.</summary>
@@ -30,14 +39,16 @@ public static class AttemptClassifier
     /// <param name="status">The HTTP status.</param>
     /// <param name="code">The member <c>code</c> of the problem document, null if there was none.</param>
     /// <param name="outcome">Its member <c>outcome</c>: <c>not-applied</c>, <c>unknown</c>, or null.</param>
-    public static AttemptResult Classify(int status, string? code, string? outcome)
+    /// <param name="retryable">Its member <c>retryable</c>.</param>
+    public static AttemptResult Classify(int status, string? code, string? outcome, bool? retryable)
     {
         if (status is >= 200 and < 300) return AttemptResult.Answered;
-        if (outcome == ErrorCode.OutcomeUnknown.OutcomeText) return AttemptResult.Lost;
+        if (outcome == ErrorCode.OutcomeUnknown.OutcomeText) return retryable == false ? AttemptResult.Untraceable : AttemptResult.Lost;
         bool isDefinite = outcome == ErrorCode.NoLeader.OutcomeText;
         return status switch
         {
             404 when code == ErrorCode.KeyNotFound.Code => AttemptResult.Answered,
+            412 or 422 when isDefinite => AttemptResult.Settled,
             429 => AttemptResult.Overloaded,
             503 or 504 when isDefinite => AttemptResult.Unavailable,
             // Out of space and what later versions add: definite because it says so.

@@ -15,6 +15,12 @@ public sealed record RaftKvClientOptions
     /// <summary>Give up at once when no endpoint accepts connections, instead of waiting for one to come back.</summary>
     public bool FailWhenNoneListens { get; init; }
 
+    /// <summary>
+    /// Give every write an idempotency key, so that it can be tried again when an attempt was lost. Without one a lost write is Unknown at once; it
+    /// costs the server a record for each write while the window lasts (see /v1/limits).
+    /// </summary>
+    public bool IdempotencyKeys { get; init; } = true;
+
     /// <summary>Of the waits' jitter.</summary>
     public int Seed { get; init; } = Environment.ProcessId;
 }

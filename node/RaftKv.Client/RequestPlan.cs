@@ -1,10 +1,16 @@
 namespace RaftKv.Client;
 
-/// <summary>Whether a request has an effect; a read may be repeated at will.</summary>
+/// <summary>Whether a request has an effect, and so may be repeated.</summary>
 public enum RequestKind
 {
+    /// <summary>It has none.</summary>
     Read,
+
+    /// <summary>Sent again it might be applied again.</summary>
     Write,
+
+    /// <summary>A write with an idempotency key: applied at most once, however often it is sent.</summary>
+    KeyedWrite,
 }
 
 /// <summary>How a request is tried. Times are in µs. Invariants: Endpoints ≥ 1; 0 &lt; BackoffMin ≤ BackoffMax; Timeout &gt; 0.</summary>
@@ -38,7 +44,8 @@ public readonly record struct PlanStep(RequestOutcome? Outcome, int Endpoint = 0
 /// an argument, chance comes from the seed; the simulator runs it unchanged.
 /// <list type="bullet">
 /// <item>A definite refusal that may pass elsewhere or later is repeated until the deadline.</item>
-/// <item>A write without an answer is Unknown at once and never repeated: it could be applied twice. A read is repeated.</item>
+/// <item>A write without an answer is Unknown at once and never repeated: it could be applied twice. A read is repeated, and so is a write with an
+/// idempotency key; that one is Unknown if it has no answer by the deadline, whatever else its attempts came to, unless one was settled.</item>
 /// <item>All endpoints are tried once without a wait, so that a dead node costs nothing; then comes a wait, jittered and
 /// doubling. After 429 there is always a wait, at least as long as the server asked for: going round it would be no backpressure.</item>
 /// </list>
@@ -63,6 +70,9 @@ public sealed class RequestPlan
     /// <summary>Whether an endpoint of this round could be reached.</summary>
     private bool _anyListens;
 
+    /// <summary>An attempt of a keyed write may have been applied.</summary>
+    private bool _wasLost;
+
     /// <param name="firstEndpoint">Whom to ask first, 0…Endpoints − 1.</param>
     /// <param name="seed">Of the waits' jitter: requests that failed together must not return together.</param>
     public RequestPlan(RequestKind kind, RequestPlanOptions options, int firstEndpoint, int seed)
@@ -79,6 +89,9 @@ public sealed class RequestPlan
         _random = new Random(seed);
     }
 
+    /// <summary>An attempt was lost: it may have been applied, whatever the last one says of itself.</summary>
+    public bool MayBeApplied => _wasLost;
+
     /// <summary>The first attempt. The deadline counts from <paramref name="now"/>.</summary>
     public PlanStep Start(long now)
     {
@@ -91,12 +104,17 @@ public sealed class RequestPlan
     public PlanStep OnAttempt(AttemptResult result, long now, long retryAfterMicros = 0)
     {
         if (result == AttemptResult.Answered) return Done(RequestOutcome.Applied);
-        if (result == AttemptResult.Refused) return Done(RequestOutcome.Rejected);
-        if (result == AttemptResult.Lost && _kind == RequestKind.Write) return Done(RequestOutcome.Unknown);
+        if (result == AttemptResult.Settled) return Done(RequestOutcome.Rejected);
+        if (result == AttemptResult.Refused) return Fail();
+        if (result is AttemptResult.Lost or AttemptResult.Untraceable && _kind != RequestKind.Read)
+        {
+            _wasLost = true;
+            if (_kind == RequestKind.Write || result == AttemptResult.Untraceable) return Fail();
+        }
 
         _anyListens |= result != AttemptResult.NotSent;
         bool roundIsOver = _askedInRound == _options.Endpoints;
-        if (roundIsOver && !_anyListens && _options.FailWhenNoneListens) return Done(RequestOutcome.Rejected);
+        if (roundIsOver && !_anyListens && _options.FailWhenNoneListens) return Fail();
         _endpoint = (_endpoint + 1) % _options.Endpoints;
         if (!roundIsOver && result != AttemptResult.Overloaded) return Retry(now);
 
@@ -107,19 +125,22 @@ public sealed class RequestPlan
 
     private static PlanStep Done(RequestOutcome outcome) => new(outcome);
 
+    /// <summary>Not applied, unless an attempt may have been: a refusal speaks of one attempt only.</summary>
+    private PlanStep Fail() => Done(_wasLost ? RequestOutcome.Unknown : RequestOutcome.Rejected);
+
     /// <summary>
-    /// Another attempt at <paramref name="sendAt"/>; Rejected if the time then left is too short, for no attempt so far had an effect. A write
-    /// sent a moment before the deadline would hardly be answered, and turn what is definitely not applied into Unknown.
+    /// Another attempt at <paramref name="sendAt"/>; the end if the time then left is too short. A write sent a moment before the deadline would
+    /// hardly be answered, and turn what is definitely not applied into Unknown.
     /// </summary>
     private PlanStep Retry(long sendAt)
     {
         long remaining = _deadline - sendAt;
-        return remaining < Math.Max(1, Math.Min(MinRetryMicros, _options.TimeoutMicros / 4)) ? Done(RequestOutcome.Rejected) : Send(sendAt, remaining);
+        return remaining < Math.Max(1, Math.Min(MinRetryMicros, _options.TimeoutMicros / 4)) ? Fail() : Send(sendAt, remaining);
     }
 
     private PlanStep Send(long sendAt, long remaining)
     {
-        // A write cannot be tried again once it is out, so it has all the time there is. A read leaves its share to the endpoints not yet asked.
+        // What cannot be tried again once it is out has all the time there is. The rest leaves its share to the endpoints not yet asked.
         long share = _kind == RequestKind.Write ? remaining : Math.Max(1, remaining / (_options.Endpoints - _askedInRound));
         _askedInRound++;
         long margin = Math.Min(MaxServerMarginMicros, share / 10);

@@ -45,9 +45,32 @@ public sealed record Position(string Node, ulong Shard, string Epoch, ulong Term
     public static readonly Position None = new("", 0, "", 0, 0);
 }
 
+/// <summary>How new the state must be that a read is served from.</summary>
+public enum ReadConsistency
+{
+    /// <summary>It shows every write that was acknowledged before it began.</summary>
+    Linearizable,
+
+    /// <summary>By the leader's lease, where the cluster has leases; else as Linearizable.</summary>
+    Lease,
+
+    /// <summary>Whatever the nearest replica has, at once.</summary>
+    Stale,
+}
+
+/// <summary>How to read.</summary>
+/// <param name="Revision">Of the shard, to read as of then; 0 the newest.</param>
+public readonly record struct GetOptions(ReadConsistency Consistency = ReadConsistency.Linearizable, ulong Revision = 0)
+{
+    internal string Query => string.Create(
+        CultureInfo.InvariantCulture, $"{Consistency switch { ReadConsistency.Lease => "&consistency=lease", ReadConsistency.Stale => "&consistency=stale", _ => "" }}{(Revision > 0 ? $"&revision={Revision}" : "")}");
+}
+
 /// <summary>The end of a read. Applied: <c>Value</c> is the value, or null if the key is absent. Else <c>Error</c> says why.</summary>
+/// <param name="Consistency">The one that was used: linearizable or stale.</param>
+/// <param name="Age">Of a stale read: for how long at most the replica may have lacked something; null if that is not known.</param>
 /// <param name="Revision">Of the value, which is also its ETag. <paramref name="Created"/>: of its first version. <paramref name="Version"/>: counts from 1.</param>
-public sealed record GetResult(RequestOutcome Outcome, byte[]? Value, ulong Revision, ulong Created, ulong Version, Position Position, RequestError? Error);
+public sealed record GetResult(RequestOutcome Outcome, byte[]? Value, ulong Revision, ulong Created, ulong Version, Position Position, RequestError? Error, string Consistency, TimeSpan? Age);
 
 /// <summary>The end of a put or delete. Applied: what it did. Else <c>Error</c> says why.</summary>
 /// <param name="Revision">Applied: the revision it got. 0 if not known.</param>

@@ -1,4 +1,3 @@
-using RaftKv.Contracts;
 using RaftKv.Raft;
 
 namespace RaftKv.Kv;
@@ -64,22 +63,8 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>Completes the call; only the first answer counts.</summary>
     internal void TryComplete(KvResponse response)
     {
-        if (Interlocked.Exchange(ref _isCompleted, 1) == 0) OnCompleted(WasUnknown ? AfterUnknown(response) : response);
+        if (Interlocked.Exchange(ref _isCompleted, 1) == 0) OnCompleted(WasUnknown ? response.AfterUnknown() : response);
     }
-
-    /// <summary>What an answer says of the request when an earlier attempt of it ended unknown.</summary>
-    private static KvResponse AfterUnknown(KvResponse response)
-    {
-        if (IsOnlyThisAttempts(response)) return AsUnknown(response);
-        return response.Items.IsEmpty ? response : response with { Items = [.. response.Items.Select(AfterUnknown)] };
-    }
-
-    /// <summary>A refusal that speaks of one attempt only says nothing about an earlier one.</summary>
-    private static bool IsOnlyThisAttempts(KvResponse response) =>
-        response.Error is { Outcome: ErrorOutcome.NotApplied } error && error != ErrorCode.PreconditionFailed && error != ErrorCode.IdempotencyKeyReused;
-
-    private static KvResponse AsUnknown(KvResponse response) =>
-        response with { Error = ErrorCode.OutcomeUnknown, Detail = $"an earlier attempt may have been applied; the last one ended with {response.Error!.Code}: {response.Detail}" };
 
     /// <summary>Hands the answer to the client. Must not block: it runs on the STEP or APPLY thread.</summary>
     protected abstract void OnCompleted(KvResponse response);

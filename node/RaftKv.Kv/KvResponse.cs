@@ -83,6 +83,16 @@ public sealed record KvResponse
     public static KvResponse Fail(ErrorCode error, string detail, string node = "", GroupId group = default) =>
         new() { Error = error, Detail = detail, Node = node, Group = group };
 
+    /// <summary>A refusal that speaks of one attempt only: it says nothing about an earlier one.</summary>
+    public bool IsOfThisAttemptOnly => Error is { Outcome: ErrorOutcome.NotApplied } error && error != ErrorCode.PreconditionFailed && error != ErrorCode.IdempotencyKeyReused;
+
+    /// <summary>What this answer says of a write with an idempotency key of which an earlier attempt ended unknown (design §3.3).</summary>
+    public KvResponse AfterUnknown()
+    {
+        if (IsOfThisAttemptOnly) return this with { Error = ErrorCode.OutcomeUnknown, Detail = $"an earlier attempt may have been applied; the last one ended with {Error!.Code}: {Detail}" };
+        return Items.IsEmpty ? this : this with { Items = [.. Items.Select(item => item.AfterUnknown())] };
+    }
+
     public void Write(ByteWriter writer)
     {
         writer.Text(Error?.Code ?? "");

@@ -1,6 +1,9 @@
 using RaftKv.Contracts;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Wire;
+#if MUTANTS
+using RaftKv.Raft;
+#endif
 
 namespace RaftKv.Kv;
 
@@ -18,6 +21,9 @@ public sealed partial class KvStateMachine
     {
         if (_meta.Range.Intersect(asked.Range) is not { } covered) return null;
         ulong revision = asked.Revision == 0 ? _meta.Revision : asked.Revision;
+#if MUTANTS
+        if (Mutants.On(Mutant.ListChunksOfDifferentStates)) revision = _meta.Revision;
+#endif
         List<KvRow> rows = [];
         ulong count = 0;
         long bytes = 0;

@@ -15,7 +15,11 @@ public sealed partial class KvStateMachine
         for (int i = 0; i < results.Length; i++)
         {
             KvBatchItem item = batch.Items[i];
-            results[i] = ApplyOnce(entry, item.Request, new WriteName(request.IdempotencyKey, item.Position, batch.Fingerprint));
+            uint position = item.Position;
+#if MUTANTS
+            if (Mutants.On(Mutant.DedupIgnoresItem)) position = 0;
+#endif
+            results[i] = ApplyOnce(entry, item.Request, new WriteName(request.IdempotencyKey, position, batch.Fingerprint));
         }
 
         return results;
@@ -86,7 +90,11 @@ public sealed partial class KvStateMachine
         }
 
         if (writes.Count > 0) TakeRevision(revisionFloor);
-        for (int i = 0; i < writes.Count; i++) WriteVersion(writes[i].Key.Span, writes[i].Replaced, writes[i].Version, writes[i].Value.Span, (uint)i);
+        int written = writes.Count;
+#if MUTANTS
+        if (Mutants.On(Mutant.HalfATransaction)) written = Math.Min(1, written);
+#endif
+        for (int i = 0; i < written; i++) WriteVersion(writes[i].Key.Span, writes[i].Replaced, writes[i].Version, writes[i].Value.Span, (uint)i);
         return new KvTxnApplied(null, succeeded, _meta.Revision, [.. items], _meta.Epoch);
     }
 

@@ -69,7 +69,7 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
     public ulong BootIdOf(NodeId node) => _links.TryGetValue((node, PeerChannel.Messages), out PeerLink? link) ? link.BootId : 0;
 
     /// <summary>Where the peer says that clients reach it, as of the last handshake; null while it has not said.</summary>
-    public string? ClientUrlOf(NodeId node) => _links.TryGetValue(node, out PeerLink? link) && link.ClientUrl.Length > 0 ? link.ClientUrl : null;
+    public string? ClientUrlOf(NodeId node) => _links.TryGetValue((node, PeerChannel.Messages), out PeerLink? link) && link.ClientUrl.Length > 0 ? link.ClientUrl : null;
 
     /// <summary>The send queue of one peer, for tests.</summary>
     internal long QueuedBytesTo(NodeId node, PeerChannel channel = PeerChannel.Messages) => _links[(node, channel)].QueuedBytes;

@@ -13,18 +13,19 @@ public sealed class AttemptClassifierTests
     [InlineData(400, "bad-argument", "not-applied", AttemptResult.Refused)]
     [InlineData(403, "permission-denied", "not-applied", AttemptResult.Refused)]
     [InlineData(409, "spans-shards", "not-applied", AttemptResult.Refused)]
-    [InlineData(409, "idempotency-window-passed", "unknown", AttemptResult.Lost)]
-    [InlineData(412, "precondition-failed", "not-applied", AttemptResult.Refused)]
+    [InlineData(409, "idempotency-window-passed", "unknown", AttemptResult.Untraceable)]
+    [InlineData(412, "precondition-failed", "not-applied", AttemptResult.Settled)]
+    [InlineData(422, "idempotency-key-reused", "not-applied", AttemptResult.Settled)]
     [InlineData(413, "value-too-large", "not-applied", AttemptResult.Refused)]
     [InlineData(429, "overloaded", "not-applied", AttemptResult.Overloaded)]
-    [InlineData(500, "internal", "unknown", AttemptResult.Lost)]
+    [InlineData(500, "internal", "unknown", AttemptResult.Untraceable)]
     [InlineData(503, "no-leader", "not-applied", AttemptResult.Unavailable)]
     [InlineData(503, "shutting-down", "not-applied", AttemptResult.Unavailable)]
     [InlineData(504, "deadline", "not-applied", AttemptResult.Unavailable)]
     [InlineData(504, "outcome-unknown", "unknown", AttemptResult.Lost)]
     [InlineData(507, "out-of-space", "not-applied", AttemptResult.Refused)]
     public void An_answer_of_a_node_says_what_became_of_the_attempt(int status, string? code, string? outcome, AttemptResult expected) =>
-        Assert.Equal(expected, AttemptClassifier.Classify(status, code, outcome));
+        Assert.Equal(expected, AttemptClassifier.Classify(status, code, outcome, code is null ? null : ErrorCode.Find(code)?.Retryable));
 
     /// <summary>From a proxy, say: it may have passed the request on before it gave up.</summary>
     [Theory]
@@ -32,13 +33,14 @@ public sealed class AttemptClassifierTests
     [InlineData(502)]
     [InlineData(503)]
     [InlineData(504)]
-    public void A_5xx_that_says_nothing_of_the_outcome_proves_nothing(int status) => Assert.Equal(AttemptResult.Lost, AttemptClassifier.Classify(status, null, null));
+    public void A_5xx_that_says_nothing_of_the_outcome_proves_nothing(int status) => Assert.Equal(AttemptResult.Lost, AttemptClassifier.Classify(status, null, null, null));
 
     [Theory]
     [InlineData(302)]
     [InlineData(400)]
     [InlineData(404)]
-    public void Any_other_answer_is_a_refusal(int status) => Assert.Equal(AttemptResult.Refused, AttemptClassifier.Classify(status, null, null));
+    [InlineData(412)]
+    public void Any_other_answer_is_a_refusal(int status) => Assert.Equal(AttemptResult.Refused, AttemptClassifier.Classify(status, null, null, null));
 
     /// <summary>No code may be added to the table that a client would take for definite although it is not.</summary>
     [Fact]
@@ -46,8 +48,8 @@ public sealed class AttemptClassifierTests
     {
         foreach (ErrorCode error in ErrorCode.All)
         {
-            bool isLost = AttemptClassifier.Classify(error.HttpStatus, error.Code, error.OutcomeText) == AttemptResult.Lost;
-            Assert.Equal(error.Outcome == ErrorOutcome.Unknown, isLost);
+            AttemptResult result = AttemptClassifier.Classify(error.HttpStatus, error.Code, error.OutcomeText, error.Retryable);
+            Assert.Equal(error.Outcome == ErrorOutcome.Unknown, result is AttemptResult.Lost or AttemptResult.Untraceable);
         }
     }
 }

@@ -20,8 +20,8 @@ internal sealed record FakeReply(int Status, string Body = "", params (string Na
     public static readonly FakeReply Silence = new(0);
 
     /// <summary>A problem document as a node writes it.</summary>
-    public static FakeReply Problem(int status, string code, string? outcome, string detail = "as the test wants it", params (string Name, string Value)[] headers) =>
-        new(status, $$"""{"title":"t","status":{{status}},"detail":"{{detail}}","code":"{{code}}"{{(outcome is null ? "" : $",\"outcome\":\"{outcome}\"")}}}""", headers);
+    public static FakeReply Problem(int status, string code, string? outcome, string detail = "as the test wants it", bool retryable = true, params (string Name, string Value)[] headers) =>
+        new(status, $$"""{"title":"t","status":{{status}},"detail":"{{detail}}","code":"{{code}}"{{(outcome is null ? "" : $",\"outcome\":\"{outcome}\"")}},"retryable":{{(retryable ? "true" : "false")}}}""", headers);
 }
 
 /// <summary>An HTTP/1.1 server on a port of its own that does what a test says, down to the bytes: it can also hang up, or say nothing.</summary>

@@ -44,6 +44,26 @@ public sealed class RaftKvClientTests
     }
 
     [Fact]
+    public async Task How_to_read_is_asked_for_and_how_it_was_read_is_returned()
+    {
+        await using FakeNode node = new(new FakeReply(200, "hello", [.. Position, ("RaftKv-Consistency", "stale"), ("RaftKv-Age-Ms", "1500")]));
+        using RaftKvClient client = ClientOf(node.Endpoint);
+        GetResult read = await client.GetAsync(Key, new GetOptions(ReadConsistency.Stale, 17));
+        Assert.Equal(("stale", TimeSpan.FromSeconds(1.5)), (read.Consistency, read.Age));
+        Assert.EndsWith("&consistency=stale&revision=17", node.Requests[0].Target, StringComparison.Ordinal);
+        await client.GetAsync(Key, new GetOptions(ReadConsistency.Lease));
+        Assert.EndsWith("&consistency=lease", node.Requests[1].Target, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_age_that_nobody_knows_is_none()
+    {
+        await using FakeNode node = new(new FakeReply(200, "hello", [.. Position, ("RaftKv-Consistency", "stale"), ("RaftKv-Age-Ms", "unknown")]));
+        using RaftKvClient client = ClientOf(node.Endpoint);
+        Assert.Null((await client.GetAsync(Key, new GetOptions(ReadConsistency.Stale))).Age);
+    }
+
+    [Fact]
     public async Task Put_sends_the_bytes_and_returns_the_revisions()
     {
         await using FakeNode node = new(new FakeReply(200, "{}", [.. Position, ("RaftKv-Prev-Revision", "5")]));
@@ -109,14 +129,50 @@ public sealed class RaftKvClientTests
         Assert.Equal((1, 2), (stopping.Requests.Length, serving.Requests.Length));
     }
 
+    /// <summary>The key is what makes it safe; and it carries its time, so that it stays safe.</summary>
     [Theory]
     [InlineData("PUT")]
     [InlineData("DELETE")]
-    public async Task A_write_whose_connection_is_lost_is_unknown_and_is_sent_once(string method)
+    public async Task A_write_whose_connection_is_lost_is_sent_again_under_the_same_UUIDv7(string method)
     {
         await using FakeNode node = new(FakeReply.Hangup);
         await using FakeNode other = new(new FakeReply(200, "{}", Position));
         using RaftKvClient client = ClientOf(node.Endpoint, other.Endpoint);
+        Assert.Equal(RequestOutcome.Applied, (await WriteAsync(client, method)).Outcome);
+        string key = node.Requests.Single().Headers["Idempotency-Key"];
+        Assert.Equal(key, other.Requests.Single().Headers["Idempotency-Key"]);
+        Assert.Equal((7, 36), (Guid.Parse(key).Version, key.Length));
+        await WriteAsync(client, method);
+        Assert.NotEqual(key, other.Requests[^1].Headers["Idempotency-Key"]);
+    }
+
+    [Fact]
+    public async Task A_write_that_was_lost_and_then_refused_by_its_condition_is_rejected_for_certain()
+    {
+        int attempts = 0;
+        await using FakeNode node = new(_ => Interlocked.Increment(ref attempts) == 1 ? FakeReply.Hangup : FakeReply.Problem(412, "precondition-failed", "not-applied", headers: Position));
+        using RaftKvClient client = ClientOf(node.Endpoint);
+        WriteResult written = await client.PutAsync(Key, default, WriteCondition.IfRevision(16));
+        Assert.Equal((RequestOutcome.Rejected, 17ul, 2), (written.Outcome, written.CurrentRevision, attempts));
+    }
+
+    [Fact]
+    public async Task A_write_that_was_lost_and_then_refused_for_another_reason_is_unknown()
+    {
+        int attempts = 0;
+        await using FakeNode node = new(_ => Interlocked.Increment(ref attempts) == 1 ? FakeReply.Hangup : FakeReply.Problem(409, "idempotency-window-passed", "unknown", retryable: false));
+        using RaftKvClient client = ClientOf(node.Endpoint);
+        Assert.Equal((RequestOutcome.Unknown, 2), ((await client.PutAsync(Key, default)).Outcome, attempts));
+    }
+
+    [Theory]
+    [InlineData("PUT")]
+    [InlineData("DELETE")]
+    public async Task Without_a_key_a_write_whose_connection_is_lost_is_unknown_and_is_sent_once(string method)
+    {
+        await using FakeNode node = new(FakeReply.Hangup);
+        await using FakeNode other = new(new FakeReply(200, "{}", Position));
+        using RaftKvClient client = Unkeyed(node.Endpoint, other.Endpoint);
         WriteResult written = await WriteAsync(client, method);
         Assert.Equal((RequestOutcome.Unknown, RequestError.NoAnswer), (written.Outcome, written.Error?.Code));
         Assert.Single(node.Requests);
@@ -130,7 +186,7 @@ public sealed class RaftKvClientTests
     public async Task A_write_lost_on_a_connection_kept_alive_is_sent_once_too(string method)
     {
         await using FakeNode node = new(request => request.Method == "GET" ? new FakeReply(200) : FakeReply.Hangup);
-        using RaftKvClient client = ClientOf(node.Endpoint);
+        using RaftKvClient client = Unkeyed(node.Endpoint);
         await client.GetAsync(Key);
         Assert.Equal(RequestOutcome.Unknown, (await WriteAsync(client, method)).Outcome);
         Assert.Single(node.Requests, request => request.Method == method);
@@ -142,7 +198,7 @@ public sealed class RaftKvClientTests
     public async Task A_write_without_an_answer_in_time_is_unknown(string method)
     {
         await using FakeNode node = new(FakeReply.Silence);
-        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = [node.Endpoint], Timeout = TimeSpan.FromSeconds(1) });
+        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = [node.Endpoint], Timeout = TimeSpan.FromSeconds(1), IdempotencyKeys = false });
         Assert.Equal(RequestOutcome.Unknown, (await WriteAsync(client, method)).Outcome);
         Assert.Single(node.Requests);
     }
@@ -153,7 +209,7 @@ public sealed class RaftKvClientTests
     public async Task A_write_that_the_node_calls_unknown_is_unknown(string code, int status)
     {
         await using FakeNode node = new(FakeReply.Problem(status, code, "unknown"));
-        using RaftKvClient client = ClientOf(node.Endpoint);
+        using RaftKvClient client = Unkeyed(node.Endpoint);
         WriteResult written = await client.PutAsync(Key, default);
         Assert.Equal((RequestOutcome.Unknown, code), (written.Outcome, written.Error?.Code));
         Assert.Single(node.Requests);
@@ -231,6 +287,8 @@ public sealed class RaftKvClientTests
     }
 
     private static RaftKvClient ClientOf(params ClientEndpoint[] endpoints) => new(new RaftKvClientOptions { Endpoints = endpoints });
+
+    private static RaftKvClient Unkeyed(params ClientEndpoint[] endpoints) => new(new RaftKvClientOptions { Endpoints = endpoints, IdempotencyKeys = false });
 
     private static Task<WriteResult> WriteAsync(RaftKvClient client, string method) => method == "PUT" ? client.PutAsync(Key, "x"u8.ToArray()) : client.DeleteAsync(Key);
 }

@@ -21,6 +21,16 @@ public sealed class RequestPlanTests
     [InlineData(RequestKind.Write, AttemptResult.Unavailable, null)]
     [InlineData(RequestKind.Write, AttemptResult.NotSent, null)]
     [InlineData(RequestKind.Write, AttemptResult.Lost, RequestOutcome.Unknown)]
+    [InlineData(RequestKind.Write, AttemptResult.Settled, RequestOutcome.Rejected)]
+    [InlineData(RequestKind.Write, AttemptResult.Untraceable, RequestOutcome.Unknown)]
+    [InlineData(RequestKind.Read, AttemptResult.Untraceable, null)]
+    [InlineData(RequestKind.KeyedWrite, AttemptResult.Answered, RequestOutcome.Applied)]
+    [InlineData(RequestKind.KeyedWrite, AttemptResult.Refused, RequestOutcome.Rejected)]
+    [InlineData(RequestKind.KeyedWrite, AttemptResult.Settled, RequestOutcome.Rejected)]
+    [InlineData(RequestKind.KeyedWrite, AttemptResult.Overloaded, null)]
+    [InlineData(RequestKind.KeyedWrite, AttemptResult.NotSent, null)]
+    [InlineData(RequestKind.KeyedWrite, AttemptResult.Lost, null)]
+    [InlineData(RequestKind.KeyedWrite, AttemptResult.Untraceable, RequestOutcome.Unknown)]
     public void Only_what_can_do_no_harm_is_tried_again(RequestKind kind, AttemptResult result, RequestOutcome? expected)
     {
         RequestPlan plan = new(kind, Three, 0, seed: 1);
@@ -37,6 +47,49 @@ public sealed class RequestPlanTests
         plan.OnAttempt(AttemptResult.NotSent, Begin);
         plan.OnAttempt(AttemptResult.Unavailable, Begin);
         Assert.Equal(RequestOutcome.Unknown, plan.OnAttempt(AttemptResult.Lost, Begin + Second).Outcome);
+    }
+
+    /// <summary>That a later attempt was not applied says nothing of the one that was lost; what is recorded under the key does.</summary>
+    [Theory]
+    [InlineData(AttemptResult.Answered, RequestOutcome.Applied)]
+    [InlineData(AttemptResult.Settled, RequestOutcome.Rejected)]
+    [InlineData(AttemptResult.Refused, RequestOutcome.Unknown)]
+    [InlineData(AttemptResult.Untraceable, RequestOutcome.Unknown)]
+    [InlineData(AttemptResult.Unavailable, null)]
+    [InlineData(AttemptResult.Overloaded, null)]
+    [InlineData(AttemptResult.NotSent, null)]
+    [InlineData(AttemptResult.Lost, null)]
+    public void After_a_lost_attempt_a_keyed_write_is_what_is_known_of_all_attempts(AttemptResult second, RequestOutcome? expected)
+    {
+        RequestPlan plan = new(RequestKind.KeyedWrite, Three, 0, seed: 1);
+        plan.Start(Begin);
+        Assert.False(plan.MayBeApplied);
+        Assert.Null(plan.OnAttempt(AttemptResult.Lost, Begin).Outcome);
+        Assert.True(plan.MayBeApplied);
+        Assert.Equal(expected, plan.OnAttempt(second, Begin).Outcome);
+    }
+
+    [Fact]
+    public void A_keyed_write_that_was_lost_once_is_unknown_at_the_deadline_and_else_rejected()
+    {
+        Assert.Equal(RequestOutcome.Rejected, Run(RequestKind.KeyedWrite, Three, AttemptResult.Unavailable, attemptMicros: 10_000).Outcome);
+        (RequestOutcome outcome, long end, int attempts) = Run(RequestKind.KeyedWrite, Three, AttemptResult.Lost, attemptMicros: 10_000);
+        Assert.Equal(RequestOutcome.Unknown, outcome);
+        Assert.True(end <= Begin + Three.TimeoutMicros);
+        Assert.True(attempts > 10);
+    }
+
+    [Fact]
+    public void A_keyed_write_leaves_the_other_endpoints_their_share() =>
+        Assert.Equal(Begin + Three.TimeoutMicros / 3, new RequestPlan(RequestKind.KeyedWrite, Three, 0, seed: 1).Start(Begin).AbandonAtMicros);
+
+    [Fact]
+    public void When_none_listens_any_more_a_lost_keyed_write_is_unknown()
+    {
+        RequestPlan plan = new(RequestKind.KeyedWrite, Three with { Endpoints = 1, FailWhenNoneListens = true }, 0, seed: 1);
+        plan.Start(Begin);
+        Assert.Null(plan.OnAttempt(AttemptResult.Lost, Begin).Outcome);
+        Assert.Equal(RequestOutcome.Unknown, plan.OnAttempt(AttemptResult.NotSent, Begin).Outcome);
     }
 
     [Fact]
@@ -188,10 +241,11 @@ public sealed class RequestPlanTests
         Assert.Null(plan.OnAttempt(AttemptResult.NotSent, Begin).Outcome);
     }
 
-    /// <summary>Whatever comes, in whatever order: the end comes by the deadline, and Unknown means exactly that a write was lost.</summary>
+    /// <summary>Whatever comes, in whatever order: the end comes by the deadline, and Unknown means exactly that a write was lost, and nothing settled it.</summary>
     [Theory]
     [InlineData(RequestKind.Read)]
     [InlineData(RequestKind.Write)]
+    [InlineData(RequestKind.KeyedWrite)]
     public void Random_attempts_never_break_the_rules(RequestKind kind)
     {
         for (int seed = 0; seed < 2000; seed++)
@@ -201,6 +255,7 @@ public sealed class RequestPlanTests
             RequestPlan plan = new(kind, options, random.Next(options.Endpoints), seed);
             long now = Begin;
             AttemptResult last = AttemptResult.NotSent;
+            bool wasLost = false;
             PlanStep step = plan.Start(now);
             while (step.Outcome is null)
             {
@@ -209,11 +264,12 @@ public sealed class RequestPlanTests
                 Assert.InRange(step.AbandonAtMicros, step.SendAtMicros + 1, Begin + options.TimeoutMicros);
                 Assert.InRange(step.ServerTimeoutMillis, 1, Math.Max(1, (step.AbandonAtMicros - step.SendAtMicros) / 1000));
                 now = random.NextInt64(step.SendAtMicros, step.AbandonAtMicros + 1);
-                last = (AttemptResult)random.Next(0, 6);
+                last = (AttemptResult)random.Next(0, 8);
+                wasLost |= kind != RequestKind.Read && last is AttemptResult.Lost or AttemptResult.Untraceable;
                 step = plan.OnAttempt(last, now, random.Next(4) == 0 ? random.Next(2_000_000) : 0);
             }
 
-            Assert.Equal(kind == RequestKind.Write && last == AttemptResult.Lost, step.Outcome == RequestOutcome.Unknown);
+            Assert.Equal(kind != RequestKind.Read && wasLost && last is not (AttemptResult.Answered or AttemptResult.Settled), step.Outcome == RequestOutcome.Unknown);
             Assert.Equal(last == AttemptResult.Answered, step.Outcome == RequestOutcome.Applied);
         }
     }

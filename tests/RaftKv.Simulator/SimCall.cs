@@ -10,12 +10,12 @@ namespace RaftKv.Simulator;
 internal sealed class SimCall : KvCall
 {
     private readonly World _world;
-    private readonly Action<RegisterOutcome> _onDone;
+    private readonly Action<KvResponse> _onDone;
     private readonly GroupId _group;
     private readonly LogIndex _floor;
     private bool _isAnswered;
 
-    private SimCall(World world, byte[] request, KvOperation operation, ulong hash, long deadline, Action<RegisterOutcome> onDone)
+    private SimCall(World world, byte[] request, KvOperation operation, ulong hash, long deadline, Action<KvResponse> onDone)
         : base(request, operation, hash, deadline)
     {
         _world = world;
@@ -25,24 +25,46 @@ internal sealed class SimCall : KvCall
     }
 
     /// <summary>Sends an encoded request to a node; <paramref name="onDone"/> hears what the client is told, once.</summary>
-    public static void Send(World world, SimNode node, byte[] request, ReadOnlySpan<byte> key, long timeoutMicros, Action<RegisterOutcome> onDone)
+    public static void Send(World world, SimNode node, byte[] request, ulong hash, long timeoutMicros, Action<KvResponse> onDone)
     {
-        SimCall call = new(world, request, KvRequest.Decode(request).Operation, KeyHash.Of(key), node.Now + timeoutMicros, onDone);
+        SimCall call = new(world, request, KvRequest.Decode(request).Operation, hash, node.Now + timeoutMicros, onDone);
         if (!node.TryCall(call)) call.Refuse();
     }
 
+    /// <summary>The same for a request on one key, and what the answer means for the history of that key.</summary>
+    public static void Send(World world, SimNode node, byte[] request, ReadOnlySpan<byte> key, long timeoutMicros, Action<RegisterOutcome> onDone)
+    {
+        KvOperation operation = KvRequest.Decode(request).Operation;
+        Send(world, node, request, KeyHash.Of(key), timeoutMicros, response => onDone(OutcomeOf(operation, response)));
+    }
+
     /// <summary>The node died: whatever it was doing, the client will not hear of it.</summary>
-    public void OnConnectionLost() => Answer(RegisterOutcome.Unknown);
+    public void OnConnectionLost() => Answer(KvResponse.Fail(ErrorCode.OutcomeUnknown, "the connection was lost"));
 
     /// <summary>Refused at the door, or nobody there: definitely not applied.</summary>
-    public void Refuse() => Answer(RegisterOutcome.Failed);
+    public void Refuse() => Answer(KvResponse.Fail(ErrorCode.NoLeader, "nobody there"));
+
+    /// <summary>What the answer to a put, get or delete means for the history of its key.</summary>
+    public static RegisterOutcome OutcomeOf(KvOperation operation, KvResponse response)
+    {
+        if (response.Error == ErrorCode.PreconditionFailed) return RegisterOutcome.Refused(response.Revision);
+        if (response.Error is { } error) return error.Outcome == ErrorOutcome.Unknown ? RegisterOutcome.Unknown : RegisterOutcome.Failed;
+        return operation switch
+        {
+            KvOperation.Get => response.Existed ? Found(response.Value, response.Revision) : RegisterOutcome.Absent,
+            KvOperation.Delete => response.Existed ? RegisterOutcome.Deleted(response.Revision, response.PrevRevision) : RegisterOutcome.NothingDeleted,
+            _ => RegisterOutcome.Written(response.Revision, response.PrevRevision),
+        };
+    }
+
+    public static RegisterOutcome Found(ReadOnlyMemory<byte> value, ulong revision) => RegisterOutcome.Found(BinaryPrimitives.ReadInt64LittleEndian(value.Span), revision);
 
     protected override void OnCompleted(KvResponse response)
     {
         _world.Trace(() => $"answer to {Operation} of {response.Group}: {response.Error?.Code ?? "ok"}{(response.IsReplay ? " replayed" : "")} revision {response.Revision} at {response.Index}/{response.Term} by {response.Node} {response.Detail}");
-        if (response.IsReplay) _world.CountReplay();
+        if (response.IsReplay || response.Items.Any(item => item.IsReplay)) _world.CountReplay();
         else if (response.Index != LogIndex.Zero) CheckFloor(response);
-        Answer(OutcomeOf(response));
+        Answer(response);
     }
 
     /// <summary>
@@ -55,22 +77,10 @@ internal sealed class SimCall : KvCall
         _world.RaiseFloor(_group, response.Index);
     }
 
-    private void Answer(RegisterOutcome outcome)
+    private void Answer(KvResponse response)
     {
         if (_isAnswered) return;
         _isAnswered = true;
-        _world.After(10, () => _onDone(outcome));
-    }
-
-    private RegisterOutcome OutcomeOf(KvResponse response)
-    {
-        if (response.Error == ErrorCode.PreconditionFailed) return RegisterOutcome.Refused(response.Revision);
-        if (response.Error is { } error) return error.Outcome == ErrorOutcome.Unknown ? RegisterOutcome.Unknown : RegisterOutcome.Failed;
-        return Operation switch
-        {
-            KvOperation.Get => response.Existed ? RegisterOutcome.Found(BinaryPrimitives.ReadInt64LittleEndian(response.Value.Span), response.Revision) : RegisterOutcome.Absent,
-            KvOperation.Delete => response.Existed ? RegisterOutcome.Deleted(response.Revision, response.PrevRevision) : RegisterOutcome.NothingDeleted,
-            _ => RegisterOutcome.Written(response.Revision, response.PrevRevision),
-        };
+        _world.After(10, () => _onDone(response));
     }
 }

@@ -57,7 +57,7 @@ internal sealed class SimClient(World world, SplitMix random)
     {
         bool isKeyed = request.Kind != RequestKind.Get && random.Below(100) < world.Options.KeyedPercent;
         byte[] keyBytes = Encoding.UTF8.GetBytes(World.KeyName(key));
-        byte[] encoded = (Encode(keyBytes, request) with { IdempotencyKey = isKeyed ? NewUuid7() : default }).Encode();
+        byte[] encoded = (Encode(world, random, keyBytes, request) with { IdempotencyKey = isKeyed ? NewUuid7(world, random) : default }).Encode();
         Operation open = new(World.KeyName(key), _process, world.Now, Operation.Never, request, RegisterOutcome.Unknown, node.Name);
         world.Open(open);
         Attempt(1, false);
@@ -96,7 +96,7 @@ internal sealed class SimClient(World world, SplitMix random)
     }
 
     /// <summary>A UUIDv7 (RFC 9562) of virtual time, as our client makes them.</summary>
-    private byte[] NewUuid7()
+    internal static byte[] NewUuid7(World world, SplitMix random)
     {
         Span<byte> bytes = stackalloc byte[16];
         BinaryPrimitives.WriteUInt64BigEndian(bytes, (1_700_000_000_000 + (ulong)world.Now / 1000) << 16 | 0x7000 | (ulong)random.Below(4096));
@@ -104,7 +104,7 @@ internal sealed class SimClient(World world, SplitMix random)
         return Encoding.ASCII.GetBytes(new Guid(bytes, bigEndian: true).ToString("D"));
     }
 
-    private KvRequest Encode(byte[] key, RegisterRequest request)
+    internal static KvRequest Encode(World world, SplitMix random, byte[] key, RegisterRequest request)
     {
         KvCondition condition = request.Condition switch
         {

@@ -41,6 +41,9 @@ internal sealed record SimOptions
     /// <summary>Clients that put keys with a ttl and watch them expire.</summary>
     public int TtlClients { get; private init; }
 
+    /// <summary>Clients whose batches, transactions and lists are on many keys.</summary>
+    public int ManyKeysClients { get; private init; }
+
     public long NetworkBaseMicros { get; private init; }
 
     public long NetworkSpreadMicros { get; private init; }
@@ -137,6 +140,7 @@ internal sealed record SimOptions
             SnapshotChunkBytes = Pick(random, 4_000, 20_000, 500_000),
             MemberChangeMicros = Pick(random, 0, 300_000, 1_000_000, 4_000_000),
             HibernateAfterMicros = Pick(random, 1, 50_000, 200_000, 1_000_000, 100_000_000),
+            ManyKeysClients = Pick(new SplitMix(seed).Fork(2), 0, 1, 3),
         };
         if (drawn.MaxPaddingBytes > 10_000) drawn = drawn with { SnapshotChunkBytes = 500_000 };
         return random.Below(10) switch
@@ -269,7 +273,7 @@ internal sealed record SimOptions
     }
 
     public string Describe() =>
-        $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys, {DurationMicros / 1_000_000} s; " +
+        $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys and {ManyKeysClients} on many, {DurationMicros / 1_000_000} s; " +
         $"network {NetworkBaseMicros}+{NetworkSpreadMicros} µs, drop {DropChance}, duplicate {DuplicateChance}, replay {ReplayChance}, corrupt {CorruptChance} ppm; " +
         $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B, log {SnapshotEntries} entries and {CatchUpEntries}, chunk {SnapshotChunkBytes} B; " +
         $"clock ±{ClockRateSpreadPerMille} ‰; assassin {AssassinChance} ppm; a fault every {FaultIntervalMicros / 1000} ms of " +

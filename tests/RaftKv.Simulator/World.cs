@@ -46,6 +46,7 @@ internal sealed class World
         _nemesis = new Nemesis(this, root.Fork(5));
         foreach (SimNode node in Nodes) node.Start();
         for (int i = 0; i < options.Clients; i++) new SimClient(this, root.Fork(200 + (ulong)i)).Start();
+        for (int i = 0; i < options.ManyKeysClients; i++) new ManyKeysClient(this, root.Fork(500 + (ulong)i)).Start();
         for (int i = 0; i < options.TtlClients; i++) new TtlClient(this, root.Fork(400 + (ulong)i), i).Start();
         _nemesis.Start();
         _operator = new Operator(this, root.Fork(6));

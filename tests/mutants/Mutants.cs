@@ -103,6 +103,15 @@ public enum Mutant
 
     /// <summary>A segment is freed before what was carried forward from it is durable (D6, S10).</summary>
     SegmentFreedBeforeCarrySynced,
+
+    /// <summary>Of a transaction only the first write is applied (design §9: it is atomic).</summary>
+    HalfATransaction,
+
+    /// <summary>Items of a batch share one idempotency record: the second one of a key answers the first one's result (design §9).</summary>
+    DedupIgnoresItem,
+
+    /// <summary>Each chunk of a list shows its shard as of another index (design §8).</summary>
+    ListChunksOfDifferentStates,
 }
 
 /// <summary>The one mutant that is on in this process, set once at start.</summary>

@@ -34,6 +34,15 @@ public sealed class KeyVerbTests
     public async Task Get_of_an_absent_key_ends_with_4() => Shardctl.Complained(await AgainstAsync(FakeReply.Problem(404, "key-not-found", null), "get", "k"), ExitCode.NotFound, "k: no such key");
 
     [Fact]
+    public async Task Get_asks_for_a_revision_and_a_consistency_and_says_in_json_what_it_got()
+    {
+        await using FakeNode node = new(Value with { Headers = [.. Value.Headers, ("RaftKv-Consistency", "stale"), ("RaftKv-Age-Ms", "12")] });
+        Shardctl.Ended ended = await Shardctl.RunAsync("get", "k", "--revision", "16", "--consistency", "stale", "-o", "json", "--endpoints", node.Endpoint.ToString());
+        Assert.EndsWith("&consistency=stale&revision=16", node.Requests.Single().Target, StringComparison.Ordinal);
+        Assert.Contains("\"consistency\": \"stale\",\n  \"ageMillis\": 12\n", ended.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Put_prints_the_revision() => Assert.Equal(
         new Shardctl.Ended(0, "revision 17, replaces 5\n", ""), await AgainstAsync(new FakeReply(200, "{}", [.. Position, ("RaftKv-Prev-Revision", "5")]), "put", "k", "v"));
 
@@ -117,8 +126,16 @@ public sealed class KeyVerbTests
     public async Task Every_kind_of_failure_has_its_exit_code(int status, string code, string? outcome, int exitCode) => Shardctl.Complained(
         await AgainstAsync(FakeReply.Problem(status, code, outcome, headers: ("Retry-After", "60")), "put", "k", "v"), exitCode, "as the test wants it"); // 60 s: beyond any deadline, so nothing is tried again.
 
+    /// <summary>It is tried again until the time is up, under one idempotency key.</summary>
     [Fact]
-    public async Task A_lost_connection_ends_with_7() => Shardctl.Complained(await AgainstAsync(FakeReply.Hangup, "put", "k", "v"), ExitCode.OutcomeUnknown, "outcome unknown");
+    public async Task A_connection_lost_again_and_again_ends_with_7()
+    {
+        await using FakeNode node = new(FakeReply.Hangup);
+        Shardctl.Ended ended = await Shardctl.RunAsync("put", "k", "v", "--timeout", "0.3", "--endpoints", node.Endpoint.ToString());
+        Shardctl.Complained(ended, ExitCode.OutcomeUnknown, "outcome unknown");
+        Assert.True(node.Requests.Length > 1);
+        Assert.Single(node.Requests.Select(request => request.Headers["Idempotency-Key"]).Distinct());
+    }
 
     [Theory]
     [InlineData("get", "k")]
@@ -171,6 +188,11 @@ public sealed class KeyVerbTests
     [InlineData("--timeout 61: must be from 0.01 to 60", "get", "k", "--timeout", "61")]
     [InlineData("--timeout x: must be a number of seconds", "get", "k", "--timeout", "x")]
     [InlineData("--if-revision 0: must be a revision", "del", "k", "--if-revision", "0")]
+    [InlineData("--revision 0: must be a revision", "get", "k", "--revision", "0")]
+    [InlineData("--consistency some: must be linearizable, lease or stale", "get", "k", "--consistency", "some")]
+    [InlineData("--limit 0: must be from 1", "list", "--limit", "0")]
+    [InlineData("--limit x: must be a whole number", "list", "--limit", "x")]
+    [InlineData("Unrecognized command or argument 'k'", "list", "k")]
     [InlineData("--if-revision x: must be a revision", "put", "k", "v", "--if-revision", "x")]
     [InlineData("exclude each other", "put", "k", "v", "--if-absent", "--if-revision", "1")]
     [InlineData("playground does not know --endpoints", "--endpoints", "a:1", "playground")]

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
+using RaftKv.Client;
 
 namespace RaftKv.Shardctl.Tests;
 
@@ -53,6 +55,61 @@ public sealed class PlaygroundTests : IDisposable
         using Job terminate = Shell($"kill -TERM {second.Id}");
         Assert.Equal(0, await second.EndAsync());
         Assert.Empty(Directory.GetFiles(_directory, "node.pid", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public async Task The_client_and_shardctl_do_everything_they_know_on_a_real_cluster()
+    {
+        int port = FreePorts.First();
+        using Job playground = Playground("--client-port", $"{port}", "--shards", "4");
+        await playground.LineAsync("ready after");
+        ClientEndpoint[] endpoints = [.. Enumerable.Range(0, 3).Select(i => new ClientEndpoint("127.0.0.1", port + (10 * i)))];
+        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = endpoints });
+
+        byte[][] keys = [.. Enumerable.Range(0, 50).Select(i => Encoding.UTF8.GetBytes($"many/{i:d2}"))];
+        BatchResult batch = await client.BatchAsync([.. keys.Select(key => Operation.Put(key, key)), Operation.Delete("none"u8.ToArray()), Operation.Put(keys[0], default, condition: WriteCondition.IfAbsent)]);
+        Assert.All(batch.Items[..51], item => Assert.Equal((RequestOutcome.Applied, null), (item.Outcome, item.Error)));
+        Assert.Equal((RequestOutcome.Rejected, "precondition-failed"), (batch.Items[51].Outcome, batch.Items[51].Error?.Code));
+        BatchResult read = await client.BatchAsync([.. keys.Select(key => Operation.Get(key))]);
+        Assert.Equal(keys, read.Items.Select(item => item.Value!));
+
+        List<byte[]> listed = [];
+        await foreach (ListItem item in client.ListAsync(new ListQuery(Prefix: "many/"u8.ToArray()) { PageKeys = 7 }))
+        {
+            Assert.Equal(item.Key, item.Value);
+            listed.Add(item.Key);
+        }
+
+        Assert.Equal(keys, listed);
+        Assert.Equal(50, (await client.CountAsync(new ListQuery(Prefix: "many/"u8.ToArray()))).Count);
+
+        byte[] from = "{bank}a"u8.ToArray();
+        byte[] to = "{bank}b"u8.ToArray();
+        WriteResult first = await client.PutAsync(from, "100"u8.ToArray());
+        Txn move = new([Compare.RevisionIs(from, first.Revision), Compare.Exists(to, false)], [Operation.Put(from, "70"u8.ToArray()), Operation.Put(to, "30"u8.ToArray())], [Operation.Get(from)]);
+        TxnResult moved = await client.TxnAsync(move);
+        TxnResult again = await client.TxnAsync(move);
+        Assert.Equal((RequestOutcome.Applied, true, false), (moved.Outcome, moved.Succeeded, again.Succeeded));
+        Assert.Equal("70"u8.ToArray(), again.Items.Single().Value);
+        Assert.Equal("100"u8.ToArray(), (await client.GetAsync(from, new GetOptions(Revision: first.Revision))).Value);
+        Assert.Equal((RequestOutcome.Rejected, "spans-shards"), (await client.TxnAsync(new Txn([], [.. keys.Select(key => Operation.Delete(key))], []))) is var spanning ? (spanning.Outcome, spanning.Error?.Code) : default);
+        foreach (ClientEndpoint endpoint in endpoints)
+        {
+            using RaftKvClient one = new(new RaftKvClientOptions { Endpoints = [endpoint] });
+            GetResult stale = await one.GetAsync(from, new GetOptions(ReadConsistency.Stale));
+            Assert.Equal((RequestOutcome.Applied, "stale"), (stale.Outcome, stale.Consistency));
+        }
+
+        string any = endpoints[1].ToString();
+        Assert.Equal((0, "{bank}a\n{bank}b\n"), await RunAsync("list", "--prefix", "{bank}", "--keys-only", "--endpoints", any));
+        Assert.Equal((0, "50\n"), await RunAsync("list", "--prefix", "many/", "--count-only", "--endpoints", any));
+        Assert.Equal((0, "100"), await RunAsync("get", "{bank}a", "--revision", $"{first.Revision}", "--endpoints", any));
+        Shardctl.Ended status = await Shardctl.RunAsync("status", "--endpoints", any); // One endpoint is enough: it knows the others'.
+        Assert.Equal((0, ""), (status.ExitCode, status.Error));
+        Assert.DoesNotContain("unknown", status.Out, StringComparison.Ordinal);
+
+        using Job terminate = Shell($"kill -TERM {playground.Id}");
+        Assert.Equal(0, await playground.EndAsync());
     }
 
     /// <summary>A node that cannot start on what it finds is told with its reason; the others serve.</summary>

@@ -11,7 +11,7 @@ internal static class RaftKvAnswers
     {
         if (status is >= 200 and < 300) return new Answer(slot, AnswerKind.Done);
         (string? code, string? outcome) = ReadProblem(body);
-        AnswerKind kind = AttemptClassifier.Classify(status, code, outcome) switch
+        AnswerKind kind = AttemptClassifier.Classify(status, code, outcome, retryable: null) switch
         {
             AttemptResult.Answered => AnswerKind.Absent,
             AttemptResult.Lost => AnswerKind.Unknown,
