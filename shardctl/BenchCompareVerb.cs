@@ -16,14 +16,14 @@ namespace RaftKv.Shardctl;
 /// </summary>
 internal static class BenchCompareVerb
 {
-    private static readonly ImmutableArray<(string Name, string Description, Func<CompareSettings, BenchProgress, CancellationToken, Task<BenchOutput>> Run)> s_suites =
+    private static readonly ImmutableArray<Suite> s_suites =
     [
-        (PutsSuite.Name, "puts beside etcd's, with and without idempotency keys", PutsSuite.RunAsync),
-        (GetsSuite.Name, "linearizable gets beside etcd's", GetsSuite.RunAsync),
-        (ShardsSuite.Name, "puts to 64 shards beside one", ShardsSuite.RunAsync),
-        (IdleSuite.Name, "CPU and memory of clusters without clients", IdleSuite.RunAsync),
-        (KillsSuite.Name, "how long writes stop after kill -9 of a leader", KillsSuite.RunAsync),
-        (AllocationsSuite.Name, "what a put allocates", AllocationsSuite.RunAsync),
+        new(PutsSuite.Name, "puts beside etcd's, with and without idempotency keys", NeedsEtcd: true, PutsSuite.RunAsync),
+        new(GetsSuite.Name, "linearizable gets beside etcd's", NeedsEtcd: true, GetsSuite.RunAsync),
+        new(ShardsSuite.Name, "puts to 64 shards beside one", NeedsEtcd: false, ShardsSuite.RunAsync),
+        new(IdleSuite.Name, "CPU and memory of clusters without clients, beside etcd's", NeedsEtcd: true, IdleSuite.RunAsync),
+        new(KillsSuite.Name, "how long writes stop after kill -9 of a leader, beside etcd's", NeedsEtcd: true, KillsSuite.RunAsync),
+        new(AllocationsSuite.Name, "what a put allocates", NeedsEtcd: false, AllocationsSuite.RunAsync),
     ];
 
     private static readonly Argument<string[]> s_benches = new("bench")
@@ -70,16 +70,17 @@ internal static class BenchCompareVerb
 
     private static async Task RunAsync(Screen screen, ParseResult result, CancellationToken cancellation)
     {
+        GlobalOptions.Refuse(result, "compare", GlobalOptions.Endpoints, GlobalOptions.Seconds);
         bool isJson = GlobalOptions.IsJson(result);
-        var suites = SuitesOf(result.GetValue(s_benches)!);
+        Suite[] suites = SuitesOf(result.GetValue(s_benches)!);
         DirectoryInfo directory = MakeDirectory(result.GetValue(s_directory));
         try
         {
             CompareSettings settings = SettingsOf(result, directory.FullName);
-            EnvironmentOutput environment = await EnvironmentOfAsync(settings, cancellation);
+            EnvironmentOutput environment = await EnvironmentOfAsync(settings, suites.Any(suite => suite.NeedsEtcd), cancellation);
             if (!isJson) CompareText.Show(screen, environment);
             List<BenchOutput> outputs = [];
-            foreach (var suite in suites)
+            foreach (Suite suite in suites)
             {
                 outputs.Add(await screen.WithSpinnerAsync(suite.Name, say => suite.Run(settings, new BenchProgress(screen, text => say($"{suite.Name}: {text}")), cancellation)));
                 if (!isJson) CompareText.Show(screen, outputs[^1]);
@@ -93,11 +94,11 @@ internal static class BenchCompareVerb
         }
     }
 
-    private static IEnumerable<(string Name, string Description, Func<CompareSettings, BenchProgress, CancellationToken, Task<BenchOutput>> Run)> SuitesOf(string[] names)
+    private static Suite[] SuitesOf(string[] names)
     {
         string? unknown = names.FirstOrDefault(name => s_suites.All(suite => suite.Name != name));
         if (unknown is not null) throw new CommandException(ExitCode.Usage, $"there is no bench '{unknown}'; there are {string.Join(", ", s_suites.Select(suite => suite.Name))}");
-        return names.Length == 0 ? s_suites : s_suites.Where(suite => names.Contains(suite.Name));
+        return [.. s_suites.Where(suite => names.Length == 0 || names.Contains(suite.Name))];
     }
 
     private static DirectoryInfo MakeDirectory(string? wanted)
@@ -127,9 +128,12 @@ internal static class BenchCompareVerb
             : throw new CommandException(ExitCode.Usage, string.Create(CultureInfo.InvariantCulture, $"{option.Name} {result.GetValue(option)}: must be above 0 and at most {LoadPlan.MaxSeconds}"));
     }
 
-    private static async Task<EnvironmentOutput> EnvironmentOfAsync(CompareSettings settings, CancellationToken cancellation) => new(
-        settings.NodeProgram, settings.Etcd, await EtcdCluster.VersionAsync(settings.Etcd, cancellation), Environment.ProcessorCount, Environment.OSVersion.Version.ToString(),
+    private static async Task<EnvironmentOutput> EnvironmentOfAsync(CompareSettings settings, bool hasEtcd, CancellationToken cancellation) => new(
+        settings.NodeProgram, hasEtcd ? settings.Etcd : null, hasEtcd ? await EtcdCluster.VersionAsync(settings.Etcd, cancellation) : null, Environment.ProcessorCount, Environment.OSVersion.Version.ToString(),
         BlockDevice.Under(settings.Directory).Filesystem, LoadAverage(), settings.Rounds, settings.Duration.TotalSeconds, settings.WarmUp.TotalSeconds, settings.Seed);
 
     private static double LoadAverage() => double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
+
+    /// <summary>One bench.</summary>
+    private sealed record Suite(string Name, string Description, bool NeedsEtcd, Func<CompareSettings, BenchProgress, CancellationToken, Task<BenchOutput>> Run);
 }

@@ -35,6 +35,13 @@ internal static class GlobalOptions
 
     public static readonly IReadOnlyList<Option> All = [Endpoints, Output, Seconds];
 
+    /// <summary>Throws <see cref="CommandException"/> when one of these was given, for the verb has no use for it.</summary>
+    public static void Refuse(ParseResult result, string verb, params IEnumerable<Option> useless)
+    {
+        foreach (Option option in useless)
+            if (result.GetResult(option) is { Implicit: false }) throw new CommandException(ExitCode.Usage, $"{verb} does not know {option.Name}");
+    }
+
     /// <summary>Parses a number ≥ 0, with a complaint that is not about types.</summary>
     public static int WholeNumber(ArgumentResult argument)
     {

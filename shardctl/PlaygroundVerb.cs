@@ -19,11 +19,7 @@ internal static class PlaygroundVerb
         Command command = new("playground", "Start a cluster on this machine and show what happens to it, until Ctrl-C.") { s_nodes, s_shards, s_replicas, s_clientPort, s_dataDirectory };
         command.SetAction(async (result, _) =>
         {
-            foreach (Option useless in GlobalOptions.All)
-            {
-                if (result.GetResult(useless) is { Implicit: false }) throw new CommandException(ExitCode.Usage, $"playground does not know {useless.Name}");
-            }
-
+            GlobalOptions.Refuse(result, "playground", GlobalOptions.All);
             PlaygroundRequest request = new(Given(result, s_nodes), Given(result, s_shards), Given(result, s_replicas), Given(result, s_clientPort));
             await RunAsync(screen, request, result.GetValue(s_dataDirectory)!);
             return ExitCode.Ok;

@@ -8,11 +8,12 @@ namespace RaftKv.Shardctl.Bench;
 internal sealed record CompareOutput(EnvironmentOutput Environment, ImmutableArray<BenchOutput> Benches);
 
 /// <summary>Where and with what it was measured.</summary>
+/// <param name="EtcdProgram">Null when no bench needed it.</param>
 /// <param name="EtcdVersion">As etcd says it.</param>
 /// <param name="LoadAverage">Of the last minute, before it began: what else the machine had to do.</param>
 /// <param name="Seconds">Each load was measured for so long, in each round.</param>
 internal sealed record EnvironmentOutput(
-    string RaftKvProgram, string EtcdProgram, string EtcdVersion, int Cores, string Kernel, string Filesystem, double LoadAverage, int Rounds, double Seconds, double WarmUpSeconds, int Seed);
+    string RaftKvProgram, string? EtcdProgram, string? EtcdVersion, int Cores, string Kernel, string Filesystem, double LoadAverage, int Rounds, double Seconds, double WarmUpSeconds, int Seed);
 
 /// <summary>One bench; of the lists those that it has are there, the others are null.</summary>
 internal sealed record BenchOutput(

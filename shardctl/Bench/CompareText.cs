@@ -9,7 +9,7 @@ internal static class CompareText
     {
         screen.Line(string.Create(
             CultureInfo.InvariantCulture,
-            $"raftkv {environment.RaftKvProgram}; {environment.EtcdVersion}, {environment.EtcdProgram}; three servers of each and the load on {environment.Cores} cores, {environment.Filesystem}, Linux {environment.Kernel}, load average before {environment.LoadAverage:0.00}"));
+            $"raftkv {environment.RaftKvProgram}; {(environment.EtcdVersion is null ? "" : $"{environment.EtcdVersion}, {environment.EtcdProgram}; ")}three servers of each and the load on {environment.Cores} cores, {environment.Filesystem}, Linux {environment.Kernel}, load average before {environment.LoadAverage:0.00}"));
         screen.Line(string.Create(
             CultureInfo.InvariantCulture,
             $"{environment.Rounds} rounds of {environment.Seconds} s after {environment.WarmUpSeconds} s of warm-up; medians, and in brackets the lowest and the highest round; only ratios within a run mean anything"));

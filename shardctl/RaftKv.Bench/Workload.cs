@@ -18,10 +18,10 @@ internal abstract class Workload
     public virtual bool IsExhausted => false;
 }
 
-/// <summary>Values of one length: pieces of random bytes, which do not compress.</summary>
+/// <summary>Values of one length: pieces of random bytes, which do not compress, neither alone nor beside each other.</summary>
 internal sealed class ValueSource
 {
-    private const int Places = 4096;
+    private const int Places = 1 << 20;
     private readonly byte[] _pool;
     private readonly int _bytes;
 

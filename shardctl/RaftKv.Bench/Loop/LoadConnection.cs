@@ -24,6 +24,7 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
     private PollEvents _waitsFor;
     private bool _isOpen;
     private long _connectAt;
+    private long _connectingSince;
 
     /// <summary>Requests without an answer.</summary>
     public int UnderWay { get; private set; }
@@ -49,10 +50,11 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
         }
     }
 
-    /// <summary>What time brings: connecting, giving up requests that are too old, and asking again for work when there was none.</summary>
+    /// <summary>What time brings: connecting, giving up what takes too long, and asking again for work when there was none.</summary>
     public void OnTime(long now)
     {
         if (_socket is null && now >= _connectAt && !loop.IsDraining) Connect(now);
+        if (_socket is not null && !_isOpen && now - _connectingSince > loop.TimeoutTicks) Lose("no-connection-in-time");
         if (_requests.Any(request => request.IsUnderWay && now - request.SentAt > loop.TimeoutTicks)) LoseToTimeout(now);
         if (_isOpen) OnReady(PollEvents.Writable, now);
     }
@@ -61,7 +63,7 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
 
     private void Connect(long now)
     {
-        _connectAt = now + s_pause;
+        _connectingSince = now;
         _socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { Blocking = false, NoDelay = true };
         try
         {

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using RaftKv.Bench.Meters;
 using RaftKv.Client;
 
@@ -110,6 +112,19 @@ public sealed class LoadRunTests
         LoadResult result = await RunAsync(Plan(server) with { WarmUp = TimeSpan.Zero });
         Assert.Equal(["connection-closed"], result.LostConnections.Keys);
         Assert.Equal(["connection-refused"], result.FailedConnects.Keys);
+    }
+
+    /// <summary>Whose queue of new connections is full does not even refuse.</summary>
+    [Fact]
+    public async Task A_server_that_takes_no_connection_is_not_waited_for()
+    {
+        using Socket full = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        full.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        full.Listen(0);
+        await using Load load = Load.Start(Plan(new ClientEndpoint("127.0.0.1", ((IPEndPoint)full.LocalEndPoint!).Port)) with { RequestTimeout = TimeSpan.FromMilliseconds(50) });
+        await load.WaitAsync(TimeSpan.FromMilliseconds(500), _ => { }, TestContext.Current.CancellationToken);
+        await load.StopAsync();
+        Assert.Equal(["no-connection-in-time"], load.FailedConnects.Keys);
     }
 
     [Fact]
