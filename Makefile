@@ -11,7 +11,7 @@ export DOTNET_NOLOGO = 1
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build up test sim golden mutants fmt clean
+.PHONY: help build up test sim golden mutants bench microbench fmt clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,15 @@ golden: ## Rewrite the expected text of the scenario files; read the diff before
 
 mutants: ## Search SEEDS=1000 seeds for each deliberate fault of tests/mutants, and note which catch it
 	@SEEDS=$(SEEDS) tests/mutants/run.sh --search
+
+bench: ## Measure RaftKv beside etcd: BENCH="puts gets shards idle kills allocations", ROUNDS=5, DURATION=10 (s), ETCD=program
+	@tests/deps.sh run
+	@$(MAKE) --no-print-directory build
+	@exec bin/shardctl bench compare $(BENCH) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DURATION),--seconds $(DURATION)) $(if $(ETCD),--etcd $(ETCD))
+
+microbench: ## Measure the stages of the write path, each alone; FILTER=*Persist* for one of them
+	@dotnet build tests/RaftKv.Benchmarks --configuration Release --verbosity quiet
+	@artifacts/bin/RaftKv.Benchmarks/release/RaftKv.Benchmarks --filter '$(or $(FILTER),*)'
 
 fmt: ## Format the code
 	dotnet format RaftKv.sln

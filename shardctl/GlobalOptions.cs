@@ -29,12 +29,7 @@ internal static class GlobalOptions
     {
         Description = "How long to try, in seconds.",
         HelpName = "SECONDS",
-        CustomParser = argument =>
-        {
-            string text = argument.Tokens[0].Value;
-            if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)) argument.AddError($"--timeout {text}: must be a number of seconds.");
-            return seconds;
-        },
+        CustomParser = DecimalNumber,
         DefaultValueFactory = _ => 5,
     };
 
@@ -45,6 +40,14 @@ internal static class GlobalOptions
     {
         string text = argument.Tokens[0].Value;
         if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number)) argument.AddError($"{((OptionResult)argument.Parent!).Option.Name} {text}: must be a whole number.");
+        return number;
+    }
+
+    /// <summary>Parses a number ≥ 0 of seconds.</summary>
+    public static double DecimalNumber(ArgumentResult argument)
+    {
+        string text = argument.Tokens[0].Value;
+        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)) argument.AddError($"{((OptionResult)argument.Parent!).Option.Name} {text}: must be a number of seconds.");
         return number;
     }
 

@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
+using RaftKv.Shardctl.Bench;
 
 namespace RaftKv.Shardctl;
 
@@ -51,6 +52,8 @@ internal sealed record ReplicaOutput(string Node, string ReplicaId, string Role,
 [JsonSerializable(typeof(PutOutput))]
 [JsonSerializable(typeof(DeleteOutput))]
 [JsonSerializable(typeof(StatusOutput))]
+[JsonSerializable(typeof(LoadOutput))]
+[JsonSerializable(typeof(CompareOutput))]
 internal sealed partial class OutputJson : JsonSerializerContext
 {
     /// <summary>Of the documents on one key: what is null is left out.</summary>

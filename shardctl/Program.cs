@@ -40,7 +40,7 @@ internal static class Program
         root.Directives.Clear(); // A key may stand in brackets.
         foreach (Option option in GlobalOptions.All) root.Options.Add(option);
         root.Subcommands.Add(PlaygroundVerb.Create(screen));
-        foreach (Command command in (Command[])[GetVerb.Create(screen), PutVerb.Create(screen), ListVerb.Create(screen), DeleteVerb.Create(screen), StatusVerb.Create(screen)])
+        foreach (Command command in (Command[])[GetVerb.Create(screen), PutVerb.Create(screen), ListVerb.Create(screen), DeleteVerb.Create(screen), StatusVerb.Create(screen), BenchVerb.Create(screen)])
         {
             foreach (Option option in GlobalOptions.All) command.Options.Add(option);
             root.Subcommands.Add(command);

@@ -3,7 +3,22 @@ using System.Collections.Immutable;
 namespace RaftKv.Client;
 
 /// <summary>What a node says of itself: <c>GET /v1/status</c>.</summary>
-public sealed record NodeStatus(string Node, string NodeId, string ClusterId, string? ClientUrl, string? PeerAddress, long UptimeMillis, ImmutableArray<GroupStatus> Groups);
+/// <param name="Process">Null when the node is of a version that does not say.</param>
+/// <param name="RaftLog">Likewise.</param>
+public sealed record NodeStatus(
+    string Node, string NodeId, string ClusterId, string? ClientUrl, string? PeerAddress, long UptimeMillis, ImmutableArray<GroupStatus> Groups,
+    ProcessStatus? Process = null, RaftLogStatus? RaftLog = null);
+
+/// <summary>A node's process since its start. Counts only grow.</summary>
+/// <param name="CpuMillis">User and system time of all its threads.</param>
+/// <param name="AllocatedBytes">On the managed heap, collected or not.</param>
+/// <param name="Gc">How the garbage collector is set up, in words.</param>
+/// <param name="GcCollections">By generation: 0, 1, 2.</param>
+/// <param name="GcPauseMillis">For so long in all the garbage collector has stopped it.</param>
+public sealed record ProcessStatus(int Pid, long CpuMillis, long ResidentBytes, long AllocatedBytes, string Gc, ImmutableArray<int> GcCollections, long GcPauseMillis);
+
+/// <summary>The raft log's disk since the node's start, padding and zeroing included.</summary>
+public sealed record RaftLogStatus(long Syncs, long WrittenBytes);
 
 /// <summary>A node's replica of a shard as that node sees it. Indexes are the log's.</summary>
 /// <param name="Role">leader, follower, candidate or pre-candidate.</param>

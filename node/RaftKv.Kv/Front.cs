@@ -1,4 +1,4 @@
-using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
@@ -11,6 +11,9 @@ namespace RaftKv.Kv;
 /// <param name="BootId">Random, made at each start of the process.</param>
 public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
 {
+    /// <summary>All nodes of the cluster: who has a replica of a shard now, its first map does not say for ever.</summary>
+    public required IReadOnlyList<NodeId> Nodes { get; init; }
+
     /// <summary>Calls under way at once; more are refused (backpressure).</summary>
     public int MaxCalls { get; init; } = 65_536;
 
@@ -19,6 +22,9 @@ public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
     /// called unknown if another node leads by then.
     /// </summary>
     public long RetryMicros { get; init; } = 500_000;
+
+    /// <summary>After so long without a leader, in µs, a node that has a replica of the shard asks other nodes too.</summary>
+    public long LeaderlessMicros { get; init; } = 1_000_000;
 }
 
 /// <summary>
@@ -44,6 +50,7 @@ public sealed class Front : IFront
     private readonly ShardMap _map;
     private readonly GroupWorker _worker;
     private readonly IPeerLinks _links;
+    private readonly NodeId[] _nodes;
     private readonly List<KvCall> _active = [];
     private readonly Dictionary<ulong, KvCall> _forwarded = [];
     private readonly Dictionary<NodeId, (ulong BootId, NumberWindow Window)> _origins = [];
@@ -57,6 +64,7 @@ public sealed class Front : IFront
         _map = map;
         _worker = worker;
         _links = links;
+        _nodes = [.. options.Nodes.Order()];
     }
 
     public string NodeName => _options.NodeName;
@@ -73,6 +81,7 @@ public sealed class Front : IFront
                     return;
                 }
 
+                call.PostedAt = now;
                 call.Group = new GroupId(_map.ByHash(call.Hash).Id);
                 _active.Add(call);
                 Route(now, call);
@@ -172,9 +181,9 @@ public sealed class Front : IFront
         ForgetForward(call);
 
         RaftGroup? local = _worker.Find(call.Group);
-        if (call.IsStaleRead && local is not null) _worker.ReadAsIs(call.Group, new LocalAttempt(this, call) { AgeMicros = _worker.AgeMicros(now, call.Group) });
+        if (call.IsStaleRead && HasState(local)) _worker.ReadAsIs(now, call.Group, new LocalAttempt(this, call) { AgeMicros = _worker.AgeMicros(now, call.Group) });
         else if (local is { Role: Role.Leader }) TryHere(now, call);
-        else if ((call.IsStaleRead ? AnyReplicaOf(call.Group) : LeaderNodeOf(call.Group, local)) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
+        else if (NodeToAsk(now, call, local) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
         else Park(call);
     }
 
@@ -203,20 +212,27 @@ public sealed class Front : IFront
         }
     }
 
-    private NodeId? LeaderNodeOf(GroupId group, RaftGroup? local)
+    /// <param name="isLong">The call has waited for long: a replica here that still knows no leader may have been removed and not heard of it.</param>
+    private NodeId? LeaderNodeOf(GroupId group, RaftGroup? local, bool isLong)
     {
-        if (local is not null) return local.Leader.IsNone ? null : local.Configuration.NodeOf(local.Leader);
-        return _leaderHints.TryGetValue(group, out NodeId hint) && _links.BootIdOf(hint) != 0 ? hint : AnyReplicaOf(group); // It will know more.
+        if (_worker.LeaderNodeOf(group) is { } known) return known;
+        if (local is not null && !local.Configuration.Members.IsEmpty && !isLong) return null;
+        return _leaderHints.TryGetValue(group, out NodeId hint) && _links.BootIdOf(hint) != 0 ? hint : AnyOtherNode();
     }
 
-    /// <summary>The next node with a replica that was ever reached.</summary>
-    private NodeId? AnyReplicaOf(GroupId group)
+    private NodeId? NodeToAsk(long now, KvCall call, RaftGroup? local) =>
+        call.IsStaleRead ? AnyOtherNode() : LeaderNodeOf(call.Group, local, now - call.PostedAt >= _options.LeaderlessMicros);
+
+    /// <summary>A replica that was just made has nothing to read from.</summary>
+    private static bool HasState([NotNullWhen(true)] RaftGroup? group) => group is not null && group.Applied > LogIndex.Zero;
+
+    /// <summary>The next node that was ever reached: it may know more. The map says who the members were once; they may all have moved.</summary>
+    private NodeId? AnyOtherNode()
     {
-        ImmutableArray<ShardReplica> replicas = _map.ById(group.Value)!.Replicas;
-        for (int i = 0; i < replicas.Length; i++)
+        for (int i = 0; i < _nodes.Length; i++)
         {
-            NodeId node = new(replicas[(int)(_nextProbe++ % (uint)replicas.Length)].NodeId);
-            if (_links.BootIdOf(node) != 0) return node;
+            NodeId node = _nodes[(int)(_nextProbe++ % (uint)_nodes.Length)];
+            if (node != _options.Node && _links.BootIdOf(node) != 0) return node;
         }
 
         return null;
@@ -270,13 +286,14 @@ public sealed class Front : IFront
         RaftGroup? local = _worker.Find(group);
         bool isStaleRead = request.Consistency == KvConsistency.Stale;
         ForwardedAttempt attempt = new(this, from, originBoot, number, bytes) { AgeMicros = isStaleRead ? _worker.AgeMicros(now, group) : null };
-        if (isStaleRead && local is not null)
+        if (isStaleRead && HasState(local))
         {
-            _worker.ReadAsIs(group, attempt);
+            _worker.ReadAsIs(now, group, attempt);
         }
         else if (local is not { Role: Role.Leader })
         {
-            NodeId leader = local is null || local.Leader.IsNone ? default : local.Configuration.NodeOf(local.Leader) ?? default;
+            // Only what a replica knows is passed on: hearsay would travel in circles.
+            NodeId leader = _worker.LeaderNodeOf(group) ?? default;
             attempt.Refuse($"node {NodeName} does not lead shard {group.Value}", leader);
         }
         else if (!request.IsWrite)
@@ -322,7 +339,7 @@ public sealed class Front : IFront
 
     /// <summary>Whether the shard has a leader, as far as is known here, and it is not where the call was forwarded to.</summary>
     private bool IsLedElsewhere(KvCall call) =>
-        _worker.Find(call.Group) is { } local && LeaderNodeOf(call.Group, local) is { } leader && leader != call.ForwardedTo;
+        _worker.LeaderNodeOf(call.Group) is { } leader && leader != call.ForwardedTo;
 
     private void GiveUp(KvCall call) =>
         call.TryComplete(Fail(ErrorCode.OutcomeUnknown, "the node it was forwarded to no longer leads the shard and has not answered; it may have appended the write", call.Group));

@@ -44,6 +44,9 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>The number it was forwarded under, 0 if it is not forwarded.</summary>
     internal ulong ForwardNumber { get; set; }
 
+    /// <summary>When it came to this node.</summary>
+    internal long PostedAt { get; set; }
+
     /// <summary>When the attempt under way began; 0 when none is.</summary>
     internal long AttemptedAt { get; set; }
 

@@ -166,4 +166,19 @@ public sealed partial class KvStateMachine
     private readonly record struct Recollection(byte[] RecordKey, DedupRecord? First, ErrorCode? Refusal);
 
     private static ulong SizeOf(byte[] key, byte[] value) => (ulong)(key.Length + value.Length);
+
+#if MUTANTS
+    internal static void ForgetDedup(IOrderedStore store)
+    {
+        WriteBatch batch = new();
+        using (IOrderedCursor cursor = store.OpenCursor())
+        {
+            foreach (byte tag in (ReadOnlySpan<byte>)[RowLayout.DedupTag, RowLayout.DedupDeadlineTag])
+                for (cursor.Seek([tag]); cursor.IsValid && cursor.Key[0] == tag; cursor.Next()) batch.Delete(cursor.Key);
+        }
+
+        store.Write(batch);
+        store.Flush();
+    }
+#endif
 }

@@ -38,6 +38,7 @@ public sealed partial class KvStateMachine : IStateMachine
         _store = store;
         _limits = limits;
         _meta = ShardMeta.ReadFrom(store, group);
+        Configuration = ReadConfiguration(store, group);
         _committedRevision = _meta.Revision;
         _writtenLookup = _written.GetAlternateLookup<ReadOnlySpan<byte>>();
         FindNextDeadline();
@@ -45,6 +46,18 @@ public sealed partial class KvStateMachine : IStateMachine
 
     /// <inheritdoc/>
     public LogIndex Applied => _meta.Applied;
+
+    /// <inheritdoc/>
+    public Term AppliedTerm => _meta.AppliedTerm;
+
+    /// <inheritdoc/>
+    public Configuration Configuration { get; private set; }
+
+    /// <inheritdoc/>
+    public (ulong Version, ulong ConfVersion) EpochNumbers => (_meta.Epoch.Version, _meta.Epoch.ConfVersion);
+
+    /// <inheritdoc/>
+    public LogIndex FlushedApplied => ShardMeta.ReadFlushed(_store, _group).Applied;
 
     public GroupId Group => _group;
 
@@ -56,13 +69,14 @@ public sealed partial class KvStateMachine : IStateMachine
     /// <inheritdoc/>
     public ulong TimeMillis => _meta.ShardTimeMillis;
 
-    /// <summary>Makes a new shard's store: nothing but its meta row, flushed.</summary>
-    public static void InitialiseStore(IOrderedStore store, ShardMeta meta)
+    /// <summary>Makes a new shard's store: nothing but its meta row and its members, flushed.</summary>
+    public static void InitialiseStore(IOrderedStore store, ShardMeta meta, Configuration configuration)
     {
         ByteWriter value = new();
         meta.Write(value);
         WriteBatch batch = new();
         batch.Put(RowLayout.MetaKey, value.Written);
+        batch.Put(RowLayout.ConfigurationKey, configuration.ToBytes());
         store.Write(batch);
         store.Flush();
     }
@@ -85,6 +99,7 @@ public sealed partial class KvStateMachine : IStateMachine
             ShardTimeMillis = Math.Max(_meta.ShardTimeMillis, entry.StampMillis),
         };
         object? result = null;
+        if (entry.Kind == EntryKind.Configuration) ApplyConfiguration(entry);
         if (request.Operation == KvOperation.Expire) Expire(entry.RevisionFloor);
         else if (request.Operation == KvOperation.Batch) result = ApplyBatch(entry, request);
         else if (request.Operation == KvOperation.Txn) result = ApplyTxn(entry, request);
@@ -131,6 +146,12 @@ public sealed partial class KvStateMachine : IStateMachine
 
     /// <summary>Makes what is applied so far durable, so that a restart need not apply it again.</summary>
     public void Flush() => _store.Flush();
+
+    /// <inheritdoc/>
+    public void BeginFlush() => _store.BeginFlush();
+
+    /// <inheritdoc/>
+    public ICheckpoint CreateCheckpoint() => _store.CreateCheckpoint();
 
     public void Dispose()
     {
@@ -245,6 +266,26 @@ public sealed partial class KvStateMachine : IStateMachine
         cursor.Seek(_key.Written);
         if (!cursor.IsValid || RowLayout.RevisionOf(cursor.Key, _key.Written[..prefixLength]) is not { } found) return default;
         return RowLayout.ReadVersion(found, cursor.Value);
+    }
+
+    private void ApplyConfiguration(in Entry entry)
+    {
+        Configuration = Configuration.Parse(entry.Payload.Span, out _);
+        _batch.Put(RowLayout.ConfigurationKey, entry.Payload.Span);
+        _meta = _meta with { Epoch = _meta.Epoch with { ConfVersion = _meta.Epoch.ConfVersion + 1 } };
+    }
+
+    private static Configuration ReadConfiguration(IOrderedStore store, GroupId group)
+    {
+        byte[] row = store.Get(RowLayout.ConfigurationKey) ?? throw new StoreFailedException($"{group}: the store has no configuration row");
+        try
+        {
+            return Configuration.Parse(row, out _);
+        }
+        catch (FormatException malformed)
+        {
+            throw new StoreFailedException($"{group}: configuration row: {malformed.Message}", malformed);
+        }
     }
 
     /// <summary>Visible until its expiry is applied; so what is left is at least a millisecond. 0 is for ever.</summary>

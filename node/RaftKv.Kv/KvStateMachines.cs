@@ -14,6 +14,9 @@ public sealed class KvStateMachines(IShardStores stores, Limits limits) : IState
         IOrderedStore store = stores.Open(group, generation);
         try
         {
+#if MUTANTS
+            if (Mutants.On(Mutant.DedupNotInSnapshot) && generation > 1) KvStateMachine.ForgetDedup(store);
+#endif
             return new KvStateMachine(group, store, limits);
         }
         catch
@@ -24,18 +27,33 @@ public sealed class KvStateMachines(IShardStores stores, Limits limits) : IState
     }
 
     /// <inheritdoc/>
-    public void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live)
+    public void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live, IReadOnlyCollection<GroupId> removed)
     {
         bool any = false;
         foreach (var directory in stores.List())
         {
             if (live.Contains(directory)) continue;
             // An older or unfinished generation of a group the log knows. Of a group it does not know, synced log was lost (design §7).
-            Invariant.Holds(live.Any(known => known.Group == directory.Group), $"{directory.Group}: a store directory, but no record in the raft log: synced log was lost");
+            Invariant.Holds(removed.Contains(directory.Group) || live.Any(known => known.Group == directory.Group), $"{directory.Group}: a store directory, but no record in the raft log: synced log was lost");
             stores.Delete(directory.Group, directory.Generation);
             any = true;
         }
 
         if (any) stores.SyncDirectories();
+    }
+
+    /// <inheritdoc/>
+    public IStagedStore Stage(GroupId group, ulong generation)
+    {
+        Delete(group, generation);
+        return stores.Stage(group, generation);
+    }
+
+    /// <inheritdoc/>
+    public void Delete(GroupId group, ulong generation)
+    {
+        if (!stores.List().Contains((group, generation))) return;
+        stores.Delete(group, generation);
+        stores.SyncDirectories();
     }
 }

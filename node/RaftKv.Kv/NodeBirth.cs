@@ -21,11 +21,11 @@ public static class NodeBirth
         {
             if (shard.ReplicaOn(identity.Node.Value) is not { } replica) continue;
             GroupId group = new(shard.Id);
-            using (IOrderedStore store = stores.Create(group, FirstGeneration)) KvStateMachine.InitialiseStore(store, ShardMeta.AtBirth(shard));
+            using (IOrderedStore store = stores.Create(group, FirstGeneration)) KvStateMachine.InitialiseStore(store, ShardMeta.AtBirth(shard), ConfigurationOf(shard));
             CommitPoint point = new(new ReplicaId(replica.ReplicaId), FirstGeneration, ShardMeta.BirthIndex, ShardMeta.BirthTerm,
                 ConfigurationOf(shard), shard.Epoch.Version, shard.Epoch.ConfVersion);
             HardState hardState = new(ShardMeta.BirthTerm, ReplicaId.None, ShardMeta.BirthIndex);
-            log.AddCommitPoint(group, point);
+            log.AddCommitPoint(group, point, keepsLogBehind: false);
             log.AddHardState(group, point.Replica, hardState);
             groups.Add(new RecoveredGroup(group, point, hardState, [], ShardMeta.BirthIndex));
         }

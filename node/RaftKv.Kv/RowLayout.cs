@@ -22,6 +22,7 @@ namespace RaftKv.Kv;
 internal static class RowLayout
 {
     public const byte MetaTag = 0x01;
+    public const byte ConfigurationTag = 0x02;
     public const byte VersionTag = 0x10;
     public const byte ChangeTag = 0x20;
     public const byte DedupTag = 0x30;
@@ -34,6 +35,9 @@ internal static class RowLayout
     private const int VersionHeaderBytes = 25;
 
     public static ReadOnlySpan<byte> MetaKey => [MetaTag];
+
+    /// <summary>The group's members: <see cref="RaftKv.Raft.Configuration.ToBytes"/>.</summary>
+    public static ReadOnlySpan<byte> ConfigurationKey => [ConfigurationTag];
 
     /// <summary>Writes the prefix that all versions of <paramref name="key"/> share.</summary>
     public static void WriteKeyPrefix(ByteWriter writer, ReadOnlySpan<byte> key)

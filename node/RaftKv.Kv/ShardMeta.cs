@@ -40,9 +40,14 @@ public readonly record struct ShardMeta(
     public static ShardMeta AtBirth(ShardDescription shard) => new(BirthIndex, BirthTerm, 0, 0, 0, shard.Range, shard.Epoch, 0, 0, 0);
 
     /// <summary>Reads a store's meta row. Throws <see cref="StoreFailedException"/> when it is missing or malformed.</summary>
-    public static ShardMeta ReadFrom(IOrderedStore store, GroupId group)
+    public static ShardMeta ReadFrom(IOrderedStore store, GroupId group) => Parse(store.Get(RowLayout.MetaKey), group);
+
+    /// <summary>The same, as a crash right now would leave it.</summary>
+    public static ShardMeta ReadFlushed(IOrderedStore store, GroupId group) => Parse(store.GetPersisted(RowLayout.MetaKey), group);
+
+    private static ShardMeta Parse(byte[]? row, GroupId group)
     {
-        byte[] bytes = store.Get(RowLayout.MetaKey) ?? throw new StoreFailedException($"{group}: the store has no meta row");
+        byte[] bytes = row ?? throw new StoreFailedException($"{group}: the store has no meta row");
         try
         {
             ByteReader reader = new(bytes);

@@ -1,4 +1,5 @@
 using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Snapshots;
 using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft;
@@ -13,12 +14,14 @@ public sealed class Applier
     private const int LogReadBytes = 4 * 1024 * 1024;
 
     private readonly IRaftLog _log;
+    private readonly SnapshotStreamer _snapshots;
     private readonly WorkQueue<ApplyWork> _queue;
     private GroupWorker? _worker;
 
-    internal Applier(IRaftLog log, HostOptions options)
+    internal Applier(IRaftLog log, SnapshotStreamer snapshots, HostOptions options)
     {
         _log = log;
+        _snapshots = snapshots;
         _queue = new WorkQueue<ApplyWork>(int.MaxValue, options.MaxApplyQueueBytes);
     }
 
@@ -44,6 +47,9 @@ public sealed class Applier
                 case ApplyEntries entries: Apply(entries); break;
                 case ServeRead read: ServeOrWait(read); break;
                 case ReadLog read: Read(read); break;
+                case AskFlushed ask: AnswerFlushed(ask); break;
+                case SwitchStore change: Switch(change); break;
+                case CloseRemoved removed: Close(removed.Replica); break;
             }
         }
 
@@ -63,13 +69,19 @@ public sealed class Applier
             for (LogIndex next = work.First; next <= work.Last;)
             {
                 Entry[] entries = _log.Read(replica.Id, next, work.Last, LogReadBytes);
+                if (entries.Length == 0 && replica.IsRemoved) return;
                 Invariant.Holds(entries.Length > 0, $"{replica.Id}: the log no longer holds {next}, which is not applied yet");
                 ApplyBatch(replica, entries, work.Waiting, ref waiting);
                 next = entries[^1].Index.Next;
             }
         }
 
-        _worker!.PostApplied(replica, work.Last, replica.Machine.TimeMillis, replica.Machine.NextDeadlineMillis);
+        OnApplied(replica);
+    }
+
+    private void OnApplied(HostedReplica replica)
+    {
+        _worker!.PostApplied(replica, replica.Machine.Applied, replica.Machine.TimeMillis, replica.Machine.NextDeadlineMillis);
         replica.WaitingReads.RemoveAll(read =>
         {
             if (read.Index > replica.Machine.Applied) return false;
@@ -117,6 +129,32 @@ public sealed class Applier
         else read.Replica.WaitingReads.Add(read.Read);
     }
 
+    private void AnswerFlushed(AskFlushed ask)
+    {
+        IStateMachine machine = ask.Replica.Machine;
+        if (ask.BeginFlush) machine.BeginFlush();
+        _worker!.PostFlushed(ask.Replica, machine.FlushedApplied);
+    }
+
+    /// <summary>The commit point that names the snapshot's generation is durable: from here on, that is the replica's state.</summary>
+    private void Switch(SwitchStore change)
+    {
+        HostedReplica replica = change.Replica;
+        IStateMachine old = replica.Machine;
+        Invariant.Holds(change.Snapshot.Machine.Applied > old.Applied, $"{replica.Id}: a snapshot of {change.Snapshot.Machine.Applied} in place of {old.Applied}");
+        replica.Machine = change.Snapshot.Machine;
+        _snapshots.Post(new SnapshotSettled(change.Snapshot, IsInstalled: true, old, change.OldGeneration));
+        OnApplied(replica);
+    }
+
+    /// <summary>The tombstone is durable, and nothing for the replica comes behind this.</summary>
+    private void Close(HostedReplica replica)
+    {
+        replica.WaitingReads.Clear();
+        replica.Machine.Dispose();
+        _snapshots.Post(new ReplicaRemoved(replica));
+    }
+
     private void Read(ReadLog work)
     {
         LogReadRequest request = work.Request;
@@ -130,5 +168,12 @@ internal abstract record ApplyWork(HostedReplica Replica);
 internal sealed record ApplyEntries(HostedReplica Replica, LogIndex First, LogIndex Last, Entry[] Entries, List<PendingProposal>? Waiting) : ApplyWork(Replica);
 
 internal sealed record ServeRead(HostedReplica Replica, GrantedRead Read) : ApplyWork(Replica);
+
+/// <summary>How far is the store flushed? And begin to flush it, if so asked.</summary>
+internal sealed record AskFlushed(HostedReplica Replica, bool BeginFlush) : ApplyWork(Replica);
+
+internal sealed record CloseRemoved(HostedReplica Replica) : ApplyWork(Replica);
+
+internal sealed record SwitchStore(HostedReplica Replica, StagedSnapshot Snapshot, ulong OldGeneration) : ApplyWork(Replica);
 
 internal sealed record ReadLog(HostedReplica Replica, LogReadRequest Request) : ApplyWork(Replica);

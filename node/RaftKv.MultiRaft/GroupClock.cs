@@ -52,5 +52,14 @@ internal sealed class GroupClock(ulong timeMillis, ulong? nextDeadlineMillis)
         return time > 0 && (deadline <= time || now - _lastStampMicros >= MaxStampIntervalMicros);
     }
 
+    /// <summary>When a sleeping leader must wake for its next deadline, on its own clock; long.MaxValue when it holds none.</summary>
+    public long WakeAtMicros(long now, RaftGroup group)
+    {
+        if (_nextDeadline is not { } deadline) return long.MaxValue;
+        ulong time = Stamp(now, group);
+        long wait = deadline <= time ? 0 : (long)Math.Min(deadline - time, MaxStampIntervalMicros / 1000) * 1000;
+        return Math.Min(now + wait, Math.Max(now, _lastStampMicros + MaxStampIntervalMicros));
+    }
+
     public void OnCommandProposed(LogIndex index, Term term) => (_proposedAt, _proposedIn) = (index, term);
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Snapshots;
 using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
@@ -19,22 +21,32 @@ public sealed class GroupWorker : IPeerReceiver
     private readonly WorkQueue<WorkerEvent> _inbox;
     private readonly LogWriter _logWriter;
     private readonly Applier _applier;
+    private readonly SnapshotStreamer _snapshots;
+    private readonly IRaftLog _log;
     private readonly IPeerLinks _links;
     private readonly PeerOutbox _outbox;
+    private readonly NodeWatch _nodes;
+    private readonly DiskWatch _disk;
     private readonly Ready _ready = new();
     private readonly List<HostedReplica> _touched = [];
+    private readonly SortedDictionary<GroupId, ReplicaId> _tombstones = [];
     private IFront? _front;
     private ulong _nextReadContext;
     private long _nextTick;
+    private long _nextNodeHeartbeat;
     private long _droppedFrames;
 
-    internal GroupWorker(HostOptions options, LogWriter logWriter, Applier applier, IPeerLinks links)
+    internal GroupWorker(HostOptions options, LogWriter logWriter, Applier applier, SnapshotStreamer snapshots, IRaftLog log, IPeerLinks links)
     {
+        _snapshots = snapshots;
+        _log = log;
         _options = options;
         _logWriter = logWriter;
         _applier = applier;
         _links = links;
         _outbox = new PeerOutbox(links);
+        _nodes = new NodeWatch(options.ElectionTimeoutMicros);
+        _disk = new DiskWatch(options);
         _inbox = new WorkQueue<WorkerEvent>(options.MaxInboxItems, options.MaxInboxBytes);
     }
 
@@ -64,8 +76,17 @@ public sealed class GroupWorker : IPeerReceiver
         {
             HostedReplica replica = _touched[i];
             replica.IsTouched = false;
+            if (replica.IsRemoved) continue;
             replica.Group.TakeReady(_ready);
+            if (_ready.IsRemoved)
+            {
+                Remove(replica);
+                continue;
+            }
+
             HandOn(replica);
+            WatchMembers(replica);
+            NoteSleep(now, replica);
         }
 
         _touched.Clear();
@@ -82,7 +103,10 @@ public sealed class GroupWorker : IPeerReceiver
     /// <inheritdoc/>
     public void OnFrame(NodeId from, FrameKind kind, byte[] body)
     {
-        if (!_inbox.TryAdd(new WorkerEvent(WorkKind.PeerFrame, null, (ulong)kind, body, from), body.Length)) Interlocked.Increment(ref _droppedFrames); // One caller per link.
+        bool isTaken = kind is FrameKind.SnapshotOffer or FrameKind.SnapshotFetch or FrameKind.SnapshotChunk or FrameKind.SnapshotEnd
+            ? _snapshots.TryPostFrame(from, kind, body)
+            : _inbox.TryAdd(new WorkerEvent(WorkKind.PeerFrame, null, (ulong)kind, body, from), body.Length);
+        if (!isTaken) Interlocked.Increment(ref _droppedFrames);
     }
 
     /// <summary>Proposes a command; for the front, on the STEP thread. Unless Appended, the owner will hear nothing.</summary>
@@ -90,6 +114,7 @@ public sealed class GroupWorker : IPeerReceiver
     {
         if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return new ProposeResult(ProposeStatus.NotLeader, default, default);
         if (_logWriter.IsFull || _applier.IsFull) return new ProposeResult(ProposeStatus.Busy, default, default);
+        replica.UsedAtMicros = now;
         ProposeResult result = ProposeStamped(now, replica, featureLevel, payload);
         if (result.Status == ProposeStatus.Appended) replica.AddPending(new PendingProposal(result.Index, result.Term, owner));
         return result;
@@ -100,6 +125,7 @@ public sealed class GroupWorker : IPeerReceiver
     {
         if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return false;
         ulong context = ++_nextReadContext;
+        replica.UsedAtMicros = now;
         if (!replica.Group.TryRequestRead(now, context)) return false;
         replica.Reads.Add(context, owner);
         Touch(replica);
@@ -107,20 +133,37 @@ public sealed class GroupWorker : IPeerReceiver
     }
 
     /// <summary>Has the replica here serve a read from the state it has; for the front, on the STEP thread. The node must hold one.</summary>
-    public void ReadAsIs(GroupId group, IReadOwner owner)
+    public void ReadAsIs(long now, GroupId group, IReadOwner owner)
     {
         HostedReplica replica = _replicas[group];
+        if (replica.Group is { IsAsleep: true, Role: Role.Leader })
+        {
+            // Asleep it hears nothing, and the ages of its reads would grow for ever.
+            replica.UsedAtMicros = now;
+            replica.Group.Wake(now);
+            Touch(replica);
+        }
+
         _applier.Add(new ServeRead(replica, new GrantedRead(LogIndex.Zero, replica.Group.Term, owner)), 0);
     }
 
     /// <summary>For how long the replica here may have lacked something committed, in µs; null if that is not known. See <see cref="Freshness"/>.</summary>
-    public long? AgeMicros(long now, GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Freshness.AgeMicros(now) : null;
+    public long? AgeMicros(long now, GroupId group)
+    {
+        if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return null;
+        // Asleep it had everything; and had its leader woken, that would have come over the same link before the heartbeat of the leader's node.
+        bool isWatched = replica.Group is { IsAsleep: true, Role: Role.Follower };
+        return isWatched && LeaderNodeOf(replica) is { } node && _nodes.HeardAt(node) is { } heardAt ? Math.Max(0, now - heardAt) : replica.Freshness.AgeMicros(now);
+    }
 
     /// <summary>The consensus state of a group on this node, or null. On the STEP thread only.</summary>
     public RaftGroup? Find(GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Group : null;
 
     /// <summary>All groups on this node, by id. On the STEP thread only.</summary>
     public IEnumerable<RaftGroup> Groups => _replicas.Values.Select(replica => replica.Group);
+
+    /// <summary>The state machines of this node's replicas, by group; APPLY owns each. On the STEP thread only, or when the pumps have stopped.</summary>
+    public IEnumerable<IStateMachine> Machines => _replicas.Values.Select(replica => replica.Machine);
 
     /// <summary>Sends a frame of the front's.</summary>
     public void SendToPeer(NodeId node, byte[] frame) => _links.Send(node, frame);
@@ -130,7 +173,14 @@ public sealed class GroupWorker : IPeerReceiver
     internal void Add(HostedReplica replica)
     {
         _replicas.Add(replica.Id, replica);
+        WatchMembers(replica);
         Touch(replica);
+    }
+
+    /// <summary>The group's replica with this id and all below were removed from this node, and are not made again.</summary>
+    internal void AddTombstone(GroupId group, ReplicaId replica)
+    {
+        if (!_tombstones.TryGetValue(group, out ReplicaId known) || known.CompareTo(replica) < 0) _tombstones[group] = replica;
     }
 
     internal void PostPersisted(HostedReplica replica, ulong readyNumber) => _inbox.AddAlways(new WorkerEvent(WorkKind.Persisted, replica, readyNumber, null));
@@ -141,6 +191,17 @@ public sealed class GroupWorker : IPeerReceiver
     internal void PostLogRead(HostedReplica replica, LogReadRequest request, Entry[] entries) =>
         _inbox.AddAlways(new WorkerEvent(WorkKind.LogRead, replica, 0, new LogReadAnswer(request, entries)));
 
+    internal void PostRemoved(HostedReplica replica) => _inbox.AddAlways(new WorkerEvent(WorkKind.Removed, replica, 0, null));
+
+    internal void PostFlushed(HostedReplica replica, LogIndex index) => _inbox.AddAlways(new WorkerEvent(WorkKind.Flushed, replica, index.Value, null));
+
+    internal void PostStaged(StagedSnapshot snapshot) => _inbox.AddAlways(new WorkerEvent(WorkKind.SnapshotStaged, snapshot.Replica, 0, snapshot));
+
+    internal void PostCheckpointMade(HostedReplica replica, SnapshotId id) => _inbox.AddAlways(new WorkerEvent(WorkKind.CheckpointMade, replica, 0, id));
+
+    internal void PostSnapshotEnded(HostedReplica replica, ReplicaId target, LogIndex installed) =>
+        _inbox.AddAlways(new WorkerEvent(WorkKind.SnapshotEnded, replica, target.Value, installed));
+
     private void Handle(long now, in WorkerEvent work)
     {
         switch (work.Kind)
@@ -150,6 +211,7 @@ public sealed class GroupWorker : IPeerReceiver
                 break;
             case WorkKind.Persisted:
                 work.Replica!.Group.OnPersisted(now, work.Number);
+                SwitchStore(work.Replica, work.Number);
                 Touch(work.Replica);
                 break;
             case WorkKind.Applied:
@@ -157,12 +219,30 @@ public sealed class GroupWorker : IPeerReceiver
                 work.Replica!.Group.OnApplied(new LogIndex(work.Number));
                 work.Replica.Freshness.OnApplied(work.Replica.Group.Applied);
                 work.Replica.Clock.OnApplied(times.TimeMillis, times.NextDeadlineMillis);
+                if (work.Replica.Staged is { } waiting) Install(now, waiting);
                 Touch(work.Replica);
                 break;
             case WorkKind.LogRead:
                 LogReadAnswer answer = (LogReadAnswer)work.Payload!;
                 work.Replica!.Group.OnLogRead(now, answer.Request, answer.Entries);
                 Touch(work.Replica);
+                break;
+            case WorkKind.Flushed:
+                work.Replica!.Compaction.OnFlushed(work.Replica.Group, new LogIndex(work.Number));
+                Touch(work.Replica);
+                break;
+            case WorkKind.SnapshotStaged:
+                Install(now, (StagedSnapshot)work.Payload!);
+                break;
+            case WorkKind.CheckpointMade:
+                _snapshots.Post(new OfferSnapshot((SnapshotId)work.Payload!, work.Replica!.Group.Term));
+                break;
+            case WorkKind.SnapshotEnded:
+                work.Replica!.Group.OnSnapshotEnded(now, new ReplicaId(work.Number), (LogIndex)work.Payload!);
+                Touch(work.Replica);
+                break;
+            case WorkKind.Removed:
+                _applier.Add(new CloseRemoved(work.Replica!), 0);
                 break;
             case WorkKind.Front:
                 _front!.OnPosted(now, work.Payload!);
@@ -174,7 +254,8 @@ public sealed class GroupWorker : IPeerReceiver
     {
         try
         {
-            if (kind == FrameKind.RaftMessages) StepAll(now, body);
+            if (kind == FrameKind.RaftMessages) StepAll(now, from, body);
+            else if (kind == FrameKind.NodeHeartbeat) OnNodeHeartbeat(now, from, body);
             else _front!.OnPeerFrame(now, from, kind, body);
         }
         catch (MalformedException)
@@ -183,14 +264,24 @@ public sealed class GroupWorker : IPeerReceiver
         }
     }
 
-    private void StepAll(long now, byte[] body)
+    private void StepAll(long now, NodeId from, byte[] body)
     {
         ByteReader reader = new(body);
         bool isFull = _logWriter.IsFull || _applier.IsFull;
         while (reader.Remaining > 0)
         {
             if (RaftMessageCodec.Read(ref reader, out GroupId group) is not { } message) continue;
-            if (!_replicas.TryGetValue(group, out HostedReplica? replica) || replica.Group.Replica != message.To) continue;
+            if (!_replicas.TryGetValue(group, out HostedReplica? replica) && !TryCreate(now, group, message, out replica)) continue;
+            replica.NoteAddress(message.From, from);
+            if (replica.Group.Replica != message.To)
+            {
+                // A newer replica is meant to live here: then the one that does was removed, and has not heard of it.
+                if (replica.Group.Replica.CompareTo(message.To) < 0) replica.Group.AskWhetherMember(now, message.From);
+                else replica.Group.TellIfRemoved(now, message);
+                Touch(replica);
+                continue;
+            }
+
             // Raft sends it again. One without entries is let through: it may be what tells the leader where we stand.
             if (message.Kind == MessageKind.Append && !message.Entries.IsEmpty && (isFull || replica.Group.HasTooMuchUnapplied)) continue;
             replica.Group.Step(now, message);
@@ -202,15 +293,179 @@ public sealed class GroupWorker : IPeerReceiver
     private void Tick(long now)
     {
         _nextTick = now + _options.TickMicros;
+        LogUsage usage = _log.Usage;
+        bool isLogLarge = usage.Bytes > usage.BudgetBytes / 2;
+        WatchNodes(now);
         foreach (HostedReplica replica in _replicas.Values)
         {
+            if (replica.Group.IsAsleep)
+            {
+                replica.Freshness.OnAsleep();
+                if (now < replica.WakeAtMicros) continue;
+                replica.Group.Wake(now);
+            }
+
             replica.Group.Tick(now);
-            replica.Freshness.OnTick(replica.Group);
+            replica.Freshness.OnTick(now, replica.Group);
             ProposeDeadlines(now, replica);
+            TryHibernate(now, replica);
+            bool isPinning = isLogLarge && usage.PinningOldest.Contains(replica.Id);
+            if (replica.Compaction.TryAsk(now, replica.Group, _options, isPinning, out bool beginFlush)) _applier.Add(new AskFlushed(replica, beginFlush), 0);
             Touch(replica);
         }
 
         _front!.OnTick(now);
+    }
+
+    /// <summary>Tells the other nodes that this one is alive, notices who is not any more, and whether the own disk works.</summary>
+    private void WatchNodes(long now)
+    {
+        if (_disk.Tick(now, _logWriter.WritingSince))
+        {
+            _nextNodeHeartbeat = now;
+            foreach (HostedReplica replica in _replicas.Values)
+            {
+                replica.Group.SetStalled(now, _disk.IsStalled);
+                Touch(replica);
+            }
+        }
+
+        if (now >= _nextNodeHeartbeat)
+        {
+            _nextNodeHeartbeat = now + _options.HeartbeatIntervalMicros;
+            foreach (NodeId node in _nodes.Nodes) _links.Send(node, NodeWatch.Heartbeat(_options.BootId, _disk.IsStalled));
+        }
+
+        foreach (NodeId gone in _nodes.Tick(now)) OnNodeGone(now, gone);
+    }
+
+    private void OnNodeHeartbeat(long now, NodeId from, byte[] body)
+    {
+        if (_nodes.OnHeartbeat(now, from, body)) OnNodeGone(now, from);
+    }
+
+    /// <summary>Groups that sleep under a leader there have nobody else to tell them. Those that are awake notice for themselves.</summary>
+    private void OnNodeGone(long now, NodeId node)
+    {
+#if MUTANTS
+        if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
+#endif
+        foreach (HostedReplica replica in _replicas.Values)
+        {
+            if (!replica.Group.IsAsleep || LeaderNodeOf(replica) != node) continue;
+            replica.Group.OnLeaderNodeGone(now);
+            Touch(replica);
+        }
+    }
+
+    private void TryHibernate(long now, HostedReplica replica)
+    {
+        if (replica.Group.Role != Role.Leader || now - replica.UsedAtMicros < _options.HibernateAfterMicros) return;
+        if (now - replica.HibernateAskedAtMicros < 10 * _options.HeartbeatIntervalMicros || replica.Clock.WakeAtMicros(now, replica.Group) - now < _options.HibernateAfterMicros) return;
+        replica.HibernateAskedAtMicros = now;
+        replica.Group.TryHibernate(now);
+    }
+
+    /// <summary>A group that has just fallen asleep: a leader for its next deadline, a follower as long as its leader's node is alive.</summary>
+    private void NoteSleep(long now, HostedReplica replica)
+    {
+        RaftGroup group = replica.Group;
+        if (replica.WasAsleep == group.IsAsleep) return;
+        replica.WasAsleep = group.IsAsleep;
+        if (!group.IsAsleep) return;
+        replica.WakeAtMicros = group.Role == Role.Leader ? replica.Clock.WakeAtMicros(now, group) : long.MaxValue;
+        if (group.Role == Role.Leader || (LeaderNodeOf(replica) is { } node && _nodes.IsAlive(now, node))) return;
+#if MUTANTS
+        if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
+#endif
+        group.OnLeaderNodeGone(now);
+        replica.WasAsleep = false;
+    }
+
+    /// <summary>The node of the leader that the group's replica here knows; null when it knows none, or there is no replica here.</summary>
+    public NodeId? LeaderNodeOf(GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? LeaderNodeOf(replica) : null;
+
+    /// <summary>Proposes a membership change; on the STEP thread. Throws <see cref="ArgumentException"/> when it makes no sense.</summary>
+    public ProposeResult ProposeMembers(long now, GroupId group, params ReadOnlySpan<MemberChange> changes)
+    {
+        if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return new ProposeResult(ProposeStatus.NotLeader, default, default);
+        replica.UsedAtMicros = now;
+        Touch(replica);
+        return replica.Group.ProposeMembers(now, changes);
+    }
+
+    private static NodeId? LeaderNodeOf(HostedReplica replica) => replica.Group.Leader.IsNone ? null : replica.NodeOf(replica.Group.Leader);
+
+    private void WatchMembers(HostedReplica replica)
+    {
+        if (ReferenceEquals(replica.WatchedConfiguration, replica.Group.Configuration)) return;
+        replica.WatchedConfiguration = replica.Group.Configuration;
+        foreach (Member member in replica.Group.Configuration.Members)
+            if (member.Node != _options.Node) _nodes.Add(member.Node);
+    }
+
+    /// <summary>
+    /// A leader speaks to a replica that is not here: it was added to the group, and begins empty, unless it was removed before. Whoever else speaks
+    /// to it is no reason to make it.
+    /// </summary>
+    private bool TryCreate(long now, GroupId group, in Message message, [NotNullWhen(true)] out HostedReplica? replica)
+    {
+        replica = null;
+        if (message.Kind is not (MessageKind.Append or MessageKind.Heartbeat) || message.To.IsNone) return false;
+        if (_tombstones.TryGetValue(group, out ReplicaId removed) && message.To.CompareTo(removed) <= 0) return false;
+        replica = MultiRaftHost.CreateEmpty(_options, group, message.To, now);
+        Add(replica);
+        _snapshots.Post(new ReplicaAdded(replica));
+        return true;
+    }
+
+    /// <summary>
+    /// The replica is no member any more, by an applied configuration. Its tombstone is made durable, then its store is closed and deleted. What it
+    /// was asked and has not answered stays unanswered: nobody can say here what became of it.
+    /// </summary>
+    private void Remove(HostedReplica replica)
+    {
+        foreach (Message message in _ready.SendNow)
+            if (replica.NodeOf(message.To) is { } node) _outbox.Add(replica.Id, node, message);
+        replica.IsRemoved = true;
+        _replicas.Remove(replica.Id);
+        AddTombstone(replica.Id, replica.Group.Replica);
+        foreach (IReadOwner read in replica.Reads.Values) read.OnDropped();
+        replica.Reads.Clear();
+        if (replica.Staged is { } staged) _snapshots.Post(new SnapshotSettled(staged, IsInstalled: false, staged.Machine, staged.Point.Generation));
+        _logWriter.Add(new PersistWork(replica, 0, null, null, [], []) { IsRemoval = true }, 0);
+    }
+
+    /// <summary>Offers a whole snapshot to its group. Busy: again when what is being applied is.</summary>
+    private void Install(long now, StagedSnapshot snapshot)
+    {
+        HostedReplica replica = snapshot.Replica;
+        InstallStatus status = replica.Group.TryInstall(now, snapshot.Head);
+        replica.Staged = status == InstallStatus.Busy ? snapshot : null;
+        if (status == InstallStatus.Stale) _snapshots.Post(new SnapshotSettled(snapshot, IsInstalled: false, snapshot.Machine, snapshot.Point.Generation));
+        if (status == InstallStatus.Accepted)
+        {
+            replica.Installing = (snapshot, 0, replica.Point.Generation);
+            // Whether what they wait for is in the snapshot, nobody can say any more: their outcome is unknown.
+            List<PendingProposal>? forgotten = replica.TakePendingUpTo(snapshot.Head.Index);
+#if MUTANTS
+            if (Mutants.On(Mutant.SnapshotRefusesProposals)) forgotten?.ForEach(proposal => proposal.Owner.OnSuperseded());
+            if (Mutants.On(Mutant.SnapshotSwitchedBeforePersist)) _applier.Add(new SwitchStore(replica, snapshot, replica.Point.Generation), 0);
+#endif
+        }
+
+        Touch(replica);
+    }
+
+    /// <summary>When the commit point of an accepted snapshot is durable, APPLY goes over to its store.</summary>
+    private void SwitchStore(HostedReplica replica, ulong persisted)
+    {
+        if (replica.Installing is not { } installing || installing.ReadyNumber != persisted) return;
+        replica.Installing = null;
+#if MUTANTS
+        if (Mutants.On(Mutant.SnapshotSwitchedBeforePersist)) return;
+#endif
+        _applier.Add(new SwitchStore(replica, installing.Snapshot, installing.OldGeneration), 0);
     }
 
     /// <summary>Lets the deadlines that have passed in the group's time pass in its state too, on every replica at one index.</summary>
@@ -233,7 +488,8 @@ public sealed class GroupWorker : IPeerReceiver
 
     private void HandOn(HostedReplica replica)
     {
-        foreach (Message message in _ready.SendNow) _outbox.Add(replica.Group, message);
+        foreach (Message message in _ready.SendNow)
+            if (replica.NodeOf(message.To) is { } node) _outbox.Add(replica.Id, node, message);
         if (_ready.MustPersist) Persist(replica);
         if (_ready.ApplyLast > LogIndex.Zero) Apply(replica);
         foreach (ReadGrant grant in _ready.ReadGrants)
@@ -249,13 +505,45 @@ public sealed class GroupWorker : IPeerReceiver
         }
 
         foreach (LogReadRequest request in _ready.LogReads) _applier.Add(new ReadLog(replica, request), 0);
+        foreach (ReplicaId target in _ready.SnapshotsToSend) _snapshots.Post(new SendSnapshot(replica, new Member(target, replica.NodeOf(target)!.Value)));
     }
 
     /// <summary>Copies the Ready for PERSIST: the group may truncate or grow its log while the disk works.</summary>
     private void Persist(HostedReplica replica)
     {
         Entry[] entries = _ready.Entries.ToArray();
-        _logWriter.Add(new PersistWork(replica, _ready.Number, _ready.HardState, entries, [.. _ready.SendAfterPersist]), SizeOf(entries));
+        long bytes = SizeOf(entries);
+        replica.Compaction.OnAppended(bytes);
+        (CommitPoint Point, bool KeepsLogBehind)? start = null;
+        if (_ready.LogStart is { } logStart) start = (MoveCommitPoint(replica, logStart), logStart.KeepsLogBehind);
+        _logWriter.Add(new PersistWork(replica, _ready.Number, start, _ready.HardState, entries, Addressed(replica, _ready.SendAfterPersist)), bytes);
+    }
+
+    private static AddressedMessage[] Addressed(HostedReplica replica, List<Message> messages)
+    {
+        if (messages.Count == 0) return [];
+        List<AddressedMessage> addressed = new(messages.Count);
+        foreach (Message message in messages)
+            if (replica.NodeOf(message.To) is { } node) addressed.Add(new AddressedMessage(node, message));
+        return [.. addressed];
+    }
+
+    /// <summary>The one record that says which store is live and where the log begins (design §7).</summary>
+    private CommitPoint MoveCommitPoint(HostedReplica replica, in LogStart start)
+    {
+        if (replica.Installing is { ReadyNumber: 0 } accepted)
+        {
+            replica.Point = accepted.Snapshot.Point;
+            replica.Installing = accepted with { ReadyNumber = _ready.Number };
+            replica.Compaction.OnInstalled();
+        }
+        else
+        {
+            replica.Point = replica.Point with { Index = start.Index, Term = start.Term, Configuration = start.Configuration };
+        }
+
+        Invariant.Holds(replica.Point.Index == start.Index && replica.Point.Term == start.Term, $"{replica.Id}: {replica.Point} for a log that begins after {start}");
+        return replica.Point;
     }
 
     private void Apply(HostedReplica replica)
@@ -274,7 +562,7 @@ public sealed class GroupWorker : IPeerReceiver
 
     private void Touch(HostedReplica replica)
     {
-        if (replica.IsTouched) return;
+        if (replica.IsTouched || replica.IsRemoved) return;
         replica.IsTouched = true;
         _touched.Add(replica);
     }
@@ -286,6 +574,11 @@ public sealed class GroupWorker : IPeerReceiver
         Persisted,
         Applied,
         LogRead,
+        Flushed,
+        SnapshotStaged,
+        CheckpointMade,
+        SnapshotEnded,
+        Removed,
     }
 
     private readonly record struct WorkerEvent(WorkKind Kind, HostedReplica? Replica, ulong Number, object? Payload, NodeId From = default);

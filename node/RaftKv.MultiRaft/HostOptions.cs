@@ -7,11 +7,23 @@ public sealed record HostOptions
 {
     public required NodeId Node { get; init; }
 
+    /// <summary>Random, made at each start of the process.</summary>
+    public required ulong BootId { get; init; }
+
     public long TickMicros { get; init; } = 50_000;
 
     public long HeartbeatIntervalMicros { get; init; } = 100_000;
 
     public long ElectionTimeoutMicros { get; init; } = 500_000;
+
+    /// <summary>How long a group must have been without a request before its leader lets it sleep; long.MaxValue: never.</summary>
+    public long HibernateAfterMicros { get; init; } = 5_000_000;
+
+    /// <summary>A write of the log that takes longer makes this node give up its leaderships.</summary>
+    public long DiskStallMicros { get; init; } = 600_000;
+
+    /// <summary>A write of the log that takes longer ends the process.</summary>
+    public long DiskStallExitMicros { get; init; } = 20_000_000;
 
     /// <summary>New work (client calls, frames from peers) that may wait for STEP.</summary>
     public int MaxInboxItems { get; init; } = 65_536;
@@ -30,6 +42,21 @@ public sealed record HostOptions
 
     /// <summary>Entries of one group in memory that are not applied yet.</summary>
     public int MaxUnappliedBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>Applied entries in a group's log beyond which it is compacted.</summary>
+    public ulong SnapshotEntries { get; init; } = 100_000;
+
+    /// <summary>Bytes in a group's log beyond which it is compacted.</summary>
+    public long SnapshotBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>Applied entries that a compaction leaves for followers a little behind; at most half of those there are.</summary>
+    public ulong CatchUpEntries { get; init; } = 10_000;
+
+    /// <summary>One piece of a snapshot on its way.</summary>
+    public int SnapshotChunkBytes { get; init; } = 512 * 1024;
+
+    /// <summary>How fast a snapshot is fetched at most.</summary>
+    public long SnapshotBytesPerSecond { get; init; } = 128 * 1024 * 1024;
 
     public int MaxCachedBytes { get; init; } = 4 * 1024 * 1024;
 

@@ -1,14 +1,18 @@
 using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Snapshots;
 using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft;
 
 /// <summary>One replica on this node: its consensus state, its state machine, and who waits for what.</summary>
-/// <remarks>The first block belongs to STEP, the second to APPLY; nothing is shared but through the queues.</remarks>
-internal sealed class HostedReplica(RaftGroup group, IStateMachine machine)
+/// <remarks>The first block belongs to STEP, the second to APPLY; nothing is shared but through the queues, and the machine, see there.</remarks>
+internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, CommitPoint point)
 {
     private readonly List<PendingProposal> _older = [];
     private Queue<PendingProposal> _pending = new();
+    private IStateMachine _machine = machine;
+    private bool _isRemoved;
+    private readonly Dictionary<ReplicaId, NodeId> _heardFrom = [];
 
     public GroupId Id => Group.Group;
 
@@ -16,6 +20,18 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine)
 
     /// <summary>Already in the list of groups this turn touched.</summary>
     public bool IsTouched { get; set; }
+
+    /// <summary>When a request last gave the group something to do.</summary>
+    public long UsedAtMicros { get; set; }
+
+    /// <summary>When the leader last asked the members to sleep.</summary>
+    public long HibernateAskedAtMicros { get; set; }
+
+    /// <summary>The group's sleep was noticed.</summary>
+    public bool WasAsleep { get; set; }
+
+    /// <summary>While it sleeps: when it must wake for a deadline.</summary>
+    public long WakeAtMicros { get; set; }
 
     /// <summary>Reads whose index is not confirmed yet, by the context that the group knows them by.</summary>
     public Dictionary<ulong, IReadOwner> Reads { get; } = [];
@@ -26,12 +42,49 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine)
     /// <summary>How far behind this replica may be.</summary>
     public Freshness Freshness { get; } = new();
 
-    public ReadOnlyMemory<byte> DeadlineCommand { get; } = machine.DeadlineCommand;
+    /// <summary>A constant of the machine; a new replica gets its machine with its first snapshot.</summary>
+    public ReadOnlyMemory<byte> DeadlineCommand => Machine.DeadlineCommand;
 
-    public IStateMachine Machine { get; } = machine;
+    /// <summary>The newest commit point handed to PERSIST: the generation, and where the log begins.</summary>
+    public CommitPoint Point { get; set; } = point;
+
+    /// <summary>A snapshot that arrived and is not accepted by the group yet.</summary>
+    public StagedSnapshot? Staged { get; set; }
+
+    /// <summary>A snapshot that was accepted: APPLY switches to it when the Ready of that number is persisted.</summary>
+    public (StagedSnapshot Snapshot, ulong ReadyNumber, ulong OldGeneration)? Installing { get; set; }
+
+    public LogCompaction Compaction { get; } = new();
+
+    /// <summary>Changed by APPLY when a snapshot is installed. SNAPSHOT reads it to make checkpoints; a store that is just closed refuses.</summary>
+    public IStateMachine Machine
+    {
+        get => Volatile.Read(ref _machine);
+        set => Volatile.Write(ref _machine, value);
+    }
 
     /// <summary>APPLY's: reads that are confirmed but whose index is not applied yet.</summary>
     public List<GrantedRead> WaitingReads { get; } = [];
+
+    /// <summary>
+    /// STEP has given it up: nothing more is handed on for it, and what APPLY still has of it is in vain, for its tombstone empties its log. Set
+    /// before the tombstone is handed to PERSIST.
+    /// </summary>
+    public bool IsRemoved
+    {
+        get => Volatile.Read(ref _isRemoved);
+        set => Volatile.Write(ref _isRemoved, value);
+    }
+
+    /// <summary>The configuration whose nodes are being watched.</summary>
+    public Configuration? WatchedConfiguration { get; set; }
+
+    /// <summary>A message of that replica came from there.</summary>
+    public void NoteAddress(ReplicaId replica, NodeId node) => _heardFrom[replica] = node;
+
+    /// <summary>Where a replica lives: as the configuration says, or from where it was last heard, which is all that a new replica and a removed one have.</summary>
+    public NodeId? NodeOf(ReplicaId replica) =>
+        Group.Configuration.NodeOf(replica) ?? Group.AppliedConfiguration.NodeOf(replica) ?? (_heardFrom.TryGetValue(replica, out NodeId node) ? node : null);
 
     /// <summary>Remembers who waits for the entry at (index, term), just appended by this leader.</summary>
     public void AddPending(PendingProposal proposal)

@@ -1,16 +1,17 @@
 using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Snapshots;
 using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft;
 
-/// <summary>A node's replicas and the three pumps that run them. Threads are the caller's: see RaftKv.Node/PumpThreads.cs, or the simulator.</summary>
+/// <summary>A node's replicas and the pumps that run them: three for requests, one for snapshots beside them. Threads are the caller's: see RaftKv.Node/PumpThreads.cs, or the simulator.</summary>
 public sealed class MultiRaftHost : IDisposable
 {
-    private readonly List<IStateMachine> _machines = [];
     private readonly IRaftLog _log;
 
-    private MultiRaftHost(GroupWorker worker, LogWriter logWriter, Applier applier, IRaftLog log)
+    private MultiRaftHost(GroupWorker worker, LogWriter logWriter, Applier applier, SnapshotStreamer snapshots, IRaftLog log)
     {
+        Snapshots = snapshots;
         Worker = worker;
         LogWriter = logWriter;
         Applier = applier;
@@ -23,8 +24,11 @@ public sealed class MultiRaftHost : IDisposable
 
     public Applier Applier { get; }
 
-    /// <summary>The state machines of this node's replicas, in the order of their groups; APPLY owns each.</summary>
-    public IReadOnlyList<IStateMachine> Machines => _machines;
+    public SnapshotStreamer Snapshots { get; }
+
+    /// <summary>The state machines of this node's replicas, in the order of their groups; APPLY owns each, and replaces it when it installs a snapshot.</summary>
+    /// <remarks>On the STEP thread only, or when the pumps have stopped.</remarks>
+    public IEnumerable<IStateMachine> Machines => Worker.Machines;
 
     /// <summary>
     /// Starts every replica that recovery found. Throws <see cref="InvariantViolatedException"/> when a store is ahead of the log, which
@@ -33,19 +37,23 @@ public sealed class MultiRaftHost : IDisposable
     public static MultiRaftHost Start(HostOptions options, RecoveredLog recovered, IRaftLog log, IStateMachines machines, IPeerLinks links, long now)
     {
         LogWriter logWriter = new(log, links, options);
-        Applier applier = new(log, options);
-        GroupWorker worker = new(options, logWriter, applier, links);
+        SnapshotStreamer snapshots = new(options, machines, links);
+        Applier applier = new(log, snapshots, options);
+        GroupWorker worker = new(options, logWriter, applier, snapshots, log, links);
         logWriter.Connect(worker);
         applier.Connect(worker);
-        MultiRaftHost host = new(worker, logWriter, applier, log);
+        snapshots.Connect(worker);
+        MultiRaftHost host = new(worker, logWriter, applier, snapshots, log);
         try
         {
-            machines.DeleteAllBut([.. recovered.Groups.Select(group => (group.Group, group.CommitPoint.Generation))]);
+            machines.DeleteAllBut([.. recovered.Groups.Select(group => (group.Group, group.CommitPoint.Generation))], [.. recovered.Tombstones.Select(tombstone => tombstone.Group)]);
+            foreach (var (group, replica) in recovered.Tombstones) worker.AddTombstone(group, replica);
             foreach (RecoveredGroup group in recovered.Groups)
             {
-                IStateMachine machine = machines.Open(group.Group, group.CommitPoint.Generation);
-                host._machines.Add(machine);
-                worker.Add(new HostedReplica(StartGroup(options, group, machine, now), machine));
+                IStateMachine machine = group.CommitPoint.Generation == 0 ? new EmptyMachine(group.Group) : machines.Open(group.Group, group.CommitPoint.Generation);
+                HostedReplica replica = Host(options, group, log, machine, now);
+                worker.Add(replica);
+                snapshots.Add(replica);
             }
         }
         catch
@@ -63,37 +71,74 @@ public sealed class MultiRaftHost : IDisposable
     /// <summary>Closes stores and log. The pumps must have stopped.</summary>
     public void Dispose()
     {
-        foreach (IStateMachine machine in _machines) machine.Dispose();
+        Snapshots.Dispose();
+        foreach (IStateMachine machine in Machines) machine.Dispose();
         _log.Dispose();
     }
 
-    private static RaftGroup StartGroup(HostOptions options, RecoveredGroup group, IStateMachine machine, long now)
+    /// <summary>A replica that a message calls into being: it knows nothing yet, and its first write to the log says that it exists.</summary>
+    internal static HostedReplica CreateEmpty(HostOptions options, GroupId group, ReplicaId replica, long now)
+    {
+        CommitPoint point = new(replica, 0, LogIndex.Zero, Term.Zero, Configuration.Empty, 0, 0);
+        RaftStart start = new()
+        {
+            HardState = default,
+            Configuration = Configuration.Empty,
+            SnapshotIndex = LogIndex.Zero,
+            SnapshotTerm = Term.Zero,
+            TermRuns = [],
+            LastIndex = LogIndex.Zero,
+            Applied = LogIndex.Zero,
+            IsNew = true,
+        };
+        return new HostedReplica(new RaftGroup(OptionsOf(options, group, replica), start, now), new EmptyMachine(group), point);
+    }
+
+    private static HostedReplica Host(HostOptions options, RecoveredGroup group, IRaftLog log, IStateMachine machine, long now)
+    {
+        try
+        {
+            return new HostedReplica(StartGroup(options, group, log, machine, now), machine, group.CommitPoint);
+        }
+        catch
+        {
+            machine.Dispose();
+            throw;
+        }
+    }
+
+    private static RaftGroup StartGroup(HostOptions options, RecoveredGroup group, IRaftLog log, IStateMachine machine, long now)
     {
         CommitPoint point = group.CommitPoint;
         Invariant.Holds(machine.Applied >= point.Index, $"{group.Group}: the store has applied {machine.Applied}, its commit point says {point.Index}: the store is not the one the log knows");
         Invariant.Holds(machine.Applied <= group.LastIndex, $"{group.Group}: the store has applied {machine.Applied}, the raft log ends at {group.LastIndex}: synced log was lost");
-        RaftOptions raft = new()
-        {
-            Group = group.Group,
-            Replica = point.Replica,
-            ElectionTimeoutMicros = options.ElectionTimeoutMicros,
-            HeartbeatIntervalMicros = options.HeartbeatIntervalMicros,
-            MaxAppendBytes = options.MaxAppendBytes,
-            MaxUncommittedBytes = options.MaxUncommittedBytes,
-            MaxUnappliedBytes = options.MaxUnappliedBytes,
-            MaxCachedBytes = options.MaxCachedBytes,
-            Seed = options.Seed ^ (group.Group.Value * 0x9E3779B97F4A7C15) ^ point.Replica.Value,
-        };
         RaftStart start = new()
         {
             HardState = group.HardState,
             Configuration = point.Configuration,
+            ConfigurationsBehind = [.. group.ConfigurationIndexes.Select(index => (index, ConfigurationIn(log, group.Group, index)))],
             SnapshotIndex = point.Index,
             SnapshotTerm = point.Term,
             TermRuns = group.TermRuns,
             LastIndex = group.LastIndex,
             Applied = machine.Applied,
         };
-        return new RaftGroup(raft, start, now);
+        return new RaftGroup(OptionsOf(options, group.Group, point.Replica), start, now);
     }
+
+    private static Configuration ConfigurationIn(IRaftLog log, GroupId group, LogIndex index) => Configuration.Parse(log.Read(group, index, index, 1)[0].Payload.Span, out _);
+
+    private static RaftOptions OptionsOf(HostOptions options, GroupId group, ReplicaId replica) =>
+        new()
+        {
+            Group = group,
+            Replica = replica,
+            ElectionTimeoutMicros = options.ElectionTimeoutMicros,
+            HeartbeatIntervalMicros = options.HeartbeatIntervalMicros,
+            MaxAppendBytes = options.MaxAppendBytes,
+            MaxUncommittedBytes = options.MaxUncommittedBytes,
+            MaxUnappliedBytes = options.MaxUnappliedBytes,
+            MaxCachedBytes = options.MaxCachedBytes,
+            Seed = options.Seed ^ (group.Value * 0x9E3779B97F4A7C15) ^ replica.Value,
+        };
 }

@@ -12,13 +12,12 @@ internal sealed class PeerOutbox(IPeerLinks links)
 
     private readonly List<(NodeId Node, ByteWriter Frame)> _frames = [];
 
-    /// <summary>Encodes <paramref name="message"/> for the node of its addressee; a replica that is no member is unreachable and gets nothing.</summary>
-    public void Add(RaftGroup group, in Message message)
+    /// <summary>Encodes <paramref name="message"/> for its addressee's node.</summary>
+    public void Add(GroupId group, NodeId node, in Message message)
     {
-        if (group.Configuration.NodeOf(message.To) is not { } node) return;
         ByteWriter frame = FrameFor(node);
         if (frame.Length == 0) PeerFrame.Begin(frame, FrameKind.RaftMessages);
-        RaftMessageCodec.Write(frame, group.Group, message);
+        RaftMessageCodec.Write(frame, group, message);
         if (frame.Length >= FlushBytes) Send(node, frame);
     }
 

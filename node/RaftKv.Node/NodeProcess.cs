@@ -46,13 +46,13 @@ internal sealed partial class NodeProcess : IAsyncDisposable
             Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
         _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, other));
-        _host = MultiRaftHost.Start(HostOptionsOf(options, identity), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
-        _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId), node.Map, _host.Worker, _links));
+        _host = MultiRaftHost.Start(HostOptionsOf(options, identity, bootId), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
+        _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId) { Nodes = [.. node.Members.Select(member => new NodeId(NodeIdentity.IdOf(member.Name)))] }, node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
 
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
-        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links);
+        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links, node.LogDisk);
         Door door = new(identity.Name, options.Limits, _host.Worker);
         BodyReader bodies = new(options.Limits);
         KvEndpoint kv = new(door, bodies, node.Map);
@@ -60,7 +60,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         TxnEndpoint txn = new(door, bodies, node.Map);
         _api = new HttpApi(door, kv, batch, txn, new ListEndpoint(door, node.Map), view, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
-        Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count, ports.Client.ToString(), ports.Peer.ToString());
+        Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count(), ports.Client.ToString(), ports.Peer.ToString());
     }
 
     /// <summary>An error of the file that remembers the peers' disks is an error of persisting: the process stops (design §3.5).</summary>
@@ -99,20 +99,24 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         using (CancellationTokenSource deadline = new(HttpStopTimeout)) await _web.StopAsync(deadline.Token);
         await _links.DisposeAsync();
         _pumps.Stop();
-        foreach (IStateMachine machine in _host.Machines) ((KvStateMachine)machine).Flush();
+        foreach (KvStateMachine machine in _host.Machines.OfType<KvStateMachine>()) machine.Flush();
         _host.Dispose();
         _rocks.Dispose();
         _directory.MoveOut();
         Stopped();
     }
 
-    private static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity) => new()
+    private static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new()
     {
         Node = identity.Node,
+        BootId = bootId,
         Seed = NodeBoot.RandomId(),
         TickMicros = options.TickMillis * 1000L,
         HeartbeatIntervalMicros = options.HeartbeatMillis * 1000L,
         ElectionTimeoutMicros = options.ElectionTimeoutMillis * 1000L,
+        SnapshotEntries = (ulong)options.SnapshotEntries,
+        SnapshotBytes = options.SnapshotBytes,
+        CatchUpEntries = (ulong)options.CatchUpEntries,
         // A few of the largest values must always fit, or they could never be proposed.
         MaxUncommittedBytes = Math.Max(16 * Limits.Mebi, 4 * options.Limits.MaxValueBytes),
     };

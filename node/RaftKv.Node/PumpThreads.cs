@@ -4,7 +4,7 @@ using RaftKv.Node.Native;
 namespace RaftKv.Node;
 
 /// <summary>
-/// The one place with threads: three dedicated ones for the pumps of design §4. The thread pool never runs consensus, so no
+/// The one place with threads: three dedicated ones for the pumps of design §4, and one for snapshots beside them. The thread pool never runs consensus, so no
 /// burst of requests and no blocking handler can delay a heartbeat.
 /// </summary>
 /// <remarks>Whatever escapes a pump ends the process: see <see cref="FatalError"/>.</remarks>
@@ -14,6 +14,7 @@ internal sealed class PumpThreads
     private readonly Signal _step = new();
     private readonly Signal _persist = new();
     private readonly Signal _apply = new();
+    private readonly Signal _snapshot = new();
     private readonly Thread[] _threads;
     private volatile bool _isStopping;
 
@@ -23,13 +24,14 @@ internal sealed class PumpThreads
         host.Worker.OnWork = _step.Set;
         host.LogWriter.OnWork = _persist.Set;
         host.Applier.OnWork = _apply.Set;
-        _threads = [Make("STEP", RunStep), Make("PERSIST", RunPersist), Make("APPLY", RunApply)];
+        host.Snapshots.OnWork = _snapshot.Set;
+        _threads = [Make("STEP", RunStep), Make("PERSIST", RunPersist), Make("APPLY", RunApply), Make("SNAPSHOT", RunSnapshot)];
     }
 
     public void Start()
     {
         // Work may have queued before the signals were connected.
-        foreach (Signal signal in (ReadOnlySpan<Signal>)[_step, _persist, _apply]) signal.Set();
+        foreach (Signal signal in Signals) signal.Set();
         foreach (Thread thread in _threads) thread.Start();
     }
 
@@ -37,9 +39,11 @@ internal sealed class PumpThreads
     public void Stop()
     {
         _isStopping = true;
-        foreach (Signal signal in (ReadOnlySpan<Signal>)[_step, _persist, _apply]) signal.Set();
+        foreach (Signal signal in Signals) signal.Set();
         foreach (Thread thread in _threads) thread.Join();
     }
+
+    private ReadOnlySpan<Signal> Signals => (Signal[])[_step, _persist, _apply, _snapshot];
 
     private void RunStep()
     {
@@ -54,13 +58,24 @@ internal sealed class PumpThreads
     private void RunPersist()
     {
         while (!_isStopping)
-            if (!_host.LogWriter.RunOnce()) _persist.Wait(Timeout.Infinite);
+            if (!_host.LogWriter.RunOnce(BootClock.NowMicros)) _persist.Wait(Timeout.Infinite);
     }
 
     private void RunApply()
     {
         while (!_isStopping)
             if (!_host.Applier.RunOnce()) _apply.Wait(Timeout.Infinite);
+    }
+
+    private void RunSnapshot()
+    {
+        while (!_isStopping)
+        {
+            long now = BootClock.NowMicros;
+            if (_host.Snapshots.RunOnce(now)) continue;
+            long due = _host.Snapshots.NextDueAt;
+            _snapshot.Wait(due == long.MaxValue ? Timeout.Infinite : (int)Math.Clamp((due - now + 999) / 1000, 1, 1_000));
+        }
     }
 
     private static Thread Make(string name, Action loop) => new(() => Guard(name, loop)) { Name = name, IsBackground = true };

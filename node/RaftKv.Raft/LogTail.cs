@@ -36,9 +36,9 @@ internal sealed class LogTail
     }
 
     /// <summary>The log begins after this index.</summary>
-    public LogIndex SnapshotIndex { get; }
+    public LogIndex SnapshotIndex { get; private set; }
 
-    public Term SnapshotTerm { get; }
+    public Term SnapshotTerm { get; private set; }
 
     public LogIndex Last { get; private set; }
 
@@ -61,6 +61,37 @@ internal sealed class LogTail
         if (index == SnapshotIndex) return SnapshotTerm;
         if (index < SnapshotIndex || index > Last) return null;
         return _termRuns[RunOf(index)].Term;
+    }
+
+    /// <summary>Forgets the entries up to <paramref name="index"/>, which the log holds: from now on it begins after it.</summary>
+    public void CompactTo(LogIndex index)
+    {
+        Invariant.Holds(index > SnapshotIndex && index <= Last, $"compaction to {index} of ({SnapshotIndex}, {Last}]");
+        SnapshotTerm = TermAt(index)!.Value;
+        SnapshotIndex = index;
+        int behind = index == Last ? _termRuns.Count : RunOf(index.Next);
+        _termRuns.RemoveRange(0, behind);
+        if (_termRuns.Count > 0) _termRuns[0] = (index.Next, _termRuns[0].Term);
+        while (_count > 0 && CacheStart <= index) DropOldestCached();
+        CacheStart = LogIndex.Max(CacheStart, index.Next);
+        // What is covered is as durable as the snapshot: its commit point is persisted before anything behind it.
+        Durable = LogIndex.Max(Durable, index);
+        Submitted = LogIndex.Max(Submitted, index);
+    }
+
+    /// <summary>Forgets everything: the log is empty and begins after (index, term), which it does not hold.</summary>
+    public void ResetTo(LogIndex index, Term term)
+    {
+        Invariant.Holds(index > SnapshotIndex, $"reset to {index}, the log begins after {SnapshotIndex}");
+        _termRuns.Clear();
+        Array.Clear(_entries, _head, _count);
+        _head = _count = 0;
+        _bytesBefore = 0;
+        SnapshotIndex = Last = Submitted = Durable = index;
+        SnapshotTerm = term;
+        CacheStart = index.Next;
+        // What is still being written is not part of this log.
+        foreach (PersistPromise promise in _persisting) promise.Last = LogIndex.Zero;
     }
 
     public bool Matches(LogIndex index, Term term) => TermAt(index) == term;
@@ -178,14 +209,7 @@ internal sealed class LogTail
     public void Release(LogIndex through, long keepBytes)
     {
         through = LogIndex.Min(through, Durable);
-        while (_count > 0 && CacheStart <= through && CachedBytes > keepBytes)
-        {
-            _bytesBefore = _bytesThrough[_head];
-            _entries[_head] = default;
-            _head++;
-            _count--;
-            CacheStart = CacheStart.Next;
-        }
+        while (_count > 0 && CacheStart <= through && CachedBytes > keepBytes) DropOldestCached();
     }
 
     public void CheckInvariants()
@@ -195,6 +219,15 @@ internal sealed class LogTail
         Invariant.Holds(Submitted <= Last, $"submitted {Submitted} last {Last}");
         Invariant.Holds(CacheStart <= Durable.Next, $"cache start {CacheStart} durable {Durable}");
         Invariant.Holds(CacheStart.Value + (ulong)_count == Last.Value + 1, $"cache start {CacheStart} count {_count} last {Last}");
+    }
+
+    private void DropOldestCached()
+    {
+        _bytesBefore = _bytesThrough[_head];
+        _entries[_head] = default;
+        _head++;
+        _count--;
+        CacheStart = CacheStart.Next;
     }
 
     private int RunOf(LogIndex index)

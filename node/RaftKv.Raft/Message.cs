@@ -16,6 +16,19 @@ public enum MessageKind : byte
     /// <summary>The leader is alive, and asks whether it still is the leader (ReadRound).</summary>
     Heartbeat = 7,
     HeartbeatResponse = 8,
+
+    /// <summary>The leader has nothing to do and proposes to sleep: no heartbeats, no election timeouts, until something wakes the group.</summary>
+    Hibernate = 9,
+    HibernateResponse = 10,
+
+    /// <summary>The leader hands over: campaign at once (thesis §3.10).</summary>
+    TimeoutNow = 11,
+
+    /// <summary>The applied configuration says that the addressee was removed from the group: it may delete itself.</summary>
+    Removed = 12,
+
+    /// <summary>The sender has reason to think that it was removed; whoever can prove it says so.</summary>
+    AmIMember = 13,
 }
 
 /// <summary>One message between two replicas of a group. Which fields a kind uses:</summary>
@@ -23,13 +36,16 @@ public enum MessageKind : byte
 /// <code>
 /// PreVote            Term = the term it would campaign in; Index, LogTerm = its last entry
 /// PreVoteResponse    Term = the term asked for if granted, else the voter's own; Rejected
-/// Vote               Index, LogTerm = the candidate's last entry
+/// Vote               Index, LogTerm = the candidate's last entry; IsHandOver: at the old leader's wish, which is therefore no reason to refuse
 /// VoteResponse       Rejected
 /// Append             Index, LogTerm = the entry before Entries; Commit; Entries
 /// AppendResponse     accepted: Index = durable and matching up to here
 ///                    Rejected: Index = the probed index; Hint, LogTerm = where the logs may still agree
 /// Heartbeat          Commit (never above what the follower has acknowledged); Hint = the leader's own commit index; ReadRound
 /// HeartbeatResponse  ReadRound as received
+/// Hibernate          Index = the last entry, committed; sleep only if that is all there is
+/// HibernateResponse  Rejected
+/// TimeoutNow, Removed, AmIMember  –
 /// </code>
 /// <see cref="Entries"/> may point into the sender's log: encode or copy before the next call into the group.
 /// </remarks>
@@ -54,6 +70,8 @@ public readonly record struct Message
     public ulong ReadRound { get; init; }
 
     public bool Rejected { get; init; }
+
+    public bool IsHandOver { get; init; }
 
     public ReadOnlyMemory<Entry> Entries { get; init; }
 

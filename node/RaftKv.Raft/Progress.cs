@@ -7,6 +7,15 @@ internal enum ProgressState
 
     /// <summary>Appends are pipelined, optimistically.</summary>
     Replicate,
+
+    /// <summary>The log no longer holds what the follower needs: a snapshot is on its way, and no appends are sent.</summary>
+    Snapshot,
+}
+
+/// <summary>What a leader knows of a follower, for status and debug views. <see cref="State"/> is probe, replicate or snapshot.</summary>
+public readonly record struct FollowerStatus(ReplicaId Replica, string State, LogIndex Match, LogIndex Next, bool IsWaiting)
+{
+    public override string ToString() => $"{Replica} {State} match {Match} next {Next}{(IsWaiting ? " waiting" : "")}";
 }
 
 /// <summary>The leader's knowledge of one follower. Invariant: Match &lt; Next. Owned by its RaftGroup.</summary>
@@ -31,6 +40,9 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
 
     private long ProbeSentAtMicros { get; set; }
 
+    /// <summary>When a snapshot failed: before this, no other is asked for.</summary>
+    private long SnapshotNotBeforeMicros { get; set; }
+
     /// <summary>A log read for this follower is under way; nothing is sent until it is answered.</summary>
     public bool ReadOutstanding { get; set; }
 
@@ -44,11 +56,14 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
 
     public long InFlightBytes => _inFlightBytes;
 
+    public FollowerStatus Status => new(Replica, State.ToString().ToLowerInvariant(), Match, Next, ProbeOutstanding || ReadOutstanding);
+
     /// <summary>Whether an append may be sent now, with room for at least one message.</summary>
     public bool MaySend(RaftOptions options) =>
         !ReadOutstanding && State switch
         {
             ProgressState.Probe => !ProbeOutstanding,
+            ProgressState.Snapshot => false,
             _ => _inFlight.Count < options.MaxInFlightMessages && _inFlightBytes < options.MaxInFlightBytes,
         };
 
@@ -68,6 +83,26 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
         Next = last.Next;
     }
 
+    public bool MayStartSnapshot(long nowMicros) => State != ProgressState.Snapshot && nowMicros >= SnapshotNotBeforeMicros;
+
+    public void BecomeSnapshot()
+    {
+        Become(ProgressState.Snapshot);
+        ReadOutstanding = false;
+    }
+
+    /// <summary>
+    /// The follower has installed the snapshot up to <paramref name="installed"/>, or (0) will not: probe where it stands. After a
+    /// failure no other is asked for before <paramref name="retryAtMicros"/>.
+    /// </summary>
+    public void OnSnapshotEnded(LogIndex installed, long retryAtMicros)
+    {
+        if (State != ProgressState.Snapshot) return;
+        Become(ProgressState.Probe);
+        Next = LogIndex.Max(Next, installed.Next);
+        SnapshotNotBeforeMicros = retryAtMicros;
+    }
+
     /// <summary>Accepts an acknowledgement. Returns false if it says nothing new (reordered or duplicated).</summary>
     public bool TryAdvance(LogIndex acknowledged)
     {
@@ -84,6 +119,7 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
             Next = LogIndex.Max(Next, Match.Next);
         }
 
+        // While a snapshot is on its way, only its end says that appends can go on.
         if (State == ProgressState.Probe && (isNews || ProbeOutstanding))
         {
             // The logs agree up to Match: from here on, pipeline.
@@ -102,9 +138,11 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
     public bool TryBackTrack(LogIndex rejected, LogIndex retryAfter)
     {
         if (rejected <= Match) return false;
+        if (State == ProgressState.Snapshot) return false;
         if (State == ProgressState.Replicate)
         {
-            BecomeProbe();
+            Become(ProgressState.Probe);
+            Next = LogIndex.Max(LogIndex.Min(rejected, retryAfter.Next), Next);
             return true;
         }
 
@@ -123,9 +161,9 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
         if (nowMicros - ProbeSentAtMicros >= patienceMicros) ProbeOutstanding = false;
     }
 
-    private void BecomeProbe()
+    private void Become(ProgressState state)
     {
-        State = ProgressState.Probe;
+        State = state;
         ProbeOutstanding = false;
         Next = Match.Next;
         _inFlight.Clear();

@@ -21,6 +21,9 @@ internal static class Quorum
     public static ulong Agreed(Configuration configuration, Func<ReplicaId, ulong> valueOf)
     {
         ulong incoming = AgreedIn(configuration.Incoming.Voters, valueOf);
+#if MUTANTS
+        if (Mutants.On(Mutant.JointDecidedByNewHalf)) return incoming;
+#endif
         return configuration.IsJoint ? Math.Min(incoming, AgreedIn(configuration.Outgoing.Voters, valueOf)) : incoming;
     }
 
@@ -29,6 +32,9 @@ internal static class Quorum
     {
         VoteResult incoming = CountIn(configuration.Incoming, voteOf);
         if (!configuration.IsJoint) return incoming;
+#if MUTANTS
+        if (Mutants.On(Mutant.JointDecidedByNewHalf)) return incoming;
+#endif
         VoteResult outgoing = CountIn(configuration.Outgoing, voteOf);
         if (incoming == VoteResult.Lost || outgoing == VoteResult.Lost) return VoteResult.Lost;
         return incoming == VoteResult.Won && outgoing == VoteResult.Won ? VoteResult.Won : VoteResult.Pending;

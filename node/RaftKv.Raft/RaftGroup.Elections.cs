@@ -23,8 +23,16 @@ public sealed partial class RaftGroup
     private void TickAsFollower()
     {
         if (_now < _electionDeadline) return;
-        if (Configuration.IsVoter(Replica)) BecomePreCandidate();
-        else ResetElectionTimer();
+        if (Configuration.IsVoter(Replica) && !_isStalled)
+        {
+            BecomePreCandidate();
+            return;
+        }
+
+        // Whoever led is silent; a voter would say the same by campaigning.
+        Leader = ReplicaId.None;
+        ResetElectionTimer();
+        if (!Configuration.IsVoter(Replica)) AskAllWhetherMember();
     }
 
     private void TickAsLeader()
@@ -36,6 +44,7 @@ public sealed partial class RaftGroup
             return;
         }
 
+        if (_now >= _transferDeadline) _transferTo = ReplicaId.None;
         if (_now >= _heartbeatDue) SendHeartbeats();
     }
 
@@ -51,18 +60,18 @@ public sealed partial class RaftGroup
         RecordVote(Replica, granted: true);
     }
 
-    private void BecomeCandidate()
+    private void BecomeCandidate(bool isHandOver = false)
     {
         Term = Term.Next;
         Vote = Replica;
-        NoteRoleChange(Role.Candidate, RoleChangeReason.PreVoteWon);
+        NoteRoleChange(Role.Candidate, isHandOver ? RoleChangeReason.HandedOver : RoleChangeReason.PreVoteWon);
         Leader = ReplicaId.None;
         ResetElectionTimer();
         // Its own vote counts when it is durable: OnPersisted.
         _votes.Clear();
         foreach (Member member in Configuration.Members)
             if (member.Replica != Replica && Configuration.IsVoter(member.Replica))
-                Send(AskForVote(MessageKind.Vote, member.Replica, Term));
+                Send(AskForVote(MessageKind.Vote, member.Replica, Term) with { IsHandOver = isHandOver });
     }
 
     private void BecomeLeader()
@@ -70,8 +79,7 @@ public sealed partial class RaftGroup
         NoteRoleChange(Role.Leader, RoleChangeReason.ElectionWon);
         Leader = Replica;
         _progress.Clear();
-        foreach (Member member in Configuration.Members)
-            if (member.Replica != Replica) _progress.Add(new Progress(member.Replica, _log.Last.Next, _now));
+        UpdateProgress();
         // The no-op that lets it commit its predecessors' entries and serve reads (paper §8).
         _log.Append(new Entry(_log.Last.Next, Term, EntryKind.NoOp, 0, 0, 0, default));
         SendHeartbeats();
@@ -90,6 +98,8 @@ public sealed partial class RaftGroup
         {
             _reads.TakeAll(_readsDropped);
             _progress.Clear();
+            _transferTo = ReplicaId.None;
+            _sleepers = null;
         }
 
         if (Role != Role.Follower)
@@ -109,9 +119,9 @@ public sealed partial class RaftGroup
             case MessageKind.PreVote:
             case MessageKind.PreVoteResponse when !message.Rejected:
                 return true; // Nobody's term yet.
-            case MessageKind.Vote when LeaderIsAlive:
+            case MessageKind.Vote when LeaderIsAlive && !message.IsHandOver:
                 return false;
-            case MessageKind.Append or MessageKind.Heartbeat:
+            case MessageKind.Append or MessageKind.Heartbeat or MessageKind.Hibernate:
                 BecomeFollower(message.Term, message.From, RoleChangeReason.HigherTerm);
                 return true;
             default:
@@ -128,7 +138,7 @@ public sealed partial class RaftGroup
     {
         switch (message.Kind)
         {
-            case MessageKind.Append or MessageKind.Heartbeat:
+            case MessageKind.Append or MessageKind.Heartbeat or MessageKind.Hibernate:
                 Send(Answer(message, MessageKind.AppendResponse) with { Rejected = true, Index = message.Index });
                 break;
             case MessageKind.PreVote:

@@ -16,6 +16,7 @@ public sealed partial class RaftGroup
     {
         AdvanceTo(now);
         if (Role != Role.Leader) return false;
+        Wake(now);
         _reads.Add(context);
         return true;
     }

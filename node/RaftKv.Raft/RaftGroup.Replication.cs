@@ -14,7 +14,9 @@ public sealed partial class RaftGroup
     public ProposeResult Propose(long now, byte featureLevel, ulong stampMillis, ulong revisionFloor, ReadOnlyMemory<byte> payload)
     {
         AdvanceTo(now);
-        if (Role != Role.Leader) return new ProposeResult(ProposeStatus.NotLeader, default, Term);
+        // While it hands over, whoever comes next is the one to ask.
+        if (Role != Role.Leader || !_transferTo.IsNone) return new ProposeResult(ProposeStatus.NotLeader, default, Term);
+        Wake(now);
         long uncommittedBytes = _log.BytesAfter(Commit);
         // A payload above the limit is taken alone: Busy says "later", and a later time must come.
         if (uncommittedBytes > 0 && uncommittedBytes + payload.Length > _options.MaxUncommittedBytes) return new ProposeResult(ProposeStatus.Busy, default, Term);
@@ -37,7 +39,7 @@ public sealed partial class RaftGroup
         if (Role != Role.Leader || Term != request.Term) return;
         if (FindProgress(request.For) is not { ReadOutstanding: true } progress) return;
         progress.ReadOutstanding = false;
-        if (progress.Next != request.First) return;
+        if (progress.Next != request.First || NeedsSnapshot(progress)) return;
         Invariant.Holds(entries.IsEmpty || entries.Span[0].Index == request.First, $"{Group}: asked for {request.First}");
         while (!entries.IsEmpty && progress.MaySend(_options))
         {
@@ -83,9 +85,11 @@ public sealed partial class RaftGroup
             {
                 Invariant.Holds(entry.Index > Commit, $"{Group}/{Replica}: {message.From} overwrites committed {entry.Index} (commit {Commit})");
                 _log.TruncateFrom(entry.Index);
+                OnLogTruncated(entry.Index);
             }
 
             _log.Append(entry);
+            OnConfigurationAppended(entry);
         }
 
         CommitTo(LogIndex.Min(message.Commit, lastNew));
@@ -121,7 +125,10 @@ public sealed partial class RaftGroup
         }
 
         Invariant.Holds(message.Index <= _log.Last, $"{Group}: {message.From} acknowledges {message.Index}, the log ends at {_log.Last}");
-        if (progress.TryAdvance(message.Index)) TryAdvanceCommit();
+        bool isNews = progress.TryAdvance(message.Index);
+        if (!NeedsSnapshot(progress)) progress.OnSnapshotEnded(message.Index, _now);
+        if (isNews) TryAdvanceCommit();
+        if (message.From == _transferTo) HandOverIfCaughtUp();
     }
 
     private void OnHeartbeatResponseAsLeader(in Message message)
@@ -131,8 +138,10 @@ public sealed partial class RaftGroup
         OnReadRoundConfirmed(progress, message.ReadRound);
         if (progress.Match >= _log.Last) return;
         progress.AllowProbe(_now, _options.HeartbeatIntervalMicros);
-        // A lost append shows only by a gap: ask at the end of what was sent, and a follower without it says where it stands.
-        if (progress.State == ProgressState.Replicate) SendAppend(progress, default);
+        // A lost append shows only by a gap: ask at the end of what was sent, and a follower without it says where it stands. So does one whose
+        // snapshot reached the end of the log, but not its acknowledgement.
+        bool isAtEnd = progress.Next > _log.Last && progress.MaySend(_options);
+        if ((progress.State == ProgressState.Replicate || isAtEnd) && !NeedsSnapshot(progress)) SendAppend(progress, default);
     }
 
     /// <summary>
@@ -170,6 +179,16 @@ public sealed partial class RaftGroup
     {
         foreach (Progress progress in _progress)
         {
+            if (NeedsSnapshot(progress))
+            {
+                // Nor for one that is not there: a checkpoint keeps files, and takes up one of few slots.
+                bool isHeard = _now - progress.LastContactMicros < _options.ElectionTimeoutMicros;
+                if (!isHeard || !progress.MayStartSnapshot(_now)) continue;
+                progress.BecomeSnapshot();
+                ready.SnapshotsToSend.Add(progress.Replica);
+                continue;
+            }
+
             while (progress.Next <= _log.Last && progress.MaySend(_options))
             {
                 if (!_log.IsCached(progress.Next))
@@ -210,6 +229,7 @@ public sealed partial class RaftGroup
 
     private void SendHeartbeats()
     {
+        _sleepers = null; // It wakes whoever had agreed.
         _heartbeatDue = _now + _options.HeartbeatIntervalMicros;
         foreach (Progress progress in _progress)
         {

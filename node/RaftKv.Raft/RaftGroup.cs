@@ -7,8 +7,9 @@ namespace RaftKv.Raft;
 /// <remarks>
 /// Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (the paper); Ongaro's thesis for pre-vote
 /// (§9.6), check-quorum (§6.2), ReadIndex (§6.4) and pipelining (§10.2.2). Elections stand in RaftGroup.Elections.cs,
-/// log replication in RaftGroup.Replication.cs, reads in RaftGroup.Reads.cs. Owned by one GroupWorker; not thread-safe.
-/// <para>Invariants: Applied ≤ HandedToApply ≤ min(Commit, Durable); Commit ≤ Last; DurableTerm ≤ Term; a leader's term is durable.</para>
+/// log replication in RaftGroup.Replication.cs, snapshots and compaction in RaftGroup.Snapshots.cs, reads in RaftGroup.Reads.cs, sleep in
+/// RaftGroup.Hibernation.cs, leadership given away in RaftGroup.HandOver.cs, members in RaftGroup.Membership.cs. Owned by one GroupWorker; not thread-safe.
+/// <para>Invariants: Applied ≤ HandedToApply ≤ min(Commit, Durable); Commit ≤ Last; DurableTerm ≤ Term; a leader's term is durable, and so is any in which entries are handed out to be applied.</para>
 /// </remarks>
 public sealed partial class RaftGroup
 {
@@ -34,7 +35,8 @@ public sealed partial class RaftGroup
         _random = new SplitMix(options.Seed);
         _log = new LogTail(start);
         _now = now;
-        Configuration = start.Configuration;
+        _configurations.Add((start.SnapshotIndex, start.Configuration));
+        foreach (var (index, configuration) in start.ConfigurationsBehind) _configurations.Add((index, configuration));
         Term = start.HardState.Term;
         Vote = start.HardState.Vote;
         Commit = LogIndex.Max(LogIndex.Max(start.HardState.Commit, start.Applied), start.SnapshotIndex);
@@ -46,6 +48,7 @@ public sealed partial class RaftGroup
         _readRoundOf = ReadRoundOf;
         _contactOf = ContactOf;
         _voteOf = VoteOf;
+        if (start.IsNew) _logStart = new LogStart(start.SnapshotIndex, start.SnapshotTerm, start.Configuration, KeepsLogBehind: false);
         Role = Role.Follower;
         NoteRoleChange(Role.Follower, RoleChangeReason.Started);
         ResetElectionTimer();
@@ -65,8 +68,6 @@ public sealed partial class RaftGroup
     /// <summary>The leader of <see cref="Term"/> as far as this replica knows.</summary>
     public ReplicaId Leader { get; private set; }
 
-    public Configuration Configuration { get; private set; }
-
     public LogIndex Commit { get; private set; }
 
     public LogIndex Applied { get; private set; }
@@ -76,6 +77,9 @@ public sealed partial class RaftGroup
     public LogIndex DurableIndex => _log.Durable;
 
     public LogIndex SnapshotIndex => _log.SnapshotIndex;
+
+    /// <summary>What this leader knows of its followers; empty when it does not lead.</summary>
+    public IEnumerable<FollowerStatus> Followers => _progress.Select(progress => progress.Status);
 
     /// <summary>The last role changes, oldest first.</summary>
     public IReadOnlyCollection<RoleChange> RoleChanges => _roleChanges;
@@ -88,6 +92,14 @@ public sealed partial class RaftGroup
     {
         Invariant.Holds(message.To == Replica, $"{message} is not for {Replica}");
         AdvanceTo(now);
+        if (IsAsleep && message.Kind != MessageKind.HibernateResponse) Wake(now);
+        if (message.Kind == MessageKind.Removed)
+        {
+            _isRemoved = true;
+            return;
+        }
+
+        if (TryTellRemoved(message) || message.Kind == MessageKind.AmIMember) return;
         if (message.Term < Term)
         {
             AnswerStale(message);
@@ -107,6 +119,9 @@ public sealed partial class RaftGroup
                 break;
             case (_, MessageKind.Append): OnAppendAsFollower(message); break;
             case (_, MessageKind.Heartbeat): OnHeartbeatAsFollower(message); break;
+            case (Role.Follower, MessageKind.Hibernate): OnHibernateAsFollower(message); break;
+            case (Role.Leader, MessageKind.HibernateResponse): OnHibernateResponseAsLeader(message); break;
+            case (Role.Follower, MessageKind.TimeoutNow): OnTimeoutNowAsFollower(message); break;
             case (Role.Leader, MessageKind.AppendResponse): OnAppendResponseAsLeader(message); break;
             case (Role.Leader, MessageKind.HeartbeatResponse): OnHeartbeatResponseAsLeader(message); break;
             default: break; // An answer to a question this replica no longer asks.
@@ -117,6 +132,7 @@ public sealed partial class RaftGroup
     public void Tick(long now)
     {
         AdvanceTo(now);
+        if (IsAsleep) return;
         if (Role == Role.Leader) TickAsLeader();
         else TickAsFollower();
     }
@@ -137,6 +153,8 @@ public sealed partial class RaftGroup
         Invariant.Holds(index <= _handedToApply, $"applied {index} was never handed out ({_handedToApply})");
         if (index <= Applied) return;
         Applied = index;
+        if (Applied >= _installing) _installing = LogIndex.Zero;
+        OnConfigurationApplied();
         _log.Release(Applied, _options.MaxCachedBytes);
     }
 
@@ -158,6 +176,7 @@ public sealed partial class RaftGroup
         _sendNow.Clear();
         ready.SendAfterPersist.AddRange(_sendAfterPersist);
         _sendAfterPersist.Clear();
+        ready.IsRemoved = _isRemoved;
         TakePersist(ready);
         TakeApply(ready);
         CheckInvariants();
@@ -172,6 +191,7 @@ public sealed partial class RaftGroup
         Invariant.Holds(Commit <= _log.Last, $"commit {Commit} last {_log.Last}");
         Invariant.Holds(_durableHardState.Term <= Term, $"durable {_durableHardState.Term} current {Term}");
         Invariant.Holds(Role != Role.Leader || Leader == Replica);
+        Invariant.Holds(!IsAsleep || !Leader.IsNone, $"{Group}/{Replica} sleeps under no leader");
 #if !MUTANTS
         Invariant.Holds(Role != Role.Leader || _durableHardState.Term == Term, $"leads {Term}, of which only {_durableHardState.Term} is durable");
 #endif
@@ -189,13 +209,15 @@ public sealed partial class RaftGroup
 #endif
         bool mustWrite = current.Term != _writtenHardState.Term || current.Vote != _writtenHardState.Vote;
         bool hasEntries = _log.Submitted < _log.Last;
-        if (mustWrite || (hasEntries && current != _writtenHardState))
+        if (mustWrite || ((hasEntries || _logStart is not null) && current != _writtenHardState))
         {
             ready.HardState = current;
             _writtenHardState = current;
         }
 
-        if (!hasEntries && ready.HardState is null && ready.SendAfterPersist.Count == 0) return;
+        ready.LogStart = _logStart;
+        _logStart = null;
+        if (!hasEntries && !ready.MustPersist) return;
         ready.Number = ++_readyNumber;
         ready.Entries = _log.TakeUnsubmitted(_readyNumber);
         _persistingHardStates.Enqueue(_writtenHardState);
@@ -203,6 +225,11 @@ public sealed partial class RaftGroup
 
     private void TakeApply(Ready ready)
     {
+        // What comes behind a snapshot has nothing to be applied to until APPLY has gone over to its store.
+        if (IsInstalling) return;
+        // A commit index counts in the term that told it: a store that kept its effects while a crash lost the term would let a leader of an
+        // older term, with another log, take our commit index for a match.
+        if (_durableHardState.Term != Term) return;
         LogIndex limit = LogIndex.Min(Commit, _log.Durable);
         LogIndex first = _handedToApply.Next;
         if (first > limit) return;

@@ -45,7 +45,14 @@ public sealed record RaftStart
 {
     public required HardState HardState { get; init; }
 
+    /// <summary>The configuration at <see cref="SnapshotIndex"/>.</summary>
     public required Configuration Configuration { get; init; }
+
+    /// <summary>Those that entries behind it brought, in index order.</summary>
+    public IReadOnlyList<(LogIndex Index, Configuration Configuration)> ConfigurationsBehind { get; init; } = [];
+
+    /// <summary>A replica that was just made by a message: it knows nothing, and its first Ready says so to the disk.</summary>
+    public bool IsNew { get; init; }
 
     /// <summary>The log begins after this entry: a snapshot, or the group's birth at index 10, term 5.</summary>
     public required LogIndex SnapshotIndex { get; init; }

@@ -17,6 +17,8 @@ internal sealed class ReadIndexQueue
 
     public bool HasInFlight => _inFlight.Count > 0;
 
+    public bool HasAny => HasInFlight || _waiting.Count > 0;
+
     public void Add(ulong context) => _waiting.Add(context);
 
     /// <summary>Starts a round for the waiting reads unless one is in flight or nothing waits. The read index is the commit index now.</summary>

@@ -20,6 +20,10 @@ public enum RoleChangeReason : byte
     LeaderHeard,
     LostQuorum,
     VoteGranted,
+    HandedOver,
+    DiskStalled,
+    NoLongerVoter,
+    LeaderNodeGone,
 }
 
 /// <summary>One role change, kept in the group's ring of the last 64.</summary>
@@ -47,6 +51,29 @@ public readonly record struct ReadGrant(ulong Context, LogIndex Index, Term Term
 public readonly record struct LogReadRequest(ReplicaId For, Term Term, LogIndex First, LogIndex Last, int MaxBytes);
 
 /// <summary>
+/// From now on the log begins after (Index, Term): everything up to there is in a flushed store, under <see cref="Configuration"/>. What the disk
+/// holds behind it is kept, or (it does not hold that entry) dropped; the same Ready's entries come after.
+/// </summary>
+public readonly record struct LogStart(LogIndex Index, Term Term, Configuration Configuration, bool KeepsLogBehind);
+
+/// <summary>What a snapshot says of itself: a state machine's state after (Index, LogTerm).</summary>
+/// <param name="Term">The sender's term after the snapshot was made: at or above the one in which the last entry was committed.</param>
+public sealed record SnapshotHead(Term Term, LogIndex Index, Term LogTerm, Configuration Configuration);
+
+/// <summary>What became of a snapshot that was offered to a group.</summary>
+public enum InstallStatus : byte
+{
+    /// <summary>The log now begins behind it; the host switches stores when the Ready with its LogStart is persisted.</summary>
+    Accepted,
+
+    /// <summary>Entries are being applied: offer it again when they are.</summary>
+    Busy,
+
+    /// <summary>The group knows as much already.</summary>
+    Stale,
+}
+
+/// <summary>
 /// What a group wants done, gathered over one turn. The two message lists are the heart of it: what stands in
 /// <see cref="SendAfterPersist"/> may leave only after this Ready's hard state and entries, and those of all earlier
 /// ones, are on stable storage; only the log writer releases it.
@@ -57,8 +84,11 @@ public sealed class Ready
     /// <summary>Counts up by one per Ready that must be persisted; comes back in OnPersisted.</summary>
     public ulong Number { get; internal set; }
 
-    /// <summary>Whether this Ready goes to the log writer at all (entries, hard state, or messages that wait for it).</summary>
-    public bool MustPersist => HardState is not null || !Entries.IsEmpty || SendAfterPersist.Count > 0;
+    /// <summary>Whether this Ready goes to the log writer at all (a new start, entries, hard state, or messages that wait for it).</summary>
+    public bool MustPersist => LogStart is not null || HardState is not null || !Entries.IsEmpty || SendAfterPersist.Count > 0;
+
+    /// <summary>Where the log begins from now on, or null when that has not changed. Comes before <see cref="Entries"/>.</summary>
+    public LogStart? LogStart { get; internal set; }
 
     /// <summary>The hard state to write, or null when it has not changed.</summary>
     public HardState? HardState { get; internal set; }
@@ -85,12 +115,21 @@ public sealed class Ready
 
     public List<LogReadRequest> LogReads { get; } = [];
 
+    /// <summary>Followers that need what the log no longer holds: send each a snapshot, and say how it went (OnSnapshotEnded).</summary>
+    public List<ReplicaId> SnapshotsToSend { get; } = [];
+
+    /// <summary>This replica is no member any more, for ever: the host deletes it.</summary>
+    public bool IsRemoved { get; internal set; }
+
     public bool IsEmpty =>
-        !MustPersist && SendNow.Count == 0 && ApplyLast == LogIndex.Zero && ReadGrants.Count == 0 && ReadsDropped.Count == 0 && LogReads.Count == 0;
+        !MustPersist && SendNow.Count == 0 && ApplyLast == LogIndex.Zero && ReadGrants.Count == 0 && ReadsDropped.Count == 0 && LogReads.Count == 0
+        && SnapshotsToSend.Count == 0;
 
     public void Clear()
     {
         Number = 0;
+        LogStart = null;
+        IsRemoved = false;
         HardState = null;
         Entries = default;
         SendNow.Clear();
@@ -100,5 +139,6 @@ public sealed class Ready
         ReadGrants.Clear();
         ReadsDropped.Clear();
         LogReads.Clear();
+        SnapshotsToSend.Clear();
     }
 }

@@ -5,7 +5,7 @@ using RaftKv.Raft;
 
 namespace RaftKv.RaftLog;
 
-/// <summary>What a log record says. The numbers are on disk; Tombstone is reserved for the controller's removals.</summary>
+/// <summary>What a log record says. The numbers are on disk.</summary>
 internal enum RecordKind : byte
 {
     Entry = 1,
@@ -13,11 +13,13 @@ internal enum RecordKind : byte
     CommitPoint = 3,
     Initialised = 4,
     Tombstone = 5,
+    FirstSegment = 6,
 }
 
 /// <summary>The raft log on disk. All integers are little-endian, all blocks are 4 KiB whatever the host's sector or page size.</summary>
 /// <remarks>
-/// A segment file <c>&lt;sequence, 16 hex digits&gt;.log</c> is a header block, then batches, then zeros.
+/// A segment file <c>&lt;sequence, 16 hex digits&gt;.log</c> is a header block, then batches, then zeros or what the file held in a former life,
+/// when it was called <c>spare-&lt;sequence then&gt;</c> in between.
 /// <code>
 /// segment header (one block)
 ///   0  magic "RKVL" u32 | 4 format version u16 | 6 zero u16 | 8 sequence u64 | 16 salt u64 | 24 first batch number u64
@@ -37,8 +39,13 @@ internal enum RecordKind : byte
 ///  34  body
 ///        Entry        index u64 | term u64 | entry kind u8 | stamp ms u64 | revision floor u64 | payload
 ///        HardState    term u64 | vote u64 | commit u64
-///        CommitPoint  generation u64 | index u64 | term u64 | epoch version u64 | epoch conf version u64 | configuration
+///        CommitPoint  generation u64 | index u64 | term u64 | epoch version u64 | epoch conf version u64
+///                     | keeps log behind u8 (0, 1) | configuration
+///        Tombstone    – (the record's replica is the highest that was removed)
 ///        Initialised  cluster id u64 | node u64 | disk id u64 | name (block) | initial shard map (block)
+///        FirstSegment sequence u64: older segments no longer count (group, replica and write sequence 0)
+///
+/// A record carried forward from an older segment is the same but for its checksum.
 /// </code>
 /// The seal mixes the segment's sequence number, its random salt and the format version into every checksum: records of a
 /// recycled file's former life, and a client's value that looks like a batch, never pass for records.
@@ -51,14 +58,20 @@ internal static class SegmentFormat
     public const int RecordPrefixBytes = RecordHeaderBytes + 26;
     public const int EntryBodyBytes = 33;
     public const ushort FormatVersion = 1;
-    public const string Extension = ".log";
     private const uint SegmentMagic = 0x4C564B52; // "RKVL"
     private const uint BatchMagic = 0x42564B52; // "RKVB"
     private const int SegmentHeaderBytes = 36;
 
-    public static string NameOf(ulong sequence) => sequence.ToString("x16") + Extension;
+    /// <summary>Bytes up to the block boundary behind a batch.</summary>
+    public static long SpanOf(long batchBytes) => (batchBytes + BlockBytes - 1) / BlockBytes * BlockBytes;
 
-    public static ulong SealOf(ulong sequence, ulong salt) => new SplitMix(sequence ^ salt).Next() ^ FormatVersion;
+    public static ulong SealOf(ulong sequence, ulong salt)
+    {
+#if MUTANTS
+        if (Mutants.On(Mutant.RecycledRecordAccepted)) return FormatVersion;
+#endif
+        return new SplitMix(sequence ^ salt).Next() ^ FormatVersion;
+    }
 
     public static void WriteSegmentHeader(ByteWriter writer, in SegmentHeader header)
     {
@@ -93,8 +106,10 @@ internal static class SegmentFormat
     /// <summary>Begins a batch in an empty writer; add records and call <see cref="FinishBatch"/>.</summary>
     public static void BeginBatch(ByteWriter writer) => writer.Take(BatchHeaderBytes).Clear();
 
-    public static void FinishBatch(ByteWriter writer, ulong seal, ulong number, int records)
+    /// <summary>Seals the records in the writer for a segment, and then the batch of them.</summary>
+    public static void FinishBatch(ByteWriter writer, ulong seal, ulong number)
     {
+        int records = SealRecords(writer, seal);
         Span<byte> header = stackalloc byte[BatchHeaderBytes];
         int length = writer.Length - BatchHeaderBytes;
         BinaryPrimitives.WriteUInt32LittleEndian(header, BatchMagic);
@@ -133,10 +148,28 @@ internal static class SegmentFormat
         return start;
     }
 
-    public static void FinishRecord(ByteWriter writer, int start, ulong seal)
+    /// <summary>Ends the record; its checksum comes with <see cref="FinishBatch"/>, when it is settled which segment takes it.</summary>
+    public static void FinishRecord(ByteWriter writer, int start) => writer.PatchU32(start, (uint)(writer.Length - start - RecordHeaderBytes));
+
+#if MUTANTS
+    public static void PatchWriteSequence(ByteWriter writer, int start, ulong writeSequence)
     {
-        writer.PatchU32(start, (uint)(writer.Length - start - RecordHeaderBytes));
-        writer.PatchU32(start + 4, Crc32C.Of(seal, writer.Written[(start + RecordHeaderBytes)..]));
+        writer.PatchU32(start + RecordPrefixBytes - 8, (uint)writeSequence);
+        writer.PatchU32(start + RecordPrefixBytes - 4, (uint)(writeSequence >> 32));
+    }
+#endif
+
+    private static int SealRecords(ByteWriter writer, ulong seal)
+    {
+        int records = 0;
+        for (int start = BatchHeaderBytes; start < writer.Length; records++)
+        {
+            int covered = BinaryPrimitives.ReadInt32LittleEndian(writer.Written[start..]);
+            writer.PatchU32(start + 4, Crc32C.Of(seal, writer.Written.Slice(start + RecordHeaderBytes, covered)));
+            start += RecordHeaderBytes + covered;
+        }
+
+        return records;
     }
 
     /// <summary>Reads the record at the front of <paramref name="bytes"/>. Throws <see cref="MalformedException"/> when it is none of this segment's.</summary>
@@ -149,8 +182,7 @@ internal static class SegmentFormat
         ReadOnlyMemory<byte> covered = bytes.Slice(RecordHeaderBytes, (int)length);
         if (Crc32C.Of(seal, covered.Span) != checksum) throw new MalformedException("record checksum");
         RecordKind kind = (RecordKind)reader.U8();
-        return new Record(kind, reader.U8(), new GroupId(reader.U64()), new ReplicaId(reader.U64()), reader.U64(),
-            bytes.Slice(RecordPrefixBytes, (int)length - (RecordPrefixBytes - RecordHeaderBytes)), RecordHeaderBytes + (int)length);
+        return new Record(kind, reader.U8(), new GroupId(reader.U64()), new ReplicaId(reader.U64()), reader.U64(), covered);
     }
 
     public static void WriteEntry(ByteWriter writer, in Entry entry)
@@ -178,17 +210,18 @@ internal static class SegmentFormat
         return new HardState(new Term(reader.U64()), new ReplicaId(reader.U64()), new LogIndex(reader.U64()));
     }
 
-    public static void WriteCommitPoint(ByteWriter writer, CommitPoint point)
+    public static void WriteCommitPoint(ByteWriter writer, CommitPoint point, bool keepsLogBehind)
     {
         writer.U64(point.Generation);
         writer.U64(point.Index.Value);
         writer.U64(point.Term.Value);
         writer.U64(point.EpochVersion);
         writer.U64(point.EpochConfVersion);
+        writer.U8(keepsLogBehind ? (byte)1 : (byte)0);
         ConfigurationCodec.Write(writer, point.Configuration);
     }
 
-    public static CommitPoint ReadCommitPoint(in Record record)
+    public static CommitPoint ReadCommitPoint(in Record record, out bool keepsLogBehind)
     {
         ByteReader reader = new(record.Body);
         ulong generation = reader.U64();
@@ -196,8 +229,20 @@ internal static class SegmentFormat
         Term term = new(reader.U64());
         ulong version = reader.U64();
         ulong confVersion = reader.U64();
+        byte keeps = reader.U8();
+        if (keeps > 1) throw new MalformedException($"a commit point that keeps the log behind: {keeps}, not 0 or 1");
+        keepsLogBehind = keeps == 1;
         return new CommitPoint(record.Replica, generation, index, term, ConfigurationCodec.Read(ref reader), version, confVersion);
     }
+
+    public static void WriteFirstSegment(ByteWriter writer, ulong sequence)
+    {
+        int start = BeginRecord(writer, RecordKind.FirstSegment, 0, default, default, 0);
+        writer.U64(sequence);
+        FinishRecord(writer, start);
+    }
+
+    public static ulong ReadFirstSegment(in Record record) => new ByteReader(record.Body).U64();
 
     public static void WriteIdentity(ByteWriter writer, DiskIdentity identity)
     {
@@ -223,18 +268,14 @@ internal readonly record struct SegmentHeader(ulong Sequence, ulong Salt, ulong 
 internal readonly record struct BatchHeader(ulong Number, uint Length, uint Records, uint Checksum)
 {
     /// <summary>Bytes from this batch's start to the next block boundary after it.</summary>
-    public long SpanBytes => (SegmentFormat.BatchHeaderBytes + (long)Length + SegmentFormat.BlockBytes - 1) / SegmentFormat.BlockBytes * SegmentFormat.BlockBytes;
+    public long SpanBytes => SegmentFormat.SpanOf(SegmentFormat.BatchHeaderBytes + (long)Length);
 }
 
-/// <summary>One parsed record; <see cref="TotalBytes"/> is its size on disk.</summary>
-internal readonly record struct Record(
-    RecordKind Kind, byte FeatureLevel, GroupId Group, ReplicaId Replica, ulong WriteSequence, ReadOnlyMemory<byte> Body, int TotalBytes);
-
-/// <summary>The raft log holds what was never written so: rot, a foreign file, or synced data that is gone. Names file and offset.</summary>
-public sealed class LogCorruptException(string file, long offset, string what)
-    : Exception($"raft log {file} at offset {offset}: {what}")
+/// <summary>One parsed record; <see cref="Covered"/> is what its checksum covers, everything but itself and the length.</summary>
+internal readonly record struct Record(RecordKind Kind, byte FeatureLevel, GroupId Group, ReplicaId Replica, ulong WriteSequence, ReadOnlyMemory<byte> Covered)
 {
-    public string File { get; } = file;
+    public ReadOnlyMemory<byte> Body => Covered[(SegmentFormat.RecordPrefixBytes - SegmentFormat.RecordHeaderBytes)..];
 
-    public long Offset { get; } = offset;
+    /// <summary>Size on disk.</summary>
+    public int TotalBytes => SegmentFormat.RecordHeaderBytes + Covered.Length;
 }

@@ -4,62 +4,31 @@ using RaftKv.Raft;
 
 namespace RaftKv.RaftLog;
 
-/// <summary>Sizes of the raft log, in bytes.</summary>
-public sealed record RaftLogOptions
-{
-    /// <summary>A segment is closed before it grows beyond this, unless one batch alone is larger.</summary>
-    public long SegmentBytes { get; init; } = 64 * 1024 * 1024;
-
-    /// <summary>
-    /// Zeros written ahead of the end, so that most syncs overwrite allocated blocks and need no journal commit
-    /// (measured: half the latency, dotnet-facts.md §3).
-    /// </summary>
-    public int ZeroAheadBytes { get; init; } = 4 * 1024 * 1024;
-}
-
 /// <summary>
 /// The node's raft log: append-only segments shared by all groups. A batch is one write and one sync; batch n + 1 is
 /// written only after the sync of n returned, so that only the last batch on disk can be torn.
 /// </summary>
-/// <remarks>Format: <see cref="SegmentFormat"/>. Recovery: <see cref="LogRecovery"/>. Adding and Commit belong to PERSIST; Read to APPLY.</remarks>
+/// <remarks>
+/// Format: <see cref="SegmentFormat"/>. Recovery: <see cref="LogRecovery"/>. Giving back: <see cref="SegmentFreeing"/>. Adding and Commit belong to PERSIST;
+/// Read to APPLY. Hot path: no allocation per record.
+/// </remarks>
 public sealed class SegmentedRaftLog : IRaftLog
 {
-    private const string NewSegmentName = "segment.new";
-
-    private readonly IDisk _disk;
     private readonly RaftLogOptions _options;
-    private readonly SplitMix _salts;
+    private readonly SegmentSet _segments;
+    private readonly LiveRecords _live;
+    private readonly SegmentFreeing _freeing;
     private readonly ByteWriter _batch = new(1024 * 1024);
-    private readonly List<Action> _placed = [];
-    private readonly Lock _lock = new();
-    private readonly SortedDictionary<GroupId, GroupLog> _groups;
-    private readonly SortedDictionary<ulong, Segment> _segments;
-    private Segment _current;
+    private readonly List<AddedRecord> _added = [];
     private ulong _nextBatch;
-    private long _writeOffset;
-    private long _zeroedTo;
-    private int _records;
-    private byte[] _zeros = [];
 
     private SegmentedRaftLog(IDisk disk, RaftLogOptions options, ulong saltSeed, LogRecovery recovery)
     {
-        _disk = disk;
         _options = options;
-        _salts = new SplitMix(saltSeed);
-        _groups = recovery.Groups;
-        _segments = recovery.Segments;
+        _segments = new SegmentSet(disk, options, saltSeed, recovery);
+        _live = recovery.ToLiveRecords();
+        _freeing = new SegmentFreeing(_segments, _live, options, recovery.First);
         _nextBatch = recovery.NextBatch;
-        if (_segments.Count == 0)
-        {
-            _current = CreateSegment(1);
-        }
-        else
-        {
-            _current = _segments.Values.Last();
-            _writeOffset = recovery.EndOffset;
-            _zeroedTo = recovery.EndOffset;
-        }
-
         SegmentFormat.BeginBatch(_batch);
     }
 
@@ -69,46 +38,53 @@ public sealed class SegmentedRaftLog : IRaftLog
     /// </summary>
     public static SegmentedRaftLog Open(IDisk disk, RaftLogOptions options, ulong saltSeed, out RecoveredLog recovered)
     {
-        foreach (string leftover in disk.List().Where(name => name == NewSegmentName)) disk.Delete(leftover);
+        SegmentSet.DeleteLeftover(disk);
         LogRecovery recovery = LogRecovery.Run(disk);
         recovered = recovery.ToRecovered();
         return new SegmentedRaftLog(disk, options, saltSeed, recovery);
     }
 
     /// <inheritdoc/>
+    public LogUsage Usage => new(_segments.Bytes, _options.BudgetBytes, _options.SegmentBytes, _live.WithEntriesIn(_segments.Oldest));
+
+    /// <inheritdoc/>
     public void AddHardState(GroupId group, ReplicaId replica, HardState hardState)
     {
-        GroupLog log = GroupOf(group);
-        int start = SegmentFormat.BeginRecord(_batch, RecordKind.HardState, 0, group, replica, log.TakeWriteSequence());
+        AddedRecord record = Begin(RecordKind.HardState, 0, _live.GroupOf(group), replica);
         _batch.U64(hardState.Term.Value);
         _batch.U64(hardState.Vote.Value);
         _batch.U64(hardState.Commit.Value);
-        Finish(start);
-        _placed.Add(() => log.SetHardState(hardState));
+        Finish(record with { Term = hardState.Term, Vote = hardState.Vote, Index = hardState.Commit });
     }
 
     /// <inheritdoc/>
     public void AddEntries(GroupId group, ReplicaId replica, ReadOnlySpan<Entry> entries)
     {
-        GroupLog log = GroupOf(group);
+        GroupLog log = _live.GroupOf(group);
         foreach (ref readonly Entry entry in entries)
         {
-            int start = SegmentFormat.BeginRecord(_batch, RecordKind.Entry, entry.FeatureLevel, group, replica, log.TakeWriteSequence());
+            AddedRecord record = Begin(RecordKind.Entry, entry.FeatureLevel, log, replica);
             SegmentFormat.WriteEntry(_batch, entry);
-            Finish(start);
-            PlacedEntry placed = new(log, entry.Index, entry.Term, start, _batch.Length - start);
-            _placed.Add(() => Place(placed));
+            Finish(record with { Index = entry.Index, Term = entry.Term, IsConfiguration = entry.Kind == EntryKind.Configuration });
         }
     }
 
     /// <inheritdoc/>
-    public void AddCommitPoint(GroupId group, CommitPoint point)
+    public void AddCommitPoint(GroupId group, CommitPoint point, bool keepsLogBehind)
     {
-        GroupLog log = GroupOf(group);
-        int start = SegmentFormat.BeginRecord(_batch, RecordKind.CommitPoint, 0, group, point.Replica, log.TakeWriteSequence());
-        SegmentFormat.WriteCommitPoint(_batch, point);
-        Finish(start);
-        _placed.Add(() => log.SetCommitPoint(point));
+        GroupLog log = _live.GroupOf(group);
+        // Before it is written: a record that says so wrongly could not be recovered from.
+        Invariant.Holds(!keepsLogBehind || WillLeadTo(log, point), $"{group}: commit point {point.Index}/{point.Term} keeps what is behind it, but the log does not hold it");
+        AddedRecord record = Begin(RecordKind.CommitPoint, 0, log, point.Replica);
+        SegmentFormat.WriteCommitPoint(_batch, point, keepsLogBehind);
+        Finish(record with { Point = point, KeepsLogBehind = keepsLogBehind });
+    }
+
+    /// <inheritdoc/>
+    public void AddTombstone(GroupId group, ReplicaId replica)
+    {
+        AddedRecord record = Begin(RecordKind.Tombstone, 0, _live.GroupOf(group), replica);
+        Finish(record with { Vote = replica });
     }
 
     /// <inheritdoc/>
@@ -116,23 +92,21 @@ public sealed class SegmentedRaftLog : IRaftLog
     {
         int start = SegmentFormat.BeginRecord(_batch, RecordKind.Initialised, 0, default, default, 0);
         SegmentFormat.WriteIdentity(_batch, identity);
-        Finish(start);
+        Finish(new AddedRecord(RecordKind.Initialised, null, 0, start, 0));
     }
 
     /// <inheritdoc/>
     public void Commit()
     {
-        if (_records == 0) return;
-        long span = (_batch.Length + SegmentFormat.BlockBytes - 1L) / SegmentFormat.BlockBytes * SegmentFormat.BlockBytes;
-        if (_writeOffset + span > _options.SegmentBytes && _writeOffset > SegmentFormat.BlockBytes) RollAndReseal();
-        SegmentFormat.FinishBatch(_batch, _current.Header.Seal, _nextBatch, _records);
-        ZeroAhead(span);
-        _current.File.Write(_writeOffset, _batch.Written);
-        _current.File.Sync();
-        Place();
+        if (_added.Count == 0) return;
+        _freeing.Gather(_batch);
+        if (!_segments.HasRoomFor(SegmentFormat.SpanOf(_batch.Length))) _segments.Roll(_nextBatch);
+        SegmentFormat.FinishBatch(_batch, _segments.Current.Header.Seal, _nextBatch);
+        long offset = _segments.Append(_batch.Written);
+        _live.Place(_segments.Current, offset, _freeing.Carried, _added);
+        _freeing.Finish();
         _nextBatch++;
-        _writeOffset += span;
-        _records = 0;
+        _added.Clear();
         _batch.Clear();
         SegmentFormat.BeginBatch(_batch);
     }
@@ -140,120 +114,60 @@ public sealed class SegmentedRaftLog : IRaftLog
     /// <inheritdoc/>
     public Entry[] Read(GroupId group, LogIndex first, LogIndex last, int maxBytes)
     {
-        List<(EntryPlace Place, Segment Segment)> places = [];
-        lock (_lock)
-        {
-            if (!_groups.TryGetValue(group, out GroupLog? log)) return [];
-            long bytes = 0;
-            for (LogIndex index = first; index <= last && log.Holds(index); index = index.Next)
-            {
-                EntryPlace place = log.PlaceOf(index);
-                bytes += place.Bytes;
-                if (places.Count > 0 && bytes > maxBytes) break;
-                places.Add((place, _segments[place.Segment]));
-            }
-        }
-
-        Entry[] entries = new Entry[places.Count];
-        for (int i = 0; i < entries.Length; i++) entries[i] = ReadEntry(places[i].Place, places[i].Segment);
-        return entries;
-    }
-
-    public void Dispose()
-    {
-        foreach (Segment segment in _segments.Values) segment.File.Dispose();
-    }
-
-    private static Entry ReadEntry(EntryPlace place, Segment segment)
-    {
-        byte[] bytes = new byte[place.Bytes];
-        int read = segment.File.Read(place.Offset, bytes);
+        List<EntryPlace> places = _live.Hold(group, first, last, maxBytes);
         try
         {
-            Record record = SegmentFormat.ReadRecord(bytes.AsMemory(0, read), segment.Header.Seal);
+            Entry[] entries = new Entry[places.Count];
+            for (int i = 0; i < entries.Length; i++) entries[i] = ReadEntry(places[i].Record);
+            return entries;
+        }
+        finally
+        {
+            _live.Release(places);
+        }
+    }
+
+    public void Dispose() => _segments.Dispose();
+
+    private static Entry ReadEntry(in RecordPlace place)
+    {
+        byte[] bytes = new byte[place.Bytes];
+        int read = place.Segment.File.Read(place.Offset, bytes);
+        try
+        {
+            Record record = SegmentFormat.ReadRecord(bytes.AsMemory(0, read), place.Segment.Header.Seal);
             return SegmentFormat.ReadEntry(record);
         }
         catch (MalformedException malformed)
         {
-            throw new LogCorruptException(segment.File.Name, place.Offset, malformed.Message);
+            throw new LogCorruptException(place.Segment.File.Name, place.Offset, malformed.Message);
         }
     }
 
-    private void Finish(int start)
+    private AddedRecord Begin(RecordKind kind, byte featureLevel, GroupLog log, ReplicaId replica)
     {
-        SegmentFormat.FinishRecord(_batch, start, _current.Header.Seal);
-        _records++;
+        ulong sequence = log.TakeWriteSequence();
+        return new AddedRecord(kind, log, sequence, SegmentFormat.BeginRecord(_batch, kind, featureLevel, log.Group, replica, sequence), 0);
     }
 
-    /// <summary>The batch is durable: now, and only now, the index shows it.</summary>
-    private void Place()
+    private void Finish(in AddedRecord record)
     {
-        lock (_lock)
+        SegmentFormat.FinishRecord(_batch, record.Start);
+        _added.Add(record with { Bytes = _batch.Length - record.Start });
+    }
+
+    /// <summary>Whether the group's log leads to the point once the batch being gathered is durable.</summary>
+    private bool WillLeadTo(GroupLog log, CommitPoint point)
+    {
+        for (int i = _added.Count - 1; i >= 0; i--)
         {
-            // In the order they were added, which is the order recovery will read them in.
-            foreach (Action place in _placed) place();
+            AddedRecord added = _added[i];
+            if (added.Log != log) continue;
+            if (added.Kind == RecordKind.Tombstone) return false;
+            if (added.Kind == RecordKind.Entry && added.Index <= point.Index) return (added.Index, added.Term) == (point.Index, point.Term);
+            if (added.Kind == RecordKind.CommitPoint && (!added.KeepsLogBehind || point.Index <= added.Point!.Index)) return (added.Point!.Index, added.Point.Term) == (point.Index, point.Term);
         }
 
-        _placed.Clear();
+        return log.LeadsTo(point.Index, point.Term);
     }
-
-    private void Place(in PlacedEntry entry)
-    {
-        EntryPlace place = new(_current.Header.Sequence, _writeOffset + entry.Start, entry.Bytes, entry.Term);
-        Invariant.Holds(entry.Log.TrySetEntry(entry.Index, place), $"{entry.Log.Group}: entry {entry.Index} does not follow {entry.Log.Last}");
-    }
-
-    /// <summary>Continues in a new segment. The records gathered so far were sealed for the old one: seal them again.</summary>
-    private void RollAndReseal()
-    {
-        _current = CreateSegment(_current.Header.Sequence + 1);
-        for (int start = SegmentFormat.BatchHeaderBytes; start < _batch.Length;)
-        {
-            ByteReader reader = new(_batch.WrittenMemory[start..]);
-            int covered = (int)reader.U32();
-            _batch.PatchU32(start + 4, Crc32C.Of(_current.Header.Seal, _batch.Written.Slice(start + SegmentFormat.RecordHeaderBytes, covered)));
-            start += SegmentFormat.RecordHeaderBytes + covered;
-        }
-    }
-
-    /// <summary>A segment gets its name only when its header is durable, so that a header that does not parse is rot, never a crash's trace.</summary>
-    private Segment CreateSegment(ulong sequence)
-    {
-        SegmentHeader header = new(sequence, _salts.Next(), _nextBatch);
-        ByteWriter block = new(SegmentFormat.BlockBytes);
-        SegmentFormat.WriteSegmentHeader(block, header);
-        using (IDiskFile file = _disk.Create(NewSegmentName))
-        {
-            file.Write(0, block.Written);
-            file.Sync();
-        }
-
-        _disk.Rename(NewSegmentName, SegmentFormat.NameOf(sequence));
-        _disk.SyncDirectory();
-        Segment segment = new(header, _disk.Open(SegmentFormat.NameOf(sequence)));
-        lock (_lock) _segments.Add(sequence, segment);
-        _writeOffset = _zeroedTo = SegmentFormat.BlockBytes;
-        return segment;
-    }
-
-    private void ZeroAhead(long span)
-    {
-        if (_writeOffset + span <= _zeroedTo) return;
-        if (_zeros.Length != _options.ZeroAheadBytes) _zeros = new byte[_options.ZeroAheadBytes];
-        _current.File.Write(_writeOffset + span, _zeros);
-        _zeroedTo = _writeOffset + span + _zeros.Length;
-    }
-
-    private GroupLog GroupOf(GroupId group)
-    {
-        if (_groups.TryGetValue(group, out GroupLog? log)) return log;
-        log = new GroupLog(group);
-        lock (_lock) _groups.Add(group, log);
-        return log;
-    }
-
-    private readonly record struct PlacedEntry(GroupLog Log, LogIndex Index, Term Term, int Start, int Bytes);
 }
-
-/// <summary>An open segment file.</summary>
-internal sealed record Segment(SegmentHeader Header, IDiskFile File);

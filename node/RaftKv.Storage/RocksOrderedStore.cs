@@ -78,6 +78,18 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     }
 
     /// <inheritdoc/>
+    public void BeginFlush()
+    {
+        using RocksDatabaseHandle.UseScope use = _database.Use();
+        byte* error = null;
+        rocksdb_flush(_database.Pointer, _database.FlushInBackground, &error);
+        RocksError.ThrowIfSet(error, DirectoryPath, "flush");
+    }
+
+    /// <inheritdoc/>
+    public ICheckpoint CreateCheckpoint() => RocksCheckpoint.Create(_database, DirectoryPath);
+
+    /// <inheritdoc/>
     /// <remarks>Also throws when a background flush or compaction failed before: RocksDB may have retried, we do not trust that.</remarks>
     public void Flush()
     {

@@ -64,6 +64,8 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
         else _metrics.Dropped(TransportMetrics.NoPeer, DropReason.UnknownPeer);
     }
 
+    public void SendBulk(NodeId to, byte[] frame) => Send(to, frame);
+
     public ulong BootIdOf(NodeId node) => _links.TryGetValue(node, out PeerLink? link) ? link.BootId : 0;
 
     /// <summary>Where the peer says that clients reach it, as of the last handshake; null while it has not said.</summary>

@@ -9,9 +9,6 @@ internal sealed partial class NodeProgram(string path, PlaygroundSettings settin
     /// <summary>Names the program; else it is looked for beside this one.</summary>
     public const string Variable = "RAFTKV_NODE";
 
-    /// <summary>Opens the log before the program takes the shell's place, under its process id: so the log does not depend on us.</summary>
-    private const string Script = """log=$1; shift; exec "$@" </dev/null >>"$log" 2>&1""";
-
     /// <summary>The program's absolute path. Throws <see cref="CommandException"/> if there is none.</summary>
     /// <param name="named">The value of <see cref="Variable"/>, null if it is not set.</param>
     public static string Find(string? named)
@@ -26,11 +23,8 @@ internal sealed partial class NodeProgram(string path, PlaygroundSettings settin
     /// <summary>Starts a node; its output goes to its log, which is appended to.</summary>
     public Process Start(PlaygroundNode node)
     {
-        // All three redirected: so the runtime leaves the terminal's settings alone. The shell then leads them elsewhere.
-        ProcessStartInfo start = new("/bin/sh") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])["-c", Script, "sh", node.LogFile, path, .. Arguments(node), .. Initial()]) start.ArgumentList.Add(argument);
         Directory.CreateDirectory(node.Directory);
-        return Process.Start(start)!;
+        return LoggedProcess.Start(node.LogFile, [path, .. Arguments(node), .. Initial()]);
     }
 
     /// <summary>The shell command that starts the node again: in the background, from any directory, writing to the same log.</summary>

@@ -76,7 +76,7 @@ public sealed class DamageTests
     public void A_segment_under_another_name_is_rot()
     {
         MemoryDisk disk = DiskWithSegments(2);
-        disk.Rename(Second, "0000000000000003.log");
+        disk.Rename(Second, "00000000000000ff.log");
         Assert.Throws<LogCorruptException>(() => LogText.Recover(disk));
     }
 
@@ -104,7 +104,7 @@ public sealed class DamageTests
         byte[] value = new byte[4096 - 28 - 34 - 33 + foreign.Length];
         foreign.CopyTo(value, value.Length - foreign.Length);
         log.AddEntries(new GroupId(9), new ReplicaId(1), []);
-        log.AddCommitPoint(new GroupId(9), LogScript.PointAt(10, 5));
+        log.AddCommitPoint(new GroupId(9), LogScript.PointAt(10, 5), keepsLogBehind: false);
         log.Commit();
         log.AddEntries(new GroupId(9), new ReplicaId(1), [new Entry(new LogIndex(11), new Term(5), EntryKind.Command, 0, 0, 0, value)]);
         log.Commit();

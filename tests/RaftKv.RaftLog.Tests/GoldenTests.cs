@@ -7,25 +7,38 @@ using RaftKv.MultiRaft.Ports;
 namespace RaftKv.RaftLog.Tests;
 
 /// <summary>
-/// A log directory of format version 1, kept for ever: it must recover to the same text, and the writer must still make the same
-/// bytes. <c>RAFTKV_GOLDEN=rewrite</c> makes both files anew, which only a format that was never released may do.
+/// Log directories of format version 1, kept for ever: they must recover to the same text, and the writer must still make the same
+/// bytes. <c>GOLDEN_REWRITE=1</c> makes the files anew, which only a format that was never released may do.
 /// </summary>
 public sealed class GoldenTests
 {
     private const int RowBytes = 32;
 
-    [Fact]
-    public void The_log_of_format_1_recovers_to_its_text() =>
-        Check("log-v1.text.txt", LogText.Recover(Load(Expected("log-v1.bytes.txt") ?? Dump(Write()))));
+    /// <summary>A log that only grew; and one whose first segments were carried forward and recycled.</summary>
+    public static TheoryData<string> Logs => ["log-v1", "log-v1-carried"];
 
-    [Fact]
-    public void The_writer_makes_the_bytes_of_format_1() => Check("log-v1.bytes.txt", Dump(Write()));
+    [Theory]
+    [MemberData(nameof(Logs))]
+    public void The_log_of_format_1_recovers_to_its_text(string log) =>
+        Check(log + ".text.txt", LogText.Recover(Load(Expected(log + ".bytes.txt") ?? Dump(Write(log)))));
 
-    private static MemoryDisk Write()
+    [Theory]
+    [MemberData(nameof(Logs))]
+    public void The_writer_makes_the_bytes_of_format_1(string log) => Check(log + ".bytes.txt", Dump(Write(log)));
+
+    private static MemoryDisk Write(string name)
     {
         MemoryDisk disk = new();
-        using SegmentedRaftLog log = LogText.Open(disk, out _, saltSeed: 17);
-        new LogScript(seed: 11, batches: 16).Run(log, log.Commit);
+        if (name == "log-v1")
+        {
+            using SegmentedRaftLog log = LogText.Open(disk, out _, saltSeed: 17);
+            new LogScript(seed: 5, batches: 16).Run(log, log.Commit);
+            return disk;
+        }
+
+        using SmallLog carried = SmallLog.Born(disk);
+        carried.TruncateUntilFreed(3);
+        carried.Append(3);
         return disk;
     }
 
@@ -70,7 +83,7 @@ public sealed class GoldenTests
 
     private static void Check(string name, string actual, [CallerFilePath] string source = "")
     {
-        if (Environment.GetEnvironmentVariable("RAFTKV_GOLDEN") == "rewrite")
+        if (Environment.GetEnvironmentVariable("GOLDEN_REWRITE") == "1")
         {
             File.WriteAllText(Path.Combine(Path.GetDirectoryName(source)!, "Golden", name), actual);
             return;
@@ -82,7 +95,7 @@ public sealed class GoldenTests
     /// <summary>Null while the files are made anew.</summary>
     private static string? Expected(string name)
     {
-        if (Environment.GetEnvironmentVariable("RAFTKV_GOLDEN") == "rewrite") return null;
+        if (Environment.GetEnvironmentVariable("GOLDEN_REWRITE") == "1") return null;
         using StreamReader reader = new(Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!);
         return reader.ReadToEnd();
     }

@@ -20,7 +20,7 @@ internal sealed class LogScript(ulong seed, int batches, int groups = 3)
         for (ulong id = 1; id <= (ulong)groups; id++)
         {
             GroupId group = new(id);
-            log.AddCommitPoint(group, PointAt(10, 5));
+            log.AddCommitPoint(group, PointAt(10, 5), keepsLogBehind: false);
             log.AddHardState(group, new ReplicaId(1), new HardState(new Term(5), ReplicaId.None, new LogIndex(10)));
             _groups[id] = (11, 10, 5);
         }

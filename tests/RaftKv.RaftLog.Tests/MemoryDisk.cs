@@ -15,8 +15,14 @@ internal sealed class MemoryDisk : IDisk
     private readonly SortedDictionary<string, MemoryFile> _names = new(StringComparer.Ordinal);
     private SortedDictionary<string, MemoryFile> _syncedNames = new(StringComparer.Ordinal);
 
+    /// <summary>Bytes written so far.</summary>
+    public int WrittenBytes { get; private set; }
+
     /// <summary>Called after every operation that changes something, while the caller still waits for it.</summary>
     public Action OnOperation { get; set; } = static () => { };
+
+    /// <summary>Called in the middle of every read of a file, which it names.</summary>
+    public Action<string> OnRead { get; set; } = static _ => { };
 
     /// <summary>
     /// While set, a sync of a file fails as on Linux: it throws, the pages stay readable, and they are clean from then on, so that a
@@ -26,19 +32,30 @@ internal sealed class MemoryDisk : IDisk
 
     public IReadOnlyList<string> List() => [.. _names.Keys];
 
+    /// <inheritdoc/>
+    public long FreeBytes { get; set; } = long.MaxValue;
+
+    /// <summary>Files made so far.</summary>
+    public int Created { get; private set; }
+
     public IDiskFile Open(string name) => _names.TryGetValue(name, out MemoryFile? file) ? new Handle(this, name, file) : throw new DiskFailedException($"{name}: no such file");
 
     public IDiskFile Create(string name)
     {
         if (_names.ContainsKey(name)) throw new DiskFailedException($"{name}: exists");
         MemoryFile file = new();
+        Created++;
         Change(null, name, file);
         return new Handle(this, name, file);
     }
 
     public void Delete(string name) => Change(name, null, null);
 
-    public void Rename(string from, string to) => Change(from, to, _names[from]);
+    public void Rename(string from, string to)
+    {
+        if (_names.ContainsKey(to)) throw new DiskFailedException($"{to}: exists");
+        Change(from, to, _names[from]);
+    }
 
     public void SyncDirectory()
     {
@@ -104,6 +121,7 @@ internal sealed class MemoryDisk : IDisk
 
         public int Read(long offset, Span<byte> into)
         {
+            disk.OnRead(name);
             if (offset >= file.Current.Length) return 0;
             ReadOnlySpan<byte> from = file.Current.AsSpan((int)offset);
             int count = Math.Min(from.Length, into.Length);
@@ -114,6 +132,7 @@ internal sealed class MemoryDisk : IDisk
         public void Write(long offset, ReadOnlySpan<byte> bytes)
         {
             file.Write((int)offset, bytes);
+            disk.WrittenBytes += bytes.Length;
             disk.OnOperation();
         }
 

@@ -32,6 +32,19 @@ public sealed class PosixDiskTests : IDisposable
     }
 
     [Fact]
+    public void Syncs_that_returned_and_bytes_written_are_counted()
+    {
+        using IDiskFile file = _disk.Create("a");
+        Assert.Equal((0, 0), (_disk.Counters.Syncs, _disk.Counters.WrittenBytes));
+        file.Write(0, new byte[10]);
+        file.Write(4096, new byte[32]);
+        Assert.Equal((0, 42), (_disk.Counters.Syncs, _disk.Counters.WrittenBytes));
+        file.Sync();
+        _disk.SyncDirectory();
+        Assert.Equal((2, 42), (_disk.Counters.Syncs, _disk.Counters.WrittenBytes));
+    }
+
+    [Fact]
     public void Names_are_listed_in_order_and_change()
     {
         _disk.Create("b").Dispose();
@@ -77,6 +90,17 @@ public sealed class PosixDiskTests : IDisposable
         AssertFails(odd.Sync, "odd", "fdatasync", "Invalid argument");
         AssertFails(odd.Sync, "failed before");
         AssertFails(good.Sync, "failed before");
+    }
+
+    [Fact]
+    public void Free_space_is_known_and_an_error_without_the_directory()
+    {
+        string path = Path.Combine(_directory.Path, "short-lived");
+        Directory.CreateDirectory(path);
+        PosixDisk disk = PosixDisk.OpenDirectory(path);
+        Assert.InRange(disk.FreeBytes, 0, long.MaxValue);
+        Directory.Delete(path);
+        AssertFails(() => disk.FreeBytes, path, "free space");
     }
 
     [Fact]

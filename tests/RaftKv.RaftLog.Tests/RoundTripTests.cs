@@ -49,7 +49,7 @@ public sealed class RoundTripTests
         using (SegmentedRaftLog log = LogText.Open(disk, out _))
         {
             new LogScript(seed: 1, batches: 2, groups: 1).Run(log, log.Commit);
-            log.AddCommitPoint(new GroupId(5), LogScript.PointAt(10, 5));
+            log.AddCommitPoint(new GroupId(5), LogScript.PointAt(10, 5), keepsLogBehind: false);
             log.AddEntries(new GroupId(5), new ReplicaId(1), [new Entry(new LogIndex(11), new Term(5), EntryKind.Command, 0, 0, 0, value)]);
             log.Commit();
             log.AddEntries(new GroupId(5), new ReplicaId(1), [new Entry(new LogIndex(12), new Term(5), EntryKind.Command, 0, 0, 0, default)]);
@@ -67,7 +67,7 @@ public sealed class RoundTripTests
     {
         MemoryDisk disk = new();
         using SegmentedRaftLog log = LogText.Open(disk, out _);
-        log.AddCommitPoint(new GroupId(1), LogScript.PointAt(10, 5));
+        log.AddCommitPoint(new GroupId(1), LogScript.PointAt(10, 5), keepsLogBehind: false);
         Entry[] entries = [.. Enumerable.Range(11, 5).Select(i => new Entry(new LogIndex((ulong)i), new Term(5), EntryKind.Command, 0, 0, 0, new byte[1000]))];
         log.AddEntries(new GroupId(1), new ReplicaId(1), entries);
         Assert.Empty(log.Read(new GroupId(1), new LogIndex(11), new LogIndex(15), 1)); // not committed yet
@@ -91,13 +91,13 @@ public sealed class RoundTripTests
             MemoryDisk disk = new();
             using SegmentedRaftLog log = LogText.Open(disk, out _);
             GroupId group = new(1);
-            log.AddCommitPoint(group, LogScript.PointAt(10, 5));
+            log.AddCommitPoint(group, LogScript.PointAt(10, 5), keepsLogBehind: false);
             log.AddHardState(group, new ReplicaId(1), new HardState(new Term(5), ReplicaId.None, new LogIndex(10)));
             log.AddEntries(group, new ReplicaId(1), EntriesFrom(11, 3, 5));
             log.Commit();
             if (entriesFirst) log.AddEntries(group, new ReplicaId(1), EntriesFrom(14, 2, 5));
-            log.AddCommitPoint(group, LogScript.PointAt(index, term));
             bool isHeld = (index, term) == (12, 5);
+            log.AddCommitPoint(group, LogScript.PointAt(index, term), keepsLogBehind: isHeld);
             log.AddEntries(group, new ReplicaId(1), EntriesFrom(isHeld ? (entriesFirst ? 16UL : 14UL) : index + 1, 2, 8));
             log.Commit();
             AssertSameAsRecovered(log, disk, group, first: index + 1, last: isHeld ? (entriesFirst ? 17UL : 15UL) : index + 2);
@@ -110,14 +110,14 @@ public sealed class RoundTripTests
         MemoryDisk disk = new();
         using SegmentedRaftLog log = LogText.Open(disk, out _);
         GroupId group = new(1);
-        log.AddCommitPoint(group, LogScript.PointAt(10, 5));
+        log.AddCommitPoint(group, LogScript.PointAt(10, 5), keepsLogBehind: false);
         log.AddEntries(group, new ReplicaId(1), EntriesFrom(11, 3, 5));
         log.Commit();
-        log.AddCommitPoint(group, LogScript.PointAt(10, 5) with { EpochVersion = 2 });
+        log.AddCommitPoint(group, LogScript.PointAt(10, 5) with { EpochVersion = 2 }, keepsLogBehind: true);
         log.Commit();
         AssertSameAsRecovered(log, disk, group, first: 11, last: 13);
         log.AddEntries(group, new ReplicaId(1), EntriesFrom(14, 1, 5));
-        log.AddCommitPoint(group, LogScript.PointAt(10, 5) with { EpochVersion = 3 });
+        log.AddCommitPoint(group, LogScript.PointAt(10, 5) with { EpochVersion = 3 }, keepsLogBehind: true);
         log.AddEntries(group, new ReplicaId(1), EntriesFrom(15, 1, 5));
         log.Commit();
         AssertSameAsRecovered(log, disk, group, first: 11, last: 15);
@@ -132,11 +132,27 @@ public sealed class RoundTripTests
         MemoryDisk disk = new();
         using SegmentedRaftLog log = LogText.Open(disk, out _);
         GroupId group = new(1);
-        log.AddCommitPoint(group, LogScript.PointAt(10, 5));
+        log.AddCommitPoint(group, LogScript.PointAt(10, 5), keepsLogBehind: false);
         log.AddEntries(group, new ReplicaId(1), EntriesFrom(11, 3, 5));
-        log.AddCommitPoint(group, LogScript.PointAt(10, 6));
+        log.AddCommitPoint(group, LogScript.PointAt(10, 6), keepsLogBehind: false);
         log.Commit();
         AssertSameAsRecovered(log, disk, group, first: 11, last: 10);
+    }
+
+    /// <summary>Who says that the log goes on behind a point has checked that it leads there; if not, the state is impossible.</summary>
+    [Theory]
+    [InlineData(12, 6)] // Another term.
+    [InlineData(14, 5)] // Beyond the end.
+    [InlineData(9, 5)] // Before the beginning.
+    public void A_commit_point_that_keeps_the_log_behind_it_must_be_in_the_log(ulong index, ulong term)
+    {
+        MemoryDisk disk = new();
+        using SegmentedRaftLog log = LogText.Open(disk, out _);
+        GroupId group = new(1);
+        log.AddCommitPoint(group, LogScript.PointAt(10, 5), keepsLogBehind: false);
+        log.AddEntries(group, new ReplicaId(1), EntriesFrom(11, 3, 5));
+        InvariantViolatedException violated = Assert.Throws<InvariantViolatedException>(() => log.AddCommitPoint(group, LogScript.PointAt(index, term), keepsLogBehind: true));
+        Assert.Contains($"{index}/t{term} keeps", violated.Message, StringComparison.Ordinal);
     }
 
     /// <summary>

@@ -8,8 +8,8 @@ internal sealed class DurabilityOracle
 {
     private readonly SortedDictionary<ulong, GroupPromise> _groups = [];
 
-    /// <summary>Whether the node holds the entry durably.</summary>
-    public bool Holds(GroupId group, LogIndex index, Term term) => _groups.TryGetValue(group.Value, out GroupPromise? promise) && promise.TermAt(index) == term;
+    /// <summary>Whether the node holds the entry durably: in its log, or in the flushed store that its log begins behind.</summary>
+    public bool Holds(GroupId group, LogIndex index, Term term) => _groups.TryGetValue(group.Value, out GroupPromise? promise) && (index <= promise.Snapshot || promise.TermAt(index) == term);
 
     public GroupPromise Of(GroupId group)
     {
@@ -35,26 +35,31 @@ internal sealed class DurabilityOracle
 
         // A birth that did not become durable promised nothing.
         foreach (ulong unborn in _groups.Where(group => group.Value.IsEmpty && recovered.Groups.All(other => other.Group.Value != group.Key)).Select(group => group.Key).ToList()) _groups.Remove(unborn);
+        foreach (ulong removed in _groups.Where(group => group.Value.Pending is { IsEmpty: true } && recovered.Groups.All(other => other.Group.Value != group.Key)).Select(group => group.Key).ToList()) _groups.Remove(removed);
         foreach (var (id, promise) in _groups)
             Invariant.Holds(promise.IsEmpty || recovered.Groups.Any(group => group.Group.Value == id), $"{node} s{id}: recovery lost the group; promised {promise}");
     }
 }
 
-/// <summary>One group's durable log on one node: hard state and the term of every entry.</summary>
+/// <summary>One group's durable log on one node: hard state, commit point and the term of every entry.</summary>
 internal sealed class GroupPromise
 {
     private readonly List<Term> _terms = [];
     private LogIndex _snapshot;
+    private Term _snapshotTerm;
     private HardState _hardState;
 
     /// <summary>What it becomes if the batch now being written turns out durable.</summary>
     public GroupPromise? Pending { get; private set; }
 
-    public bool IsEmpty => _snapshot == LogIndex.Zero;
+    /// <summary>There is no commit point: nothing is promised.</summary>
+    public bool IsEmpty { get; private set; } = true;
+
+    public LogIndex Snapshot => _snapshot;
 
     public static GroupPromise From(RecoveredGroup group)
     {
-        GroupPromise promise = new() { _snapshot = group.CommitPoint.Index, _hardState = group.HardState };
+        GroupPromise promise = new() { IsEmpty = false, _snapshot = group.CommitPoint.Index, _snapshotTerm = group.CommitPoint.Term, _hardState = group.HardState };
         LogIndex index = group.CommitPoint.Index.Next;
         for (int run = 0; run < group.TermRuns.Count; run++)
         {
@@ -74,14 +79,31 @@ internal sealed class GroupPromise
     public GroupPromise BeginPending()
     {
         if (Pending is not null) return Pending;
-        Pending = new GroupPromise { _snapshot = _snapshot, _hardState = _hardState };
+        Pending = new GroupPromise { IsEmpty = IsEmpty, _snapshot = _snapshot, _snapshotTerm = _snapshotTerm, _hardState = _hardState };
         Pending._terms.AddRange(_terms);
         return Pending;
     }
 
     public void SetHardState(HardState hardState) => _hardState = hardState;
 
-    public void SetCommitPoint(CommitPoint point) => _snapshot = point.Index;
+    /// <summary>Entries up to the point are no longer promised; nor are those behind it, unless it keeps them.</summary>
+    public void SetCommitPoint(CommitPoint point, bool keepsLogBehind)
+    {
+        bool isSame = (point.Index, point.Term) == (_snapshot, _snapshotTerm);
+        Invariant.Holds(!keepsLogBehind || isSame || TermAt(point.Index) == point.Term, $"commit point {point.Index}/{point.Term} keeps what is behind it in {this}, which does not hold it");
+        IsEmpty = false;
+        _terms.RemoveRange(0, keepsLogBehind ? (int)(point.Index.Value - _snapshot.Value) : _terms.Count);
+        _snapshot = point.Index;
+        _snapshotTerm = point.Term;
+    }
+
+    /// <summary>The replica is removed: nothing is promised any more.</summary>
+    public void SetTombstone()
+    {
+        IsEmpty = true;
+        _terms.Clear();
+        (_snapshot, _snapshotTerm, _hardState) = (default, default, default);
+    }
 
     public void SetEntry(LogIndex index, Term term)
     {
@@ -93,14 +115,16 @@ internal sealed class GroupPromise
     public void CommitPending()
     {
         if (Pending is null) return;
+        IsEmpty = Pending.IsEmpty;
         _snapshot = Pending._snapshot;
+        _snapshotTerm = Pending._snapshotTerm;
         _hardState = Pending._hardState;
         _terms.Clear();
         _terms.AddRange(Pending._terms);
         Pending = null;
     }
 
-    public bool Equals(GroupPromise other) => _snapshot == other._snapshot && _hardState == other._hardState && _terms.SequenceEqual(other._terms);
+    public bool Equals(GroupPromise other) => IsEmpty == other.IsEmpty && _snapshot == other._snapshot && _snapshotTerm == other._snapshotTerm && _hardState == other._hardState && _terms.SequenceEqual(other._terms);
 
     public override string ToString() => $"[{_hardState}, {_terms.Count} entries after {_snapshot}, last of {(_terms.Count == 0 ? default : _terms[^1])}]";
 }
@@ -122,10 +146,16 @@ internal sealed class ObservedLog(IRaftLog inner, DurabilityOracle oracle) : IRa
         foreach (ref readonly Entry entry in entries) Pending(group).SetEntry(entry.Index, entry.Term);
     }
 
-    public void AddCommitPoint(GroupId group, CommitPoint point)
+    public void AddCommitPoint(GroupId group, CommitPoint point, bool keepsLogBehind)
     {
-        inner.AddCommitPoint(group, point);
-        Pending(group).SetCommitPoint(point);
+        inner.AddCommitPoint(group, point, keepsLogBehind);
+        Pending(group).SetCommitPoint(point, keepsLogBehind);
+    }
+
+    public void AddTombstone(GroupId group, ReplicaId replica)
+    {
+        inner.AddTombstone(group, replica);
+        Pending(group).SetTombstone();
     }
 
     public void AddInitialised(DiskIdentity identity) => inner.AddInitialised(identity);
@@ -138,6 +168,8 @@ internal sealed class ObservedLog(IRaftLog inner, DurabilityOracle oracle) : IRa
     }
 
     public Entry[] Read(GroupId group, LogIndex first, LogIndex last, int maxBytes) => inner.Read(group, first, last, maxBytes);
+
+    public LogUsage Usage => inner.Usage;
 
     public void Dispose() => inner.Dispose();
 

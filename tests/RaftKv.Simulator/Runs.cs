@@ -17,6 +17,9 @@ internal static class Runs
         long elections = 0;
         long faults = 0;
         long messages = 0;
+        long snapshots = 0;
+        long sleeps = 0;
+        long changes = 0;
         ulong? firstFailure = null;
         ParallelOptions parallel = new() { MaxDegreeOfParallelism = jobs };
         Parallel.For(0, count, parallel, (i, state) =>
@@ -32,6 +35,9 @@ internal static class Runs
                     elections += result.Elections;
                     faults += result.Faults;
                     messages += result.Messages;
+                    snapshots += result.Snapshots;
+                    sleeps += result.Sleeps;
+                    changes += result.MemberChanges;
                     if (passed % 100 == 0) Console.WriteLine($"{passed} seeds, {watch.Elapsed.TotalSeconds:F0} s");
                     return;
                 }
@@ -44,7 +50,7 @@ internal static class Runs
             }
         });
         double simulated = (double)passed * seconds;
-        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
+        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {snapshots} snapshots, {sleeps} sleeps, {changes} member changes, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
         if (untilFailure)
         {
             Console.WriteLine(firstFailure is { } found ? $"caught by seed {found}, {passed} seeds passed before" : $"NOT caught in {passed} seeds");

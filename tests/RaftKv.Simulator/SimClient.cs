@@ -22,7 +22,7 @@ internal sealed class SimClient(World world, SplitMix random)
     /// <summary>Calls until it gets a definite answer or <paramref name="until"/> has passed.</summary>
     public void Insist(SimNode node, int key, RegisterRequest request, long until, Action onDone)
     {
-        if (world.Now > until) throw new InvariantViolatedException($"no progress: {request} of {World.KeyName(key)} had no definite answer from {node.Name} in the quiet phase");
+        if (world.Now > until) throw new InvariantViolatedException($"no progress: {request} of {World.KeyName(key)} had no definite answer from {node.Name} in the quiet phase: {world.DescribeGroups()}");
         Call(key, request, node, outcome =>
         {
             if (outcome.Kind == OutcomeKind.Ok) onDone();

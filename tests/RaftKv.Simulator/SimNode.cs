@@ -23,7 +23,7 @@ internal sealed class SimNode : IPeerLinks
     private PeerDisks? _peerDisks;
     private ulong _diskId;
     private DurabilityOracle? _lostDurability;
-    private readonly bool[] _isScheduled = new bool[3];
+    private readonly bool[] _isScheduled = new bool[4];
     private readonly long _ownClockPerMille;
     private long _clockPerMille;
     private long _clockAt;
@@ -32,7 +32,9 @@ internal sealed class SimNode : IPeerLinks
     private bool _isDead;
     private long _pausedUntil;
     private long _slowUntil;
+    private long _nextWriteHangs;
     private long _tickScheduledFor;
+    private long _snapshotsScheduledFor;
 
     public SimNode(World world, int index, SplitMix random)
     {
@@ -52,6 +54,7 @@ internal sealed class SimNode : IPeerLinks
         Step,
         Persist,
         Apply,
+        Snapshot,
     }
 
     public int Index { get; }
@@ -87,7 +90,7 @@ internal sealed class SimNode : IPeerLinks
         Array.Clear(_isScheduled);
         // Now and then a node dies while it is being born.
         if (_life == 1 && _random.Chance(100_000)) _disk.CrashAfterOperations = (int)_random.Below(12);
-        _tickScheduledFor = 0;
+        _tickScheduledFor = _snapshotsScheduledFor = 0;
         try
         {
             SegmentedRaftLog log = SegmentedRaftLog.Open(_disk, new RaftLogOptions { SegmentBytes = _world.Options.SegmentBytes, ZeroAheadBytes = 16 * 1024 }, _random.Next(), out RecoveredLog recovered);
@@ -113,6 +116,7 @@ internal sealed class SimNode : IPeerLinks
         if (!IsRunning) return;
         _world.Trace(() => $"{Name} {(cutPower ? "loses power" : "is killed")}");
         if (cutPower && Host!.LogWriter.HasWork) TearTheBatchBeingWritten();
+        _world.CountSnapshots(Host!.Snapshots.Installed);
         Host = null;
         Down(cutPower);
         foreach (SimCall call in Calls) call.OnConnectionLost();
@@ -156,6 +160,9 @@ internal sealed class SimNode : IPeerLinks
 
     public void SlowDiskFor(long micros) => _slowUntil = Math.Max(_slowUntil, _world.Now + micros);
 
+    /// <summary>The next write of the log takes that long.</summary>
+    public void HangDiskFor(long micros) => _nextWriteHangs = micros;
+
     public void FailNextSync() => _disk.FailNextSync = true;
 
     public void CrashInNextDiskOperations(int operations) => _disk.CrashAfterOperations = operations;
@@ -164,6 +171,9 @@ internal sealed class SimNode : IPeerLinks
 
     /// <inheritdoc/>
     public void Send(NodeId to, byte[] frame) => _world.Network.Send(this, to, frame);
+
+    /// <inheritdoc/>
+    public void SendBulk(NodeId to, byte[] frame) => Send(to, frame);
 
     /// <inheritdoc/>
     public ulong BootIdOf(NodeId node) => _world.NodeOf(node).BootId;
@@ -213,16 +223,22 @@ internal sealed class SimNode : IPeerLinks
         HostOptions options = new()
         {
             Node = Id,
+            BootId = BootId,
             Seed = _random.Next(),
+            HibernateAfterMicros = world.HibernateAfterMicros,
             MaxAppendBytes = world.MaxAppendBytes,
             MaxCachedBytes = world.MaxCachedBytes,
             MaxUncommittedBytes = world.MaxUncommittedBytes,
+            SnapshotEntries = (ulong)world.SnapshotEntries,
+            CatchUpEntries = (ulong)world.CatchUpEntries,
+            SnapshotChunkBytes = world.SnapshotChunkBytes,
         };
         Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores, World.Limits), this, Now);
-        Host.Connect(new Front(new FrontOptions(Id, Name, BootId), _world.Map, Host.Worker, this));
+        Host.Connect(new Front(new FrontOptions(Id, Name, BootId) { Nodes = [.. _world.Nodes.Select(node => node.Id)] }, _world.Map, Host.Worker, this));
         Host.Worker.OnWork = () => Schedule(Pump.Step);
         Host.LogWriter.OnWork = () => Schedule(Pump.Persist);
         Host.Applier.OnWork = () => Schedule(Pump.Apply);
+        Host.Snapshots.OnWork = () => Schedule(Pump.Snapshot);
         _world.Safety.OnRestart(this);
         _world.Trace(() => $"{Name} starts");
         Schedule(Pump.Step);
@@ -234,7 +250,7 @@ internal sealed class SimNode : IPeerLinks
         _disk.CrashAfterOperations = (int)_random.Below(4);
         try
         {
-            Host!.LogWriter.RunOnce();
+            Host!.LogWriter.RunOnce(Now);
         }
         catch (Exception crash) when (crash is SimulatedCrashException or DiskFailedException)
         {
@@ -257,6 +273,7 @@ internal sealed class SimNode : IPeerLinks
     {
         if (_isScheduled[(int)pump]) return;
         _isScheduled[(int)pump] = true;
+        if (pump == Pump.Persist) Host!.LogWriter.Begin(Now);
         At(Delay(pump), pump);
     }
 
@@ -301,13 +318,18 @@ internal sealed class SimNode : IPeerLinks
                 if (Host.Worker.HasWork) Schedule(Pump.Step);
                 break;
             case Pump.Persist:
-                Host!.LogWriter.RunOnce();
+                Host!.LogWriter.RunOnce(Now);
                 if (Host.LogWriter.HasWork) Schedule(Pump.Persist);
                 break;
             case Pump.Apply:
                 Host!.Applier.RunOnce();
                 _world.Safety.AfterApply(this);
                 if (Host.Applier.HasWork) Schedule(Pump.Apply);
+                break;
+            case Pump.Snapshot:
+                Host!.Snapshots.RunOnce(Now);
+                ScheduleSnapshotsDue();
+                if (Host.Snapshots.HasWork) Schedule(Pump.Snapshot);
                 break;
         }
 
@@ -329,13 +351,34 @@ internal sealed class SimNode : IPeerLinks
         });
     }
 
+    private void ScheduleSnapshotsDue()
+    {
+        long due = Host!.Snapshots.NextDueAt;
+        if (due == long.MaxValue || due == _snapshotsScheduledFor) return;
+        _snapshotsScheduledFor = due;
+        long life = _life;
+        _world.After(Math.Max(1, (due - Now) * 1000 / _clockPerMille + 1), () =>
+        {
+            if (life != _life) return;
+            _snapshotsScheduledFor = 0; // As with ticks: a clock that has slowed makes this come too early.
+            Run(Pump.Snapshot);
+        });
+    }
+
+    private long TakeHang()
+    {
+        long hang = _nextWriteHangs;
+        _nextWriteHangs = 0;
+        return hang;
+    }
+
     private long Delay(Pump pump)
     {
         SimOptions options = _world.Options;
         return pump switch
         {
             Pump.Step => 1 + _random.Below(100),
-            Pump.Persist => 1 + _random.Below(2 * options.SyncMicros) + (_world.Now < _slowUntil || _random.Chance(options.SlowDiskChance) ? _random.Below(400_000) : 0),
+            Pump.Persist => 1 + TakeHang() + _random.Below(2 * options.SyncMicros) + (_world.Now < _slowUntil || _random.Chance(options.SlowDiskChance) ? _random.Below(400_000) : 0),
             _ => 1 + _random.Below(2 * options.ApplyMicros),
         };
     }

@@ -82,10 +82,23 @@ internal sealed record SimOptions
 
     public int FlushChance { get; private init; }
 
+    /// <summary>Entries in a group's log before it is cut, and how many the cut leaves.</summary>
+    public int SnapshotEntries { get; private init; }
+
+    public int CatchUpEntries { get; private init; }
+
+    public int SnapshotChunkBytes { get; private init; }
+
+    /// <summary>How often members change, in worlds with more nodes than replicas; 0 is never.</summary>
+    public long MemberChangeMicros { get; private init; }
+
+    /// <summary>How soon a group without requests goes to sleep.</summary>
+    public long HibernateAfterMicros { get; private init; }
+
     public static SimOptions Draw(ulong seed, long durationMicros)
     {
         SplitMix random = new SplitMix(seed).Fork(1);
-        int nodes = Pick(random, 1, 3, 3, 3, 3, 3, 4, 5, 5, 5);
+        int nodes = Pick(random, 1, 3, 3, 3, 4, 4, 5, 5, 5, 6);
         int[] weights = new int[Enum.GetValues<Fault>().Length];
         for (int i = 0; i < weights.Length; i++) weights[i] = random.Chance(600_000) ? 1 + (int)random.Below(4) : 0;
         SimOptions drawn = new()
@@ -122,14 +135,22 @@ internal sealed record SimOptions
             MaxUncommittedBytes = Pick(random, 2_000, 100_000, 16_000_000),
             SegmentBytes = Pick(random, 32_768, 262_144, 4_194_304),
             FlushChance = Pick(random, 0, 20_000, 200_000),
+            SnapshotEntries = Pick(random, 5, 20, 100, 1_000, 100_000),
+            CatchUpEntries = Pick(random, 0, 3, 30),
+            SnapshotChunkBytes = Pick(random, 4_000, 20_000, 500_000),
+            MemberChangeMicros = Pick(random, 0, 300_000, 1_000_000, 4_000_000),
+            HibernateAfterMicros = Pick(random, 1, 50_000, 200_000, 1_000_000, 100_000_000),
             ManyKeysClients = Pick(new SplitMix(seed).Fork(2), 0, 1, 3),
         };
+        if (drawn.MaxPaddingBytes > 10_000) drawn = drawn with { SnapshotChunkBytes = 500_000 };
         return random.Below(10) switch
         {
             0 => drawn.LikeFigure8(random),
             1 => drawn.WithStaleLeaders(random),
             2 => drawn.WithSlowDisks(random),
             3 => drawn.WithSlowApply(random),
+            4 => drawn.WithSleepers(random),
+            5 => drawn.WithSnapshots(random),
             _ => drawn,
         };
     }
@@ -206,6 +227,44 @@ internal sealed record SimOptions
         FaultWeights = Only((Fault.KillLeader, 3), (Fault.PauseLeader, 1), (Fault.IsolateLeader, 1)),
     };
 
+    /// <summary>Little to do: groups sleep most of the time, and their leaders' nodes die meanwhile, one of them for good.</summary>
+    private SimOptions WithSleepers(SplitMix random) => this with
+    {
+        Nodes = Math.Max(3, Nodes),
+        Replicas = 3,
+        Shards = 4,
+        Keys = 6,
+        Clients = 2,
+        ThinkMicros = 3_000_000,
+        LeavesOneDead = true,
+        HibernateAfterMicros = Pick(random, 1, 300_000),
+        DropChance = 0,
+        NetworkBaseMicros = Pick(random, 50, 500),
+        NetworkSpreadMicros = 2_000,
+        SlowDiskChance = 0,
+        ApplyMicros = 500,
+        FaultIntervalMicros = Pick(random, 3_000_000, 20_000_000),
+        FaultWeights = Only((Fault.KillLeader, 3), (Fault.PauseLeader, 1), (Fault.RestartAtOnce, 1), (Fault.IsolateLeader, 1), (Fault.HangDiskOfLeader, 1)),
+    };
+
+    /// <summary>Logs are cut after every few entries, also on followers that come back from a short absence: snapshots all the time.</summary>
+    private SimOptions WithSnapshots(SplitMix random) => this with
+    {
+        Nodes = Math.Max(3, Nodes),
+        Replicas = Math.Min(Math.Max(3, Nodes), 3),
+        ReadPercent = 20,
+        ThinkMicros = 10_000,
+        MaxPaddingBytes = Pick(random, 0, 2_000),
+        NetworkBaseMicros = Pick(random, 50, 500, 5_000),
+        NetworkSpreadMicros = Pick(random, 100, 20_000),
+        ApplyMicros = Pick(random, 20, 5_000),
+        SnapshotEntries = Pick(random, 2, 5, 20),
+        CatchUpEntries = Pick(random, 0, 3),
+        FlushChance = 200_000,
+        FaultIntervalMicros = Pick(random, 300_000, 1_000_000),
+        FaultWeights = Only((Fault.KillNode, 2), (Fault.KillLeader, 1), (Fault.IsolateNode, 2), (Fault.IsolateLeader, 2), (Fault.PartitionHalves, 1), (Fault.CrashInDiskOperation, 2), (Fault.SlowDisk, 1)),
+    };
+
     private static int[] Only(params ReadOnlySpan<(Fault Fault, int Weight)> faults)
     {
         int[] weights = new int[Enum.GetValues<Fault>().Length];
@@ -216,7 +275,7 @@ internal sealed record SimOptions
     public string Describe() =>
         $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys and {ManyKeysClients} on many, {DurationMicros / 1_000_000} s; " +
         $"network {NetworkBaseMicros}+{NetworkSpreadMicros} µs, drop {DropChance}, duplicate {DuplicateChance}, replay {ReplayChance}, corrupt {CorruptChance} ppm; " +
-        $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B; " +
+        $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B, log {SnapshotEntries} entries and {CatchUpEntries}, chunk {SnapshotChunkBytes} B; " +
         $"clock ±{ClockRateSpreadPerMille} ‰; assassin {AssassinChance} ppm; a fault every {FaultIntervalMicros / 1000} ms of " +
         string.Join(' ', Enum.GetValues<Fault>().Where(fault => FaultWeights[(int)fault] > 0));
 
@@ -246,4 +305,6 @@ internal enum Fault
     ChangeClockRate,
     FailSync,
     WipeDisk,
+    HangDisk,
+    HangDiskOfLeader,
 }

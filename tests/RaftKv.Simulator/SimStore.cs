@@ -18,9 +18,16 @@ internal sealed class SimShardStores(SplitMix? random = null, int flushChance = 
     }
 
     public IOrderedStore Open(GroupId group, ulong generation) =>
-        _stores.TryGetValue((group.Value, generation), out SimStore? store) ? store : throw new StoreFailedException($"{group}/{generation}: no such store");
+        _stores.TryGetValue((group.Value, generation), out SimStore? store) && !store.IsStaged ? store : throw new StoreFailedException($"{group}/{generation}: no such store");
 
     public void Delete(GroupId group, ulong generation) => _stores.Remove((group.Value, generation));
+
+    public IStagedStore Stage(GroupId group, ulong generation)
+    {
+        SimStore store = (SimStore)Create(group, generation);
+        store.IsStaged = true;
+        return new SimStagedStore(store);
+    }
 
     public void SyncDirectories() { }
 
@@ -28,6 +35,9 @@ internal sealed class SimShardStores(SplitMix? random = null, int flushChance = 
     public void Crash()
     {
         foreach (SimStore store in _stores.Values) store.Crash();
+        // What is not finished may be there or not; a start has to cope with both.
+        if (random is null || random.Chance(500_000)) return;
+        foreach (var unfinished in _stores.Where(pair => pair.Value.IsStaged).Select(pair => pair.Key).ToArray()) _stores.Remove(unfinished);
     }
 }
 
@@ -39,6 +49,9 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
     private SortedRows _rows = new();
     private SortedRows _flushed = new();
     private int _openCursors;
+
+    /// <summary>It is being filled with a snapshot's files, and not a store yet.</summary>
+    public bool IsStaged { get; set; }
 
     public byte[]? Get(ReadOnlySpan<byte> key) => _rows.Find(key);
 
@@ -61,6 +74,22 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
     }
 
     public void Flush() => _flushed = _rows.Clone();
+
+    /// <summary>Done at some time, or not before the next crash.</summary>
+    public void BeginFlush()
+    {
+        if (random is null || random.Chance(500_000)) Flush();
+    }
+
+    public ICheckpoint CreateCheckpoint() => new SimCheckpoint(_flushed.Clone());
+
+    /// <summary>A snapshot's rows take the place of everything, flushed.</summary>
+    public void Fill(SortedRows rows)
+    {
+        _rows = rows;
+        Flush();
+        IsStaged = false;
+    }
 
     public void ThrowIfFailed() { }
 

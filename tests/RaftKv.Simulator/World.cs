@@ -24,10 +24,11 @@ internal sealed class World
     private readonly long[] _faults = new long[Enum.GetValues<Fault>().Length];
     private readonly TextWriter? _trace;
     private readonly Nemesis _nemesis;
+    private readonly Operator _operator;
     private readonly SortedDictionary<ulong, LogIndex> _floors = [];
-    private SimNode? _dead;
     private int _nextProcess;
     private long _replays;
+    private long _snapshots;
     private long _nextValue;
     private ulong _traceHash;
 
@@ -48,6 +49,8 @@ internal sealed class World
         for (int i = 0; i < options.ManyKeysClients; i++) new ManyKeysClient(this, root.Fork(500 + (ulong)i)).Start();
         for (int i = 0; i < options.TtlClients; i++) new TtlClient(this, root.Fork(400 + (ulong)i), i).Start();
         _nemesis.Start();
+        _operator = new Operator(this, root.Fork(6));
+        if (options.MemberChangeMicros > 0 && options.Nodes > options.Replicas) _operator.Start();
     }
 
     /// <summary>The product's limits, with an idempotency window short enough to pass within a run.</summary>
@@ -60,6 +63,9 @@ internal sealed class World
     public List<SimNode> Nodes { get; } = [];
 
     public SimNetwork Network { get; }
+
+    /// <summary>The node that is down for good, or has lost its disk; at most one.</summary>
+    public SimNode? Dead { get; private set; }
 
     public SafetyOracle Safety { get; }
 
@@ -82,7 +88,7 @@ internal sealed class World
         BecomeQuiet();
         // Every node that lives must serve every key.
         int remaining = 0;
-        foreach (SimNode node in Nodes.Where(node => node != _dead))
+        foreach (SimNode node in Nodes.Where(node => node != Dead))
         {
             for (int key = 0; key < Options.Keys; key++)
             {
@@ -97,9 +103,10 @@ internal sealed class World
         RunUntil(() => remaining == 0 && TtlKeysAlive == 0 && ReplicasAreEqual(), Now + QuietMicros + TtlSlackMicros);
         Invariant.Holds(remaining == 0, $"no progress: {remaining} keys are not readable {QuietMicros / 1_000_000} s after everything healed");
         Invariant.Holds(TtlKeysAlive == 0, $"no progress: {TtlKeysAlive} keys have outlived their ttl by far");
-        Invariant.Holds(ReplicasAreEqual(), "no progress: replicas have not reached the same index after everything healed");
+        Invariant.Holds(ReplicasAreEqual(), $"no progress: replicas have not reached the same index after everything healed: {DescribeGroups()}");
         CheckHistory();
-        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _traceHash);
+        foreach (SimNode node in Nodes.Where(node => node.IsRunning)) CountSnapshots(node.Host!.Snapshots.Installed);
+        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _snapshots, Safety.Sleeps, _operator.Changes, _traceHash);
     }
 
     public void After(long micros, Action action) => _events.After(micros, action);
@@ -142,8 +149,8 @@ internal sealed class World
     /// </summary>
     public void TryWipe(SimNode node)
     {
-        if (_dead is not null || Options.Replicas < 3 || !node.IsKnownToAll) return;
-        _dead = node;
+        if (Dead is not null || Options.Replicas < 3 || !node.IsKnownToAll) return;
+        Dead = node;
         node.Wipe();
     }
 
@@ -153,6 +160,9 @@ internal sealed class World
     public void RaiseFloor(GroupId group, LogIndex index) => _floors[group.Value] = LogIndex.Max(index, FloorOf(group));
 
     public void CountReplay() => _replays++;
+
+    /// <summary>Snapshots that a node installed in the life that ends.</summary>
+    public void CountSnapshots(long installed) => _snapshots += installed;
 
     public void CountFault(Fault fault) => _faults[(int)fault]++;
 
@@ -171,13 +181,13 @@ internal sealed class World
         Trace(() => "quiet: everything heals");
         IsQuiet = true;
         Network.Heal();
-        if (_dead is null && Options.LeavesOneDead && Options.Replicas >= 3)
+        if (Dead is null && Options.LeavesOneDead && Options.Replicas >= 3)
         {
-            _dead = Nodes[(int)(Options.Seed % (ulong)Nodes.Count)];
-            _dead.Die();
+            Dead = Nodes[(int)(Options.Seed % (ulong)Nodes.Count)];
+            Dead.Die();
         }
 
-        foreach (SimNode node in Nodes.Where(node => node != _dead))
+        foreach (SimNode node in Nodes.Where(node => node != Dead))
         {
             node.CrashInNextDiskOperations(-1);
             if (!node.IsRunning) node.Start();
@@ -190,11 +200,13 @@ internal sealed class World
         foreach (ShardDescription shard in Map.Shards)
         {
             LogIndex? applied = null;
-            foreach (ShardReplica replica in shard.Replicas)
+            GroupId id = new(shard.Id);
+            if (Nodes.Where(node => node != Dead).Select(node => node.Group(id)).FirstOrDefault(group => group?.Role == Role.Leader) is not { } leader || leader.IsChangingMembers) return false;
+            foreach (Member member in leader.Configuration.Members)
             {
-                SimNode node = NodeOf(new NodeId(replica.NodeId));
-                if (node == _dead) continue;
-                if (node.Group(new GroupId(shard.Id)) is not { } group) return false;
+                SimNode node = NodeOf(member.Node);
+                if (node == Dead) continue;
+                if (node.Group(id) is not { } group || group.Replica != member.Replica) return false;
                 if (applied is not null && applied != group.Applied) return false;
                 applied = group.Applied;
             }
@@ -202,6 +214,9 @@ internal sealed class World
 
         return true; // Equal index; that equal index means equal state is checked at every apply.
     }
+
+    public string DescribeGroups() => string.Join("; ", Nodes.Where(node => node.IsRunning).SelectMany(node => node.Host!.Worker.Groups.Select(group =>
+        $"{node.Name} {group} applied {group.Applied} log from {group.SnapshotIndex} {group.Configuration} [{string.Join(", ", group.Followers)}] {(group.IsInstalling ? "installing" : "")} {node.Host.Snapshots}")));
 
     private void CheckHistory()
     {
@@ -212,4 +227,4 @@ internal sealed class World
 
 /// <summary>What a clean run did.</summary>
 /// <param name="Fingerprint">Over every event of the run, in order.</param>
-internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, ulong Fingerprint);
+internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, long Snapshots, long Sleeps, long MemberChanges, ulong Fingerprint);

@@ -56,8 +56,53 @@ public enum Mutant
     /// <summary>A confirmed read is served before its index is applied (R2, R6).</summary>
     ReadDoesNotWaitForItsIndex,
 
+    /// <summary>In a joint configuration a majority of the new members alone decides (paper §6).</summary>
+    JointDecidedByNewHalf,
+
+    /// <summary>A replica deletes itself when the entry that removes it is appended, not when it is applied.</summary>
+    RemovedBeforeApplied,
+
+    /// <summary>A configuration entry that is truncated stays in force.</summary>
+    ConfigurationNotTakenBack,
+
+    /// <summary>A learner may vote before it has anything.</summary>
+    EmptyLearnerPromoted,
+
+    /// <summary>A follower agrees to sleep although it lacks entries or has not applied them.</summary>
+    SleepsWithWorkLeft,
+
+    /// <summary>Nobody watches the nodes of sleeping leaders.</summary>
+    SleepersAreNotWoken,
+
+    /// <summary>The log is cut past what the store has flushed (S-rules of design §7).</summary>
+    LogCutPastFlushed,
+
+    /// <summary>A snapshot that the log already holds empties the log: what was acknowledged behind it is gone (bugs.md, snapshots).</summary>
+    SnapshotEmptiesTheLog,
+
+    /// <summary>A snapshot is acknowledged before its commit point is durable.</summary>
+    SnapshotAckedBeforePersist,
+
+    /// <summary>A proposal below an installed snapshot is reported as definitely not applied.</summary>
+    SnapshotRefusesProposals,
+
+    /// <summary>The replica goes over to a snapshot's store before the commit point that names it is durable, and deletes the old one.</summary>
+    SnapshotSwitchedBeforePersist,
+
+    /// <summary>A snapshot comes without the idempotency records.</summary>
+    DedupNotInSnapshot,
+
     /// <summary>The applied index is written apart from the rows it covers (A1).</summary>
     AppliedIndexApartFromRows,
+
+    /// <summary>What a recycled segment file holds of its former life is taken for its records (D6).</summary>
+    RecycledRecordAccepted,
+
+    /// <summary>A record carried forward counts as new: it undoes what was written after it (D6, L19).</summary>
+    CarriedRecordTruncates,
+
+    /// <summary>A segment is freed before what was carried forward from it is durable (D6, S10).</summary>
+    SegmentFreedBeforeCarrySynced,
 
     /// <summary>Of a transaction only the first write is applied (design §9: it is atomic).</summary>
     HalfATransaction,

@@ -10,6 +10,9 @@ public interface IDisk
     /// <summary>Names of the files in the directory, in ordinal order.</summary>
     IReadOnlyList<string> List();
 
+    /// <summary>Bytes that new files could still take.</summary>
+    long FreeBytes { get; }
+
     /// <summary>Opens an existing file for reading and writing.</summary>
     IDiskFile Open(string name);
 

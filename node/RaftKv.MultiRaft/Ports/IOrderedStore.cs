@@ -29,6 +29,12 @@ public interface IOrderedStore : IDisposable
     /// <summary>Makes everything written so far durable. Afterwards <see cref="GetPersisted"/> equals <see cref="Get"/>.</summary>
     void Flush();
 
+    /// <summary>Begins to make durable what was written so far, and does not wait for it. A failure shows in <see cref="ThrowIfFailed"/>.</summary>
+    void BeginFlush();
+
+    /// <summary>The flushed state as files; what is not flushed yet is not in it. May be called beside writes.</summary>
+    ICheckpoint CreateCheckpoint();
+
     /// <summary>Throws when a background flush or compaction has failed since the store was opened.</summary>
     void ThrowIfFailed();
 }

@@ -12,6 +12,9 @@ public interface IPeerLinks
     /// </summary>
     void Send(NodeId to, byte[] frame);
 
+    /// <summary>Like <see cref="Send"/>, for the pieces of snapshots: on a connection of its own, so that they never delay a heartbeat.</summary>
+    void SendBulk(NodeId to, byte[] frame);
+
     /// <summary>The boot id of the process at the other end as its last handshake said; 0 while there has been none.</summary>
     ulong BootIdOf(NodeId node);
 }

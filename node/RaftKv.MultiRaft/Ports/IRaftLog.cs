@@ -17,8 +17,18 @@ public interface IRaftLog : IDisposable
     /// <summary>Adds consecutive entries. The first one replaces everything of its group at and above its index.</summary>
     void AddEntries(GroupId group, ReplicaId replica, ReadOnlySpan<Entry> entries);
 
-    /// <summary>The one commit point of a replica's state (design §7): which store generation is live and where its log begins.</summary>
-    void AddCommitPoint(GroupId group, CommitPoint point);
+    /// <summary>
+    /// The one commit point of a replica's state (design §7): which store generation is live and where its log begins. Entries up to
+    /// its index are dropped; those behind it are kept if and only if <paramref name="keepsLogBehind"/>: then, and the log asserts it, the log holds
+    /// an entry of exactly (index, term), or its point is already there. False for a group's first point.
+    /// </summary>
+    void AddCommitPoint(GroupId group, CommitPoint point, bool keepsLogBehind);
+
+    /// <summary>
+    /// The replica is removed for ever: everything of its group is dropped, and no replica with its id or a lower one may be created again. Durable before
+    /// its directory is deleted.
+    /// </summary>
+    void AddTombstone(GroupId group, ReplicaId replica);
 
     /// <summary>The node's birth certificate; before it is durable, leftovers in the data directory are deleted.</summary>
     void AddInitialised(DiskIdentity identity);
@@ -31,7 +41,20 @@ public interface IRaftLog : IDisposable
     /// the log no longer holds <paramref name="first"/>.
     /// </summary>
     Entry[] Read(GroupId group, LogIndex first, LogIndex last, int maxBytes);
+
+    /// <summary>What the log occupies now, and who keeps it from giving some back. Any thread may ask.</summary>
+    LogUsage Usage { get; }
 }
+
+/// <summary>
+/// What the log occupies. When <see cref="Bytes"/> passes half of <see cref="BudgetBytes"/>, whoever pins the oldest segment has to flush and
+/// truncate (design §7).
+/// </summary>
+/// <param name="Bytes">Size of all segments but the spare ones.</param>
+/// <param name="BudgetBytes">What the log should stay within; it grows on beyond rather than refuse a write.</param>
+/// <param name="SegmentBytes">Size of one segment.</param>
+/// <param name="PinningOldest">The groups with live entries in the oldest segment, by id.</param>
+public sealed record LogUsage(long Bytes, long BudgetBytes, long SegmentBytes, IReadOnlyList<GroupId> PinningOldest);
 
 /// <summary>Who this data directory belongs to.</summary>
 /// <param name="DiskId">Random, never 0.</param>
@@ -45,7 +68,15 @@ public sealed record CommitPoint(
 
 /// <summary>What recovery found of one group.</summary>
 public sealed record RecoveredGroup(
-    GroupId Group, CommitPoint CommitPoint, HardState HardState, IReadOnlyList<(LogIndex First, Term Term)> TermRuns, LogIndex LastIndex);
+    GroupId Group, CommitPoint CommitPoint, HardState HardState, IReadOnlyList<(LogIndex First, Term Term)> TermRuns, LogIndex LastIndex)
+{
+    /// <summary>Where entries behind the commit point changed the configuration; ascending.</summary>
+    public IReadOnlyList<LogIndex> ConfigurationIndexes { get; init; } = [];
+}
 
 /// <summary>What recovery found on the disk: nothing at all (Identity null) at a node's first start.</summary>
-public sealed record RecoveredLog(DiskIdentity? Identity, IReadOnlyList<RecoveredGroup> Groups);
+public sealed record RecoveredLog(DiskIdentity? Identity, IReadOnlyList<RecoveredGroup> Groups)
+{
+    /// <summary>The highest removed replica of each group that had one here.</summary>
+    public IReadOnlyList<(GroupId Group, ReplicaId Replica)> Tombstones { get; init; } = [];
+}

@@ -14,6 +14,9 @@ public interface IShardStores
     /// <summary>Opens an existing store. Throws <see cref="StoreFailedException"/> when it is missing or damaged.</summary>
     IOrderedStore Open(GroupId group, ulong generation);
 
+    /// <summary>Begins a store that is filled with the files of a snapshot. Fails when the directory exists.</summary>
+    IStagedStore Stage(GroupId group, ulong generation);
+
     void Delete(GroupId group, ulong generation);
 
     /// <summary>Makes creations and deletions of directories durable.</summary>

@@ -11,6 +11,18 @@ public interface IStateMachine : IDisposable
     /// <summary>The last entry applied, as the store says.</summary>
     LogIndex Applied { get; }
 
+    /// <summary>The term of that entry.</summary>
+    Term AppliedTerm { get; }
+
+    /// <summary>The group's members as of <see cref="Applied"/>.</summary>
+    Configuration Configuration { get; }
+
+    /// <summary>The shard's epoch as of <see cref="Applied"/>.</summary>
+    (ulong Version, ulong ConfVersion) EpochNumbers { get; }
+
+    /// <summary>The last entry whose effects a crash right now would leave: what the log must keep begins behind it.</summary>
+    LogIndex FlushedApplied { get; }
+
     /// <summary>The largest stamp applied, in ms: what the group's own time stands at (design §9).</summary>
     ulong TimeMillis { get; }
 
@@ -28,6 +40,12 @@ public interface IStateMachine : IDisposable
 
     /// <summary>Writes the batch atomically, rows and applied index together. Only now may results leave.</summary>
     void Commit();
+
+    /// <summary>Begins to make what is applied durable, and does not wait for it.</summary>
+    void BeginFlush();
+
+    /// <summary>The state after <see cref="FlushedApplied"/> as files, for another replica. May be called from any thread.</summary>
+    ICheckpoint CreateCheckpoint();
 }
 
 /// <summary>Opens the state machines of a node; the host decides when.</summary>
@@ -36,8 +54,17 @@ public interface IStateMachines
     /// <summary>Opens the live generation of a replica's store.</summary>
     IStateMachine Open(GroupId group, ulong generation);
 
-    /// <summary>Deletes every store directory that is not (group, generation) of <paramref name="live"/>.</summary>
-    void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live);
+    /// <summary>
+    /// Deletes every store directory that is not (group, generation) of <paramref name="live"/>. A directory of a group that is neither live nor
+    /// <paramref name="removed"/> means that synced log was lost: InvariantViolatedException.
+    /// </summary>
+    void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live, IReadOnlyCollection<GroupId> removed);
+
+    /// <summary>Begins a new generation that is filled with another replica's checkpoint; what an earlier attempt left there is deleted.</summary>
+    IStagedStore Stage(GroupId group, ulong generation);
+
+    /// <summary>Deletes a generation that is closed; nothing happens when there is none.</summary>
+    void Delete(GroupId group, ulong generation);
 }
 
 /// <summary>A proposal that waits for its outcome. Called from the APPLY thread, once.</summary>

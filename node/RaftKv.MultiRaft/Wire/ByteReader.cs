@@ -15,6 +15,11 @@ public ref struct ByteReader(ReadOnlyMemory<byte> bytes)
 
     public readonly int Remaining => _bytes.Length - Position;
 
+    /// <summary>What is not read yet.</summary>
+    public readonly ReadOnlyMemory<byte> Rest => _bytes[Position..];
+
+    public void Skip(int count) => Take(count);
+
     public byte U8() => Take(1)[0];
 
     public ushort U16() => BinaryPrimitives.ReadUInt16LittleEndian(Take(2));

@@ -17,6 +17,21 @@ public enum FrameKind : byte
 
     /// <summary>The answer to a forwarded request.</summary>
     Answer = 4,
+
+    /// <summary>A snapshot may be fetched: <see cref="SnapshotOffer"/>.</summary>
+    SnapshotOffer = 5,
+
+    /// <summary>Send a piece of it: <see cref="SnapshotFetch"/>.</summary>
+    SnapshotFetch = 6,
+
+    /// <summary>A piece: <see cref="SnapshotChunk"/>.</summary>
+    SnapshotChunk = 7,
+
+    /// <summary>No more of it will be fetched, or can be: <see cref="SnapshotEnd"/>.</summary>
+    SnapshotEnd = 8,
+
+    /// <summary>This node is alive: see NodeWatch.</summary>
+    NodeHeartbeat = 9,
 }
 
 /// <summary>The frame that everything between nodes travels in.</summary>

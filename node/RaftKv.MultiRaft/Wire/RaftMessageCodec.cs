@@ -5,7 +5,7 @@ namespace RaftKv.MultiRaft.Wire;
 /// <summary>Messages between replicas, as they stand one after another in a <see cref="FrameKind.RaftMessages"/> body.</summary>
 /// <remarks>
 /// <code>
-/// message: length of the rest u32 | group u64 | from u64 | to u64 | kind u8 | flags u8 (1 = rejected) | term u64 | index u64 | log term u64 | commit u64
+/// message: length of the rest u32 | group u64 | from u64 | to u64 | kind u8 | flags u8 (1 = rejected, 2 = hand-over) | term u64 | index u64 | log term u64 | commit u64
 ///          | hint u64 | read round u64 | entry count u32 | entry…
 /// entry:   term u64 | kind u8 | feature level u8 | stamp ms u64 | revision floor u64 | payload length u32 | payload
 /// </code>
@@ -16,6 +16,7 @@ public static class RaftMessageCodec
 {
     private const int EntryHeaderBytes = 30;
     private const byte RejectedFlag = 1;
+    private const byte HandOverFlag = 2;
 
     public static void Write(ByteWriter writer, GroupId group, in Message message)
     {
@@ -25,7 +26,7 @@ public static class RaftMessageCodec
         writer.U64(message.From.Value);
         writer.U64(message.To.Value);
         writer.U8((byte)message.Kind);
-        writer.U8(message.Rejected ? RejectedFlag : (byte)0);
+        writer.U8((byte)((message.Rejected ? RejectedFlag : 0) | (message.IsHandOver ? HandOverFlag : 0)));
         writer.U64(message.Term.Value);
         writer.U64(message.Index.Value);
         writer.U64(message.LogTerm.Value);
@@ -55,7 +56,7 @@ public static class RaftMessageCodec
         ReplicaId to = new(reader.U64());
         MessageKind kind = (MessageKind)reader.U8();
         if (!Enum.IsDefined(kind)) return null;
-        bool rejected = (reader.U8() & RejectedFlag) != 0;
+        byte flags = reader.U8();
         Term term = new(reader.U64());
         LogIndex index = new(reader.U64());
         Term logTerm = new(reader.U64());
@@ -74,9 +75,18 @@ public static class RaftMessageCodec
             Commit = commit,
             Hint = hint,
             ReadRound = readRound,
-            Rejected = rejected,
+            Rejected = (flags & RejectedFlag) != 0,
+            IsHandOver = (flags & HandOverFlag) != 0,
             Entries = entries,
         };
+    }
+
+    /// <summary>The core parses it again when it is appended, where it is too late to refuse it.</summary>
+    private static void ExpectConfiguration(ReadOnlyMemory<byte> payload)
+    {
+        ByteReader reader = new(payload);
+        ConfigurationCodec.Read(ref reader);
+        reader.ExpectEnd();
     }
 
     private static Entry[] ReadEntries(ref ByteReader reader, LogIndex previous)
@@ -91,6 +101,7 @@ public static class RaftMessageCodec
             EntryKind kind = (EntryKind)reader.U8();
             if (!Enum.IsDefined(kind)) throw new MalformedException($"entry kind {(byte)kind}");
             entries[i] = new Entry(previous, term, kind, reader.U8(), reader.U64(), reader.U64(), reader.Block());
+            if (kind == EntryKind.Configuration) ExpectConfiguration(entries[i].Payload);
         }
 
         return entries;

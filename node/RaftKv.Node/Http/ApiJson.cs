@@ -15,11 +15,28 @@ internal sealed record DeleteJson(bool Deleted, ulong Revision);
 
 /// <summary><c>uptimeMillis</c> is by the clock that consensus runs on, sleep of the machine included.</summary>
 internal sealed record StatusJson(
-    string Node, string NodeId, string DiskId, string BootId, string ClusterId, string ClientUrl, string PeerAddress, long UptimeMillis, GroupJson[] Groups);
+    string Node, string NodeId, string DiskId, string BootId, string ClusterId, string ClientUrl, string PeerAddress, long UptimeMillis, SnapshotsJson Snapshots,
+    GroupJson[] Groups, ProcessJson Process, RaftLogJson RaftLog);
 
-/// <summary>One group as this node sees it. Indexes are the log's; <c>revision</c> is the last one assigned here.</summary>
+/// <summary>The node's process since its start: what a load generator divides by operations. Counts only grow.</summary>
+/// <param name="CpuMillis">User and system time of all its threads.</param>
+/// <param name="AllocatedBytes">On the managed heap, collected or not.</param>
+/// <param name="Gc">How the garbage collector is set up: <c>workstation</c> or <c>server</c>, <c>concurrent</c> or not.</param>
+/// <param name="GcCollections">By generation: 0, 1, 2.</param>
+/// <param name="GcPauseMillis">For so long in all it has stopped the process.</param>
+internal sealed record ProcessJson(int Pid, long CpuMillis, long ResidentBytes, long AllocatedBytes, string Gc, int[] GcCollections, long GcPauseMillis);
+
+/// <summary>The raft log's disk since the start. <c>writtenBytes</c> includes padding and what is zeroed ahead.</summary>
+internal sealed record RaftLogJson(long Syncs, long WrittenBytes);
+
+/// <summary>Since the start of the process: snapshots that followers installed from here, that were installed here, and that came to nothing either way.</summary>
+internal sealed record SnapshotsJson(long Sent, long Installed, long Failed);
+
+/// <summary>
+/// One group as this node sees it. Indexes are the log's, which begins behind <c>snapshotIndex</c>; <c>revision</c> is the last one assigned here.
+/// </summary>
 internal sealed record GroupJson(
-    ulong Shard, string ReplicaId, string Role, ulong Term, string? Leader, ulong Commit, ulong Applied, ulong Last, ulong Durable, ulong Revision);
+    ulong Shard, string ReplicaId, string Role, ulong Term, string? Leader, ulong Commit, ulong Applied, ulong Last, ulong Durable, ulong SnapshotIndex, ulong Revision);
 
 internal sealed record ShardsJson(ShardJson[] Shards);
 

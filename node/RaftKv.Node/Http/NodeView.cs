@@ -5,6 +5,7 @@ using RaftKv.MultiRaft.Ports;
 using RaftKv.Node.Native;
 using RaftKv.Node.Options;
 using RaftKv.Raft;
+using RaftKv.RaftLog.Posix;
 using RaftKv.Transport;
 
 namespace RaftKv.Node.Http;
@@ -12,15 +13,21 @@ namespace RaftKv.Node.Http;
 /// <summary>What this node says of itself and its cluster.</summary>
 /// <remarks>What consensus knows belongs to STEP; so questions are asked there, as a part of its next turn.</remarks>
 internal sealed class NodeView(
-    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, TcpPeerLinks links)
+    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, TcpPeerLinks links, DiskCounters logDisk)
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
     private readonly long _startedAt = BootClock.NowMicros;
     private readonly Dictionary<NodeId, string> _names = members.ToDictionary(member => new NodeId(NodeIdentity.IdOf(member.Name)), member => member.Name);
 
-    public Task<StatusJson> StatusAsync() => AskStepAsync(() => new StatusJson(
-        identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
-        [.. host.Machines.Cast<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))]));
+    public Task<StatusJson> StatusAsync()
+    {
+        ProcessJson process = ProcessFacts.Read(); // Not on STEP, which has better things to do.
+        return AskStepAsync(() => new StatusJson(
+            identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
+            new SnapshotsJson(host.Snapshots.Sent, host.Snapshots.Installed, host.Snapshots.Failed),
+            [.. host.Machines.OfType<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))],
+            process, new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes)));
+    }
 
     public Task<ShardsJson> ShardsAsync() => AskStepAsync(() => new ShardsJson([.. map.Shards.Select(ShardOf)]));
 
@@ -48,7 +55,7 @@ internal sealed class NodeView(
 
     private GroupJson GroupOf(RaftGroup group, KvStateMachine machine) => new(
         group.Group.Value, ApiResponse.Text(group.Replica.Value), RoleText(group.Role), group.Term.Value, LeaderOf(group), group.Commit.Value,
-        group.Applied.Value, group.LastIndex.Value, group.DurableIndex.Value, machine.CommittedRevision);
+        group.Applied.Value, group.LastIndex.Value, group.DurableIndex.Value, group.SnapshotIndex.Value, machine.CommittedRevision);
 
     private ShardJson ShardOf(ShardDescription shard) => new(
         shard.Id, HashRange.FormatBound(shard.Range.Start), HashRange.FormatBound(shard.Range.End), shard.Epoch.Version, shard.Epoch.ConfVersion,

@@ -45,6 +45,15 @@ internal sealed record NodeOptions
 
     public long SegmentBytes { get; init; } = 64L * Limits.Mebi;
 
+    /// <summary>Applied entries in a shard's log beyond which it is cut.</summary>
+    public long SnapshotEntries { get; init; } = 100_000;
+
+    /// <summary>Bytes in a shard's log beyond which it is cut.</summary>
+    public long SnapshotBytes { get; init; } = 64L * Limits.Mebi;
+
+    /// <summary>Applied entries that a cut leaves for followers a little behind; at most half of those there are.</summary>
+    public long CatchUpEntries { get; init; } = 10_000;
+
     public Limits Limits { get; init; } = Limits.Default;
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;

@@ -8,6 +8,7 @@ namespace RaftKv.Node.Options;
 internal static class OptionParser
 {
     private const int MaxShards = 4096;
+    private const long MaxEntries = 1_000_000_000;
 
     /// <summary>Null when help was asked for. Throws <see cref="OptionException"/>.</summary>
     public static NodeOptions? Parse(string[] arguments, Func<string, string?> variable) =>
@@ -37,6 +38,9 @@ internal static class OptionParser
             HeartbeatMillis = (int)(read.Number(OptionTable.HeartbeatMillis, 1, 60_000) ?? defaults.HeartbeatMillis),
             ElectionTimeoutMillis = (int)(read.Number(OptionTable.ElectionTimeoutMillis, 10, 600_000) ?? defaults.ElectionTimeoutMillis),
             SegmentBytes = read.Number(OptionTable.SegmentBytes, 64 * Limits.Kibi, Limits.Gibi) ?? defaults.SegmentBytes,
+            SnapshotEntries = read.Number(OptionTable.SnapshotEntries, 1, MaxEntries) ?? defaults.SnapshotEntries,
+            SnapshotBytes = read.Number(OptionTable.SnapshotBytes, 64 * Limits.Kibi, 1024L * Limits.Gibi) ?? defaults.SnapshotBytes,
+            CatchUpEntries = read.Number(OptionTable.CatchUpEntries, 0, MaxEntries) ?? defaults.CatchUpEntries,
             Limits = Limits.Default with { MaxValueBytes = (int)(read.Number(OptionTable.MaxValueBytes, 1, Limits.MaxValueBytesCeiling) ?? Limits.Default.MaxValueBytes) },
             LogLevel = read.Level(OptionTable.LogLevel) ?? defaults.LogLevel,
         };

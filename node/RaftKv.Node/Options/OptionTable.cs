@@ -25,13 +25,16 @@ internal static class OptionTable
     public static readonly OptionName HeartbeatMillis = new("heartbeat-ms", "MS", "How often leaders call. Default 100.");
     public static readonly OptionName ElectionTimeoutMillis = new("election-timeout-ms", "MS", "A follower campaigns after one to two times this. Default 500.");
     public static readonly OptionName SegmentBytes = new("segment-bytes", "BYTES", "Size of a raft log segment. Default 67108864.");
+    public static readonly OptionName SnapshotEntries = new("snapshot-entries", "N", "Applied entries in a shard's log beyond which it is cut, 1 to 1000000000. Default 100000.");
+    public static readonly OptionName SnapshotBytes = new("snapshot-bytes", "BYTES", "Bytes in a shard's log beyond which it is cut, 65536 to 1099511627776. Default 67108864.");
+    public static readonly OptionName CatchUpEntries = new("catch-up-entries", "N", "Entries that a cut leaves for followers a little behind, 0 to 1000000000, and at most half of those there are. Default 10000.");
     public static readonly OptionName MaxValueBytes = new("max-value-bytes", "BYTES", "The largest value, at most 16777216. Default 1048576.");
     public static readonly OptionName LogLevel = new("log-level", "LEVEL", "trace, debug, information, warning, error or critical. Default information.");
 
     public static readonly IReadOnlyList<OptionName> All =
     [
         Name, DataDirectory, ListenClient, ListenPeer, AdvertiseClient, AdvertisePeer, InitialCluster, InitialShards, Replicas, ClusterToken,
-        TickMillis, HeartbeatMillis, ElectionTimeoutMillis, SegmentBytes, MaxValueBytes, LogLevel,
+        TickMillis, HeartbeatMillis, ElectionTimeoutMillis, SegmentBytes, SnapshotEntries, SnapshotBytes, CatchUpEntries, MaxValueBytes, LogLevel,
     ];
 
     /// <summary>The one option that is not in the file: it names it.</summary>

@@ -15,7 +15,8 @@ namespace RaftKv.Node.Storage;
 internal sealed class StartRefusedException(string message) : Exception(message);
 
 /// <summary>What the directory says: who this node is, what it holds, and whom it knows.</summary>
-internal sealed record BootedNode(SegmentedRaftLog Log, RecoveredLog Recovered, DiskIdentity Identity, ShardMap Map, IReadOnlyList<ClusterMember> Members);
+/// <param name="LogDisk">Of the disk under the log.</param>
+internal sealed record BootedNode(SegmentedRaftLog Log, DiskCounters LogDisk, RecoveredLog Recovered, DiskIdentity Identity, ShardMap Map, IReadOnlyList<ClusterMember> Members);
 
 /// <summary>The way from a locked directory to a recovered log: the first start makes an identity, every other one must match it.</summary>
 internal static class NodeBoot
@@ -24,6 +25,7 @@ internal static class NodeBoot
     public static BootedNode Run(NodeOptions options, DataDirectory directory, RocksShardStores stores)
     {
         directory.MoveIn();
+        stores.DeleteCheckpoints();
         PosixDisk disk = PosixDisk.OpenDirectory(directory.Log);
         // A first start makes a segment before it makes a store, so stores without any segment are no leftovers of one.
         if (disk.List().Count == 0 && stores.List() is { Count: > 0 } orphans)
@@ -32,7 +34,7 @@ internal static class NodeBoot
         SegmentedRaftLog log = SegmentedRaftLog.Open(disk, new RaftLogOptions { SegmentBytes = options.SegmentBytes }, RandomId(), out RecoveredLog recovered);
         try
         {
-            return recovered.Identity is { } identity ? Resume(options, directory, log, recovered, identity) : FirstStart(options, directory, log, stores);
+            return recovered.Identity is { } identity ? Resume(options, directory, log, disk.Counters, recovered, identity) : FirstStart(options, directory, log, disk.Counters, stores);
         }
         catch
         {
@@ -62,7 +64,7 @@ internal static class NodeBoot
         return id;
     }
 
-    private static BootedNode FirstStart(NodeOptions options, DataDirectory directory, SegmentedRaftLog log, RocksShardStores stores)
+    private static BootedNode FirstStart(NodeOptions options, DataDirectory directory, SegmentedRaftLog log, DiskCounters logDisk, RocksShardStores stores)
     {
         IReadOnlyList<ClusterMember> members = options.InitialCluster
             ?? throw new StartRefusedException($"{directory.Path} holds no node yet: the first start needs --initial-cluster");
@@ -71,10 +73,10 @@ internal static class NodeBoot
         DiskIdentity identity = new(ClusterIdOf(options.ClusterToken, names), new NodeId(NodeIdentity.IdOf(options.Name)), RandomId(), options.Name, map.ToFile());
         directory.WritePeers(members);
         RecoveredLog born = NodeBirth.Run(identity, map, log, stores);
-        return new BootedNode(log, born, identity, map, members);
+        return new BootedNode(log, logDisk, born, identity, map, members);
     }
 
-    private static BootedNode Resume(NodeOptions options, DataDirectory directory, SegmentedRaftLog log, RecoveredLog recovered, DiskIdentity identity)
+    private static BootedNode Resume(NodeOptions options, DataDirectory directory, SegmentedRaftLog log, DiskCounters logDisk, RecoveredLog recovered, DiskIdentity identity)
     {
         if (identity.Name != options.Name) throw new StartRefusedException($"{directory.Path} belongs to node {identity.Name}, this is {options.Name}");
         IReadOnlyList<ClusterMember> members = options.InitialCluster ?? [.. OptionParser.ParseMembers(directory.ReadPeers())];
@@ -89,6 +91,6 @@ internal static class NodeBoot
 
         // Who the members are is settled; where they are reached may have changed.
         if (options.InitialCluster is not null) directory.WritePeers(members);
-        return new BootedNode(log, recovered, identity, ShardMap.FromFile(identity.InitialMap.Span), members);
+        return new BootedNode(log, logDisk, recovered, identity, ShardMap.FromFile(identity.InitialMap.Span), members);
     }
 }

@@ -7,7 +7,7 @@ using RaftKv.Storage;
 namespace RaftKv.Node.Storage;
 
 /// <summary>The node's shard stores in RocksDB, at <c>shards/&lt;id&gt;/&lt;generation&gt;/</c>, both as decimal numbers.</summary>
-/// <remarks>Used at start, by one thread. A name that is not a number is somebody else's and is left alone.</remarks>
+/// <remarks>Used by one thread at start, and by SNAPSHOT from then on. A name that is not a number is somebody else's and is left alone.</remarks>
 internal sealed class RocksShardStores(string directory, RocksEnvironment environment) : IShardStores
 {
     private readonly HashSet<string> _changed = [];
@@ -35,6 +35,23 @@ internal sealed class RocksShardStores(string directory, RocksEnvironment enviro
 
     /// <inheritdoc/>
     public IOrderedStore Open(GroupId group, ulong generation) => RocksOrderedStore.Open(environment, PathOf(group, generation));
+
+    /// <inheritdoc/>
+    public IStagedStore Stage(GroupId group, ulong generation)
+    {
+        string path = PathOf(group, generation);
+        if (Directory.Exists(path)) throw new StoreFailedException($"store {path}: exists already");
+        Directory.CreateDirectory(path);
+        NoteChange(group);
+        return new StagedDirectory(PosixDisk.OpenDirectory(path), SyncDirectories);
+    }
+
+    /// <summary>Deletes what a crash left of checkpoints that were being sent.</summary>
+    public void DeleteCheckpoints()
+    {
+        if (!Directory.Exists(directory)) return;
+        foreach (ulong group in NumbersIn(directory)) RocksCheckpoint.DeleteLeftovers(GroupDirectory(new GroupId(group)));
+    }
 
     /// <inheritdoc/>
     public void Delete(GroupId group, ulong generation)

@@ -16,6 +16,9 @@ public sealed unsafe class PosixDisk : IDisk
 
     public string DirectoryPath { get; }
 
+    /// <summary>What this disk has been asked to do since it was opened.</summary>
+    public DiskCounters Counters { get; } = new();
+
     /// <summary>
     /// Opens an existing directory, after a test that a failed sync shows on this machine. Throws <see cref="DiskFailedException"/>.
     /// </summary>
@@ -65,6 +68,22 @@ public sealed unsafe class PosixDisk : IDisk
     }
 
     /// <inheritdoc/>
+    public long FreeBytes
+    {
+        get
+        {
+            try
+            {
+                return new DriveInfo(DirectoryPath).AvailableFreeSpace;
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                throw new DiskFailedException($"{DirectoryPath}: asking for free space failed: {exception.Message}", exception);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public IDiskFile Open(string name) => new PosixFile(this, PathOf(name), name, OpenHandle(PathOf(name), Libc.ReadWrite));
 
     /// <inheritdoc/>
@@ -97,6 +116,7 @@ public sealed unsafe class PosixDisk : IDisk
         try
         {
             SyncDirectory(DirectoryPath);
+            Counters.OnSynced();
         }
         catch (DiskFailedException failure)
         {

@@ -57,6 +57,8 @@ internal sealed unsafe class PosixFile(PosixDisk disk, string path, string name,
                 done += (int)count;
             }
         }
+
+        disk.Counters.OnWritten(bytes.Length);
     }
 
     public void Sync()
@@ -66,6 +68,8 @@ internal sealed unsafe class PosixFile(PosixDisk disk, string path, string name,
         {
             if (!PosixError.WasInterrupted()) throw disk.Fail(PosixError.Last(path, "fdatasync"));
         }
+
+        disk.Counters.OnSynced();
     }
 
     public void Dispose() => handle.Dispose();

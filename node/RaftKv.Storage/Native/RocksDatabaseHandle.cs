@@ -34,6 +34,8 @@ internal sealed unsafe class RocksDatabaseHandle : SafeHandle
         rocksdb_writeoptions_disable_WAL(WriteWithoutLog, 1);
         FlushAndWait = rocksdb_flushoptions_create();
         rocksdb_flushoptions_set_wait(FlushAndWait, 1);
+        FlushInBackground = rocksdb_flushoptions_create();
+        rocksdb_flushoptions_set_wait(FlushInBackground, 0);
         SetHandle((nint)db);
     }
 
@@ -49,6 +51,8 @@ internal sealed unsafe class RocksDatabaseHandle : SafeHandle
     public WriteOptions* WriteWithoutLog { get; }
 
     public FlushOptions* FlushAndWait { get; }
+
+    public FlushOptions* FlushInBackground { get; }
 
     /// <summary>For the store's single writer. Here, so that closing the store beside a write cannot free it under the writer.</summary>
     public RocksBatchHandle Batch { get; } = new();
@@ -78,6 +82,7 @@ internal sealed unsafe class RocksDatabaseHandle : SafeHandle
         rocksdb_readoptions_destroy(ReadPersisted);
         rocksdb_writeoptions_destroy(WriteWithoutLog);
         rocksdb_flushoptions_destroy(FlushAndWait);
+        rocksdb_flushoptions_destroy(FlushInBackground);
         Batch.Dispose();
         _env.DangerousRelease();
         _cache.DangerousRelease();

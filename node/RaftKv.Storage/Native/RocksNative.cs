@@ -28,6 +28,7 @@ internal static unsafe partial class RocksNative
     internal struct Batch;
     internal struct Iterator;
     internal struct PinnedValue;
+    internal struct Checkpoint;
 
     // What a node shares among its stores.
     [LibraryImport(Library)] internal static partial Cache* rocksdb_cache_create_lru(nuint capacity);
@@ -89,6 +90,12 @@ internal static unsafe partial class RocksNative
     /// <summary>Returns 0 when the property exists and is a number.</summary>
     [LibraryImport(Library)] internal static partial int rocksdb_property_int(Db* db, byte* name, ulong* value);
     [LibraryImport(Library)] internal static partial void rocksdb_free(void* memory);
+
+    // A checkpoint: hard links of the files of the last flush.
+    [LibraryImport(Library)] internal static partial Checkpoint* rocksdb_checkpoint_object_create(Db* db, byte** error);
+    /// <summary>Flushes first if the write-ahead log has at least <paramref name="logBytesForFlush"/> bytes; never with the largest number.</summary>
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial void rocksdb_checkpoint_create(Checkpoint* checkpoint, string path, ulong logBytesForFlush, byte** error);
+    [LibraryImport(Library)] internal static partial void rocksdb_checkpoint_object_destroy(Checkpoint* checkpoint);
 
     // A value held in the block cache or a copy.
     [LibraryImport(Library), SuppressGCTransition] internal static partial byte* rocksdb_pinnableslice_value(PinnedValue* value, nuint* length);

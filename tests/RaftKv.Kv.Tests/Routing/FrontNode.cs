@@ -27,9 +27,9 @@ internal sealed class FrontNode
         MemoryLog log = new(trace);
         SimShardStores stores = new();
         RecoveredLog born = NodeBirth.Run(new DiskIdentity(0xC1, N1, 0xD1, "n1", map.ToFile()), map, log, stores);
-        HostOptions options = new() { Node = N1, Seed = 1, ElectionTimeoutMicros = NeverMicros };
+        HostOptions options = new() { Node = N1, BootId = 1, Seed = 1, ElectionTimeoutMicros = NeverMicros };
         Host = MultiRaftHost.Start(host?.Invoke(options) ?? options, born, log, new KvStateMachines(stores, Limits.Default), Links, Now);
-        FrontOptions frontOptions = new(N1, "n1", BootId);
+        FrontOptions frontOptions = new(N1, "n1", BootId) { Nodes = [.. map.Shards.SelectMany(shard => shard.Replicas).Select(replica => new NodeId(replica.NodeId)).Distinct()] };
         Front = new Kv.Front(front?.Invoke(frontOptions) ?? frontOptions, map, Host.Worker, Links);
         Host.Connect(Front);
         Settle();
@@ -111,7 +111,7 @@ internal sealed class FrontNode
     public void Settle()
     {
         bool any;
-        do any = Host.Worker.RunOnce(Now) | Host.LogWriter.RunOnce() | Host.Applier.RunOnce();
+        do any = Host.Worker.RunOnce(Now) | Host.LogWriter.RunOnce(Now) | Host.Applier.RunOnce();
         while (any);
     }
 

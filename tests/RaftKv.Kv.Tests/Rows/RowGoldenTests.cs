@@ -65,7 +65,7 @@ public sealed class RowGoldenTests
 
     private static void Run(SimStore store)
     {
-        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(HashRange.Full));
+        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(HashRange.Full), Configuration.Empty);
         using KvStateMachine machine = new(Shard.Id, store, Limits.Default);
         (byte[] Payload, ulong Stamp)[] entries =
         [

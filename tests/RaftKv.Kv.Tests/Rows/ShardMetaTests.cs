@@ -14,7 +14,7 @@ public sealed class ShardMetaTests
     public void A_meta_row_can_be_read_back()
     {
         using SimStore store = new();
-        KvStateMachine.InitialiseStore(store, Meta);
+        KvStateMachine.InitialiseStore(store, Meta, Configuration.Empty);
         Assert.Equal(Meta, ShardMeta.ReadFrom(store, Shard.Id));
         Assert.NotNull(store.GetPersisted(RowLayout.MetaKey));
     }

@@ -44,7 +44,7 @@ internal static class Entries
             entries[i] = random.Next(21) switch
             {
                 0 => new Entry(new LogIndex(index), new Term(6), EntryKind.NoOp, 0, stamp, 0, default),
-                1 => new Entry(new LogIndex(index), new Term(6), EntryKind.Configuration, 0, stamp, 0, new byte[] { 1, 2, 3 }),
+                1 => new Entry(new LogIndex(index), new Term(6), EntryKind.Configuration, 0, stamp, 0, Configuration.Empty.ToBytes()),
                 2 => Expire(index, stamp, floor),
                 < 6 => Command(index, RandomKeyed(random, i, keyed), floor, stamp),
                 < 9 => Command(index, RandomBatch(random, i, keyed), floor, stamp),

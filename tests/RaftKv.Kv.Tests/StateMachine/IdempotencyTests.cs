@@ -15,7 +15,7 @@ public sealed class IdempotencyTests : IDisposable
 
     public IdempotencyTests()
     {
-        KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(HashRange.Full));
+        KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(HashRange.Full), Configuration.Empty);
         _machine = new KvStateMachine(Shard.Id, _store, Limits.Default);
     }
 
@@ -199,7 +199,7 @@ public sealed class IdempotencyTests : IDisposable
     {
         using SimStore store = new();
         byte[] key = Entries.Bytes("a");
-        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(KeyHash.Of(key) < 1UL << 63 ? new HashRange(1UL << 63, 0) : new HashRange(0, 1UL << 63)));
+        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(KeyHash.Of(key) < 1UL << 63 ? new HashRange(1UL << 63, 0) : new HashRange(0, 1UL << 63)), Configuration.Empty);
         using KvStateMachine machine = new(Shard.Id, store, Limits.Default);
         machine.Begin();
         Assert.Same(ErrorCode.WrongShard, ((KvApplied)machine.Apply(Command(11, Put("a", "1", "id")), true)!).Error);

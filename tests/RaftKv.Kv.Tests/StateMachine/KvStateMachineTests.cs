@@ -13,7 +13,7 @@ public sealed class KvStateMachineTests : IDisposable
 
     public KvStateMachineTests()
     {
-        KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(HashRange.Full));
+        KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(HashRange.Full), Configuration.Empty);
         _machine = new KvStateMachine(Shard.Id, _store, Limits.Default);
     }
 
@@ -110,32 +110,43 @@ public sealed class KvStateMachineTests : IDisposable
         using SimStore store = new();
         byte[] key = Entries.Bytes("a");
         HashRange range = KeyHash.Of(key) < 1UL << 63 ? new HashRange(1UL << 63, 0) : new HashRange(0, 1UL << 63);
-        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(range));
+        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(range), Configuration.Empty);
         using KvStateMachine machine = new(Shard.Id, store, Limits.Default);
         machine.Begin();
         KvApplied applied = (KvApplied)machine.Apply(Entries.Put(11, "a", "1"), true)!;
         machine.Commit();
         Assert.Equal(new KvApplied(ErrorCode.WrongShard, 0, 0, 0, 0, false, ShardEpoch.Initial), applied);
         Assert.Equal((11UL, 0UL), (machine.Applied.Value, machine.Meta.Revision));
-        Assert.Single(Shard.RowsOf(store));
+        Assert.Equal(2, Shard.RowsOf(store).Count); // Its meta row and its members.
         KvRead read = machine.Get(key);
         Assert.False(read.IsInRange);
         Assert.Null(read.Value);
     }
 
-    [Theory]
-    [InlineData(EntryKind.NoOp)]
-    [InlineData(EntryKind.Configuration)]
-    public void What_is_no_command_moves_only_what_is_applied(EntryKind kind)
+    [Fact]
+    public void What_is_no_command_moves_only_what_is_applied()
     {
         Put("a");
         string[] rows = RowsBesideMeta();
         ulong revision = _machine.Meta.Revision;
         _machine.Begin();
-        Assert.Null(_machine.Apply(new Entry(new LogIndex(Next), new Term(9), kind, 0, 77, 500, new byte[] { 1, 2 }), true));
+        Assert.Null(_machine.Apply(new Entry(new LogIndex(Next), new Term(9), EntryKind.NoOp, 0, 77, 500, new byte[] { 1, 2 }), true));
         _machine.Commit();
         Assert.Equal((12UL, 9UL, revision, 77UL), (_machine.Applied.Value, _machine.Meta.AppliedTerm.Value, _machine.Meta.Revision, _machine.Meta.ShardTimeMillis));
         Assert.Equal(rows, RowsBesideMeta());
+    }
+
+    [Fact]
+    public void A_configuration_is_kept_with_the_state_and_counts_as_a_change_of_members()
+    {
+        Configuration members = Configuration.OfVoters(new Member(new ReplicaId(1), new NodeId(7)), new Member(new ReplicaId(2), new NodeId(8)));
+        ShardEpoch before = _machine.Meta.Epoch;
+        _machine.Begin();
+        Assert.Null(_machine.Apply(new Entry(new LogIndex(Next), new Term(9), EntryKind.Configuration, 0, 0, 0, members.ToBytes()), true));
+        _machine.Commit();
+        using KvStateMachine again = new(Shard.Id, _store, Limits.Default);
+        Assert.Equal((members, members), (_machine.Configuration, again.Configuration));
+        Assert.Equal(before with { ConfVersion = before.ConfVersion + 1 }, again.Meta.Epoch);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using RaftKv.Contracts;
+using RaftKv.Raft;
 using RaftKv.Simulator;
 
 namespace RaftKv.Kv.Tests.StateMachine;
@@ -11,7 +12,7 @@ public sealed class ListTests : IDisposable
 
     public ListTests()
     {
-        KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(Entries.Half));
+        KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(Entries.Half), Configuration.Empty);
         _machine = new KvStateMachine(Shard.Id, _store, Limits.Default);
     }
 

@@ -28,6 +28,8 @@ internal sealed class Model(HashRange range, Limits limits)
         }
     }
 
+    private ShardEpoch _epoch = ShardEpoch.Initial;
+
     public sealed record Current(ulong Revision, ulong Created, ulong Version, byte[] Value, ulong Deadline);
 
     private sealed record Record(string Request, object First, ulong Deadline, ulong? Timestamp);
@@ -41,6 +43,7 @@ internal sealed class Model(HashRange range, Limits limits)
     public object[] Apply(Entry entry)
     {
         TimeMillis = Math.Max(TimeMillis, entry.StampMillis);
+        if (entry.Kind == EntryKind.Configuration) _epoch = _epoch with { ConfVersion = _epoch.ConfVersion + 1 };
         if (entry.Kind != EntryKind.Command) return [];
         KvRequest request = KvRequest.Decode(entry.Payload);
         switch (request.Operation)
@@ -87,7 +90,7 @@ internal sealed class Model(HashRange range, Limits limits)
         if (!range.Contains(KeyHash.Of(request.Key.Span))) return Result(ErrorCode.WrongShard);
         if (request.IdempotencyKey.IsEmpty) return Apply(request, entry.RevisionFloor);
         string id = $"{Convert.ToHexString(request.Key.Span)}/{Convert.ToHexString(request.IdempotencyKey.Span)}/{item}";
-        if (_records.TryGetValue(id, out Record? record)) return record.Request == whole ? (KvApplied)record.First : Result(ErrorCode.IdempotencyKeyReused);
+        if (_records.TryGetValue(id, out Record? record)) return record.Request == whole ? (KvApplied)record.First with { Epoch = _epoch } : Result(ErrorCode.IdempotencyKeyReused);
         ulong? timestamp = TimestampOf(request.IdempotencyKey);
         if (timestamp <= Floor) return Result(ErrorCode.IdempotencyWindowPassed);
         if (_records.Count >= limits.MaxIdempotencyRecordsPerShard) return Result(ErrorCode.IdempotencyRecordsFull);
@@ -104,7 +107,7 @@ internal sealed class Model(HashRange range, Limits limits)
         if (request.IdempotencyKey.IsEmpty) return Run(txn, entry.RevisionFloor);
         string id = $"{keys[0]}/{Convert.ToHexString(request.IdempotencyKey.Span)}/0";
         string whole = Convert.ToHexString(entry.Payload.Span);
-        if (_records.TryGetValue(id, out Record? record)) return record.Request == whole ? (KvTxnApplied)record.First : Refused(ErrorCode.IdempotencyKeyReused);
+        if (_records.TryGetValue(id, out Record? record)) return record.Request == whole ? (KvTxnApplied)record.First with { Epoch = _epoch } : Refused(ErrorCode.IdempotencyKeyReused);
         if (TimestampOf(request.IdempotencyKey) <= Floor) return Refused(ErrorCode.IdempotencyWindowPassed);
         if (_records.Count >= limits.MaxIdempotencyRecordsPerShard) return Refused(ErrorCode.IdempotencyRecordsFull);
         KvTxnApplied first = Run(txn, entry.RevisionFloor);
@@ -144,7 +147,7 @@ internal sealed class Model(HashRange range, Limits limits)
         if (items.Sum(item => item.Value.Length) > limits.MaxBatchBytes) return Refused(ErrorCode.BatchTooLarge);
         if (written.Count > 0) Revision = revision;
         foreach (var (key, current) in written) Set(key, current);
-        return new KvTxnApplied(null, holds, Revision, [.. items], ShardEpoch.Initial);
+        return new KvTxnApplied(null, holds, Revision, [.. items], _epoch);
     }
 
     private bool Holds(KvCompare compare)
@@ -162,7 +165,7 @@ internal sealed class Model(HashRange range, Limits limits)
         return compare.Relation switch { KvRelation.Equal => sign == 0, KvRelation.NotEqual => sign != 0, KvRelation.Less => sign < 0, _ => sign > 0 };
     }
 
-    private static KvTxnApplied Refused(ErrorCode error) => new(error, false, 0, [], ShardEpoch.Initial);
+    private KvTxnApplied Refused(ErrorCode error) => new(error, false, 0, [], _epoch);
 
     /// <summary>0 is for ever; what is left of anything else is at least a millisecond.</summary>
     public ulong TtlOf(Current? current) => current is null || current.Deadline == 0 ? 0 : current.Deadline <= TimeMillis ? 1 : current.Deadline - TimeMillis;
@@ -198,6 +201,6 @@ internal sealed class Model(HashRange range, Limits limits)
         return Result(null, next.Revision, old?.Revision ?? 0, next.Created, next.Version, old is not null);
     }
 
-    private static KvApplied Result(ErrorCode? error, ulong revision = 0, ulong previous = 0, ulong created = 0, ulong version = 0, bool existed = false) =>
-        new(error, revision, previous, created, version, existed, ShardEpoch.Initial);
+    private KvApplied Result(ErrorCode? error, ulong revision = 0, ulong previous = 0, ulong created = 0, ulong version = 0, bool existed = false) =>
+        new(error, revision, previous, created, version, existed, _epoch);
 }

@@ -237,7 +237,7 @@ public sealed class ModelComparisonTests
     private static SimStore Born()
     {
         SimStore store = new();
-        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(Entries.Half));
+        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(Entries.Half), Configuration.Empty);
         return store;
     }
 

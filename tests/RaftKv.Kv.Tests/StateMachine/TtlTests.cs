@@ -1,4 +1,5 @@
 using RaftKv.Contracts;
+using RaftKv.Raft;
 using RaftKv.Simulator;
 
 namespace RaftKv.Kv.Tests.StateMachine;
@@ -13,7 +14,7 @@ public sealed class TtlTests : IDisposable
 
     public TtlTests()
     {
-        KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(HashRange.Full));
+        KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(HashRange.Full), Configuration.Empty);
         _machine = new KvStateMachine(Shard.Id, _store, Limits.Default);
     }
 

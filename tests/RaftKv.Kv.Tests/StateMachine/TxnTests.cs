@@ -12,7 +12,7 @@ public sealed class TxnTests : IDisposable
 
     public TxnTests()
     {
-        KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(HashRange.Full));
+        KvStateMachine.InitialiseStore(_store, Shard.BirthMeta(HashRange.Full), Configuration.Empty);
         _machine = new KvStateMachine(Shard.Id, _store, Limits.Default);
     }
 
@@ -195,7 +195,7 @@ public sealed class TxnTests : IDisposable
     public void Keys_of_another_shard_refuse_the_whole_in_whichever_branch_they_stand()
     {
         using SimStore store = new();
-        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(Entries.Half));
+        KvStateMachine.InitialiseStore(store, Shard.BirthMeta(Entries.Half), Configuration.Empty);
         using KvStateMachine machine = new(Shard.Id, store, Limits.Default);
         byte[] mine = Entries.Keys.First(key => Entries.Half.Contains(KeyHash.Of(key)));
         byte[] others = Entries.Keys.First(key => !Entries.Half.Contains(KeyHash.Of(key)));

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace RaftKv.MultiRaft.Tests;
 
 /// <summary>
@@ -21,10 +23,25 @@ internal static class GoldenHex
         return found;
     }
 
-    /// <summary>Every case stands in the file with exactly these bytes, and the file holds no other.</summary>
-    public static void AssertEqual(string resource, IEnumerable<(string Name, byte[] Bytes)> cases)
+    /// <summary>
+    /// Every case stands in the file with exactly these bytes, and the file holds no other. <c>GOLDEN_REWRITE=1</c> makes the file anew, which
+    /// only a format that was never released may do.
+    /// </summary>
+    public static void AssertEqual(string resource, IEnumerable<(string Name, byte[] Bytes)> cases, [CallerFilePath] string source = "")
     {
+        if (Environment.GetEnvironmentVariable("GOLDEN_REWRITE") == "1")
+        {
+            Rewrite(Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(source))!, "Golden", resource), cases);
+            return;
+        }
+
         string[] expected = [.. Load(resource).Select(pair => $"{pair.Key}: {Convert.ToHexStringLower(pair.Value)}")];
         Assert.Equal(expected, cases.Select(item => $"{item.Name}: {Convert.ToHexStringLower(item.Bytes)}"));
+    }
+
+    private static void Rewrite(string path, IEnumerable<(string Name, byte[] Bytes)> cases)
+    {
+        string[] explanation = [.. File.ReadLines(path).TakeWhile(line => line.Length == 0 || line[0] == '#')];
+        File.WriteAllLines(path, [.. explanation, .. cases.Select(item => $"{item.Name}: {Convert.ToHexStringLower(item.Bytes)}")]);
     }
 }

@@ -23,7 +23,7 @@ internal sealed class HostFixture
 
     public HostFixture(params ReadOnlySpan<RecoveredGroup> groups) : this(Options, groups) { }
 
-    public static HostOptions Options { get; } = new() { Node = Some.Node(1), Seed = 1 };
+    public static HostOptions Options { get; } = new() { Node = Some.Node(1), BootId = 1, Seed = 1 };
 
     public Trace Trace { get; } = new();
 
@@ -53,7 +53,7 @@ internal sealed class HostFixture
 
     public bool Step() => Worker.RunOnce(Now);
 
-    public void Persist() => Host.LogWriter.RunOnce();
+    public void Persist() => Host.LogWriter.RunOnce(Now);
 
     public void Apply() => Host.Applier.RunOnce();
 
@@ -61,7 +61,7 @@ internal sealed class HostFixture
     public void Settle()
     {
         bool any;
-        do any = Worker.RunOnce(Now) | Host.LogWriter.RunOnce() | Host.Applier.RunOnce();
+        do any = Worker.RunOnce(Now) | Host.LogWriter.RunOnce(Now) | Host.Applier.RunOnce() | Host.Snapshots.RunOnce(Now);
         while (any);
     }
 

@@ -7,11 +7,17 @@ namespace RaftKv.MultiRaft.Tests;
 internal sealed class MemoryLog(Trace trace) : IRaftLog
 {
     private readonly SortedDictionary<GroupId, List<Entry>> _durable = [];
+    private readonly Dictionary<GroupId, CommitPoint> _points = [];
     private readonly List<Action> _added = [];
+
+    public LogUsage Usage { get; set; } = new(0, 1L << 30, 1L << 26, []);
 
     public int Commits { get; private set; }
 
     public HardState? DurableHardState { get; private set; }
+
+    /// <summary>The newest commit point of a group that is durable; null when none was written.</summary>
+    public CommitPoint? DurablePoint(GroupId group) => _points.GetValueOrDefault(group);
 
     /// <summary>Runs in <see cref="Commit"/> before anything is durable; may throw.</summary>
     public Action BeforeCommit { get; set; } = static () => { };
@@ -29,7 +35,20 @@ internal sealed class MemoryLog(Trace trace) : IRaftLog
         _added.Add(() => Write(group, copy));
     }
 
-    public void AddCommitPoint(GroupId group, CommitPoint point) => trace.Add($"{group}/{point.Replica} commit point {point.Index}");
+    public void AddCommitPoint(GroupId group, CommitPoint point, bool keepsLogBehind)
+    {
+        trace.Add($"{group}/{point.Replica} commit point {point.Index}{(keepsLogBehind ? ", keeps what is behind" : "")}");
+        _added.Add(() =>
+        {
+            _points[group] = point;
+            if (!_durable.TryGetValue(group, out List<Entry>? log)) return;
+            if (keepsLogBehind && !log.Exists(entry => entry.Index == point.Index && entry.Term == point.Term))
+                throw new InvalidOperationException($"{group}: commit point {point.Index}/{point.Term} keeps what is behind it, but the log does not hold it");
+            log.RemoveAll(entry => !keepsLogBehind || entry.Index <= point.Index);
+        });
+    }
+
+    public void AddTombstone(GroupId group, ReplicaId replica) => trace.Add($"{group}/{replica} tombstone");
 
     public void AddInitialised(DiskIdentity identity) => trace.Add("initialised");
 
@@ -56,6 +75,17 @@ internal sealed class MemoryLog(Trace trace) : IRaftLog
         }
 
         return found.Count > 0 && found[0].Index == first ? [.. found] : [];
+    }
+
+    /// <summary>What a start would find of a group that began as <paramref name="born"/> says.</summary>
+    public RecoveredGroup Recover(RecoveredGroup born)
+    {
+        CommitPoint point = DurablePoint(born.Group) ?? born.CommitPoint;
+        List<Entry> log = _durable.GetValueOrDefault(born.Group) ?? [];
+        List<(LogIndex First, Term Term)> runs = [];
+        foreach (Entry entry in log)
+            if (runs.Count == 0 || runs[^1].Term != entry.Term) runs.Add((entry.Index, entry.Term));
+        return new RecoveredGroup(born.Group, point, DurableHardState ?? born.HardState, runs, log.Count == 0 ? point.Index : log[^1].Index);
     }
 
     /// <summary>Puts entries there as if they had been committed long ago.</summary>

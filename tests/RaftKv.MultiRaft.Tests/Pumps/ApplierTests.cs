@@ -1,4 +1,5 @@
 using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Snapshots;
 using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft.Tests.Pumps;
@@ -17,11 +18,12 @@ public sealed class ApplierTests : IDisposable
     {
         _log = new MemoryLog(_trace);
         FakeLinks links = new(_trace);
-        _applier = new Applier(_log, HostFixture.Options);
-        _worker = new GroupWorker(HostFixture.Options, new LogWriter(_log, links, HostFixture.Options), _applier, links);
+        SnapshotStreamer snapshots = new(HostFixture.Options, new FakeMachines(_trace), links);
+        _applier = new Applier(_log, snapshots, HostFixture.Options);
+        _worker = new GroupWorker(HostFixture.Options, new LogWriter(_log, links, HostFixture.Options), _applier, snapshots, _log, links);
         _applier.Connect(_worker);
         _machine = new FakeMachine(S1, Some.Birth, _trace);
-        _replica = new HostedReplica(Some.Group(1, 3), _machine);
+        _replica = new HostedReplica(Some.Group(1, 3), _machine, Some.Recovered(1, 3).CommitPoint);
     }
 
     public void Dispose()
@@ -148,7 +150,7 @@ public sealed class ApplierTests : IDisposable
     [Fact]
     public void Groups_do_not_wait_for_each_other()
     {
-        HostedReplica other = new(Some.Group(2, 3), new FakeMachine(new GroupId(2), Some.Birth, _trace));
+        HostedReplica other = new(Some.Group(2, 3), new FakeMachine(new GroupId(2), Some.Birth, _trace), Some.Recovered(2, 3).CommitPoint);
         Serve("r", 11);
         _applier.Add(new ApplyEntries(other, new LogIndex(11), new LogIndex(11), [Some.Entry(11)], null), 1);
         _applier.RunOnce();
@@ -158,7 +160,7 @@ public sealed class ApplierTests : IDisposable
     [Fact]
     public void It_is_full_once_the_bytes_that_wait_reach_the_bound()
     {
-        Applier applier = new(_log, HostFixture.Options with { MaxApplyQueueBytes = 100 });
+        Applier applier = new(_log, new SnapshotStreamer(HostFixture.Options, new FakeMachines(_trace), new FakeLinks(_trace)), HostFixture.Options with { MaxApplyQueueBytes = 100 });
         applier.Add(new ApplyEntries(_replica, new LogIndex(11), new LogIndex(11), [], null), 99);
         Assert.False(applier.IsFull);
         applier.Add(new ApplyEntries(_replica, new LogIndex(12), new LogIndex(12), [], null), 1);

@@ -249,7 +249,7 @@ public sealed class GroupWorkerTests
     {
         HostFixture host = new(Some.Recovered(1, 3), Some.Recovered(2, 1));
         Assert.Equal([(new GroupId(1), 1UL), (new GroupId(2), 1UL)], host.Machines.Live);
-        Assert.Equal(2, host.Host.Machines.Count);
+        Assert.Equal(2, host.Host.Machines.Count());
         host.Host.Dispose();
         Assert.All(host.Machines.Opened.Values, machine => Assert.True(machine.IsDisposed));
     }

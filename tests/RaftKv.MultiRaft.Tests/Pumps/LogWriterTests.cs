@@ -37,7 +37,7 @@ public sealed class LogWriterTests
         follower.Step();
         DiskFailedException failure = new("fdatasync: EIO");
         follower.Log.BeforeCommit = () => throw failure;
-        Assert.Same(failure, Assert.Throws<DiskFailedException>(() => follower.Host.LogWriter.RunOnce()));
+        Assert.Same(failure, Assert.Throws<DiskFailedException>(() => follower.Host.LogWriter.RunOnce(follower.Now)));
         Assert.Empty(follower.Links.Sent);
         Assert.False(follower.Worker.HasWork);
         Assert.Equal(10UL, follower.Group.DurableIndex.Value);
@@ -125,7 +125,7 @@ public sealed class LogWriterTests
     {
         HostFixture host = new(Some.Recovered(1, 3));
         int before = host.Log.Commits;
-        Assert.False(host.Host.LogWriter.RunOnce());
+        Assert.False(host.Host.LogWriter.RunOnce(host.Now));
         Assert.Equal(before, host.Log.Commits);
     }
 

@@ -33,7 +33,7 @@ public sealed class ConfigurationCodecTests
     public void A_count_of_members_that_cannot_be_there_is_refused_before_anything_is_allocated(uint count)
     {
         byte[] bytes = Encode(Samples.Joint);
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes, count);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(8), count);
         long before = GC.GetAllocatedBytesForCurrentThread();
         Assert.Throws<MalformedException>(() => Read(bytes));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
@@ -46,6 +46,7 @@ public sealed class ConfigurationCodecTests
     public void Members_are_above_zero_and_in_ascending_order(ulong first, ulong second)
     {
         ByteWriter writer = new();
+        writer.U64(9);
         writer.U32(2);
         foreach (ulong replica in (ReadOnlySpan<ulong>)[first, second])
         {
@@ -65,7 +66,7 @@ public sealed class ConfigurationCodecTests
         {
             byte[] bytes = new byte[random.Next(100)];
             random.NextBytes(bytes);
-            if (bytes.Length >= 4) BinaryPrimitives.WriteInt32LittleEndian(bytes, random.Next(5));
+            if (bytes.Length >= 12) BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(8), random.Next(5));
             try
             {
                 Read(bytes);

@@ -42,6 +42,10 @@ public sealed class WireGoldenTests
         }
 
         messages.ExpectEnd();
+        Samples.AssertSame(Samples.Offer, SnapshotOffer.Read(golden["frame SnapshotOffer"].AsMemory(PeerFrame.HeaderBytes)));
+        Assert.Equal(Samples.Fetch, SnapshotFetch.Read(golden["frame SnapshotFetch"].AsMemory(PeerFrame.HeaderBytes)));
+        Samples.AssertSame(Samples.Chunk, SnapshotChunk.Read(golden["frame SnapshotChunk"].AsMemory(PeerFrame.HeaderBytes)));
+        Assert.Equal(Samples.End, SnapshotEnd.Read(golden["frame SnapshotEnd"].AsMemory(PeerFrame.HeaderBytes)));
     }
 
     private static IEnumerable<(string Name, byte[] Bytes)> Cases()
@@ -54,6 +58,12 @@ public sealed class WireGoldenTests
         // What stands in these bodies belongs to RaftKv.Kv, which has golden bytes of its own.
         yield return ("frame Forward", Frame(FrameKind.Forward, "forward"u8));
         yield return ("frame Answer", Frame(FrameKind.Answer, []));
+
+        yield return ("frame NodeHeartbeat", NodeWatch.Heartbeat(0x4142434445464748, isStalled: true));
+        yield return ("frame SnapshotOffer", Samples.Offer.ToFrame());
+        yield return ("frame SnapshotFetch", Samples.Fetch.ToFrame());
+        yield return ("frame SnapshotChunk", Samples.Chunk.ToFrame());
+        yield return ("frame SnapshotEnd", Samples.End.ToFrame());
 
         writer.Clear();
         ConfigurationCodec.Write(writer, Samples.Joint);

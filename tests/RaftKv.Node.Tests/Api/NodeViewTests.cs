@@ -19,11 +19,33 @@ public sealed class NodeViewTests(SingleNode single)
         {
             Assert.Equal(("leader", "n1", "1"), (group.GetProperty("role").GetString(), group.GetProperty("leader").GetString(), group.GetProperty("replicaId").GetString()));
             Assert.True(group.GetProperty("term").GetUInt64() > 5);
-            ulong[] indexes = [.. ((string[])["applied", "commit", "last"]).Select(name => group.GetProperty(name).GetUInt64())];
+            ulong[] indexes = [.. ((string[])["snapshotIndex", "applied", "commit", "last"]).Select(name => group.GetProperty(name).GetUInt64())];
             Assert.Equal(indexes.Order(), indexes);
         }
 
+        JsonElement snapshots = status.GetProperty("snapshots");
+        Assert.Equal((0, 0, 0), (snapshots.GetProperty("sent").GetInt32(), snapshots.GetProperty("installed").GetInt32(), snapshots.GetProperty("failed").GetInt32()));
         Assert.Contains(status.GetProperty("groups").EnumerateArray(), group => group.GetProperty("revision").GetUInt64() > 0);
+    }
+
+    [Fact]
+    public async Task Status_counts_what_the_process_uses_and_what_the_raft_log_writes()
+    {
+        JsonElement before = (await single.SendAsync("GET", "/v1/status")).Json;
+        await single.SendAsync("PUT", "/v1/kv/counted", new byte[1000]);
+        JsonElement after = (await single.SendAsync("GET", "/v1/status")).Json;
+
+        Assert.Equal(single.Node.ProcessId, after.GetProperty("process").GetProperty("pid").GetInt32());
+        Assert.Matches("^(server|workstation), (not )?concurrent$", after.GetProperty("process").GetProperty("gc").GetString());
+        Assert.Equal(3, after.GetProperty("process").GetProperty("gcCollections").GetArrayLength());
+        Assert.True(after.GetProperty("process").GetProperty("residentBytes").GetInt64() > 1_000_000);
+        Assert.True(Growth("process", "allocatedBytes") > 0);
+        Assert.True(Growth("process", "cpuMillis") >= 0);
+        Assert.True(Growth("process", "gcPauseMillis") >= 0);
+        Assert.True(Growth("raftLog", "syncs") >= 1);
+        Assert.True(Growth("raftLog", "writtenBytes") >= 1000);
+
+        long Growth(string part, string name) => after.GetProperty(part).GetProperty(name).GetInt64() - before.GetProperty(part).GetProperty(name).GetInt64();
     }
 
     [Fact]

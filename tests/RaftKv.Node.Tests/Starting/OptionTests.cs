@@ -16,6 +16,7 @@ public sealed class OptionTests : IDisposable
         NodeOptions options = Parse(s_least)!;
         Assert.Equal(("n1", Path.GetFullPath("d"), "127.0.0.1:2379", "127.0.0.1:2380"), (options.Name, options.DataDirectory, options.ListenClient.ToString(), options.ListenPeer.ToString()));
         Assert.Equal((8, null, 50, 100, 500), (options.InitialShards, options.Replicas, options.TickMillis, options.HeartbeatMillis, options.ElectionTimeoutMillis));
+        Assert.Equal((100_000, 64 * 1024 * 1024, 10_000), (options.SnapshotEntries, options.SnapshotBytes, options.CatchUpEntries));
         Assert.Equal([("n1", "127.0.0.1", 2380), ("n2", "host-2", 2390), ("n3", "::1", 2400)], options.InitialCluster!.Select(member => (member.Name, member.Host, member.Port)));
         Assert.Equal(["n1=127.0.0.1:2380", "n2=host-2:2390", "n3=[::1]:2400"], options.InitialCluster!.Select(member => member.ToString()));
     }
@@ -50,6 +51,9 @@ public sealed class OptionTests : IDisposable
     [InlineData("--replicas", "4", "'4' is not a number from 1 to 3")]
     [InlineData("--initial-shards", "0", "--initial-shards: '0'")]
     [InlineData("--max-value-bytes", "16777217", "16777216")]
+    [InlineData("--snapshot-entries", "0", "'0' is not a number from 1 to 1000000000")]
+    [InlineData("--snapshot-bytes", "65535", "'65535' is not a number from 65536 to 1099511627776")]
+    [InlineData("--catch-up-entries", "-1", "'-1' is not a number from 0 to 1000000000")]
     [InlineData("--listen-peer", "127.0.0.1:70000", "--listen-peer")]
     [InlineData("--listen-client", "example.org:80", "'example.org' is no IP address")]
     [InlineData("--advertise-client", "ftp://x", "no http URL")]

@@ -5,15 +5,22 @@ internal sealed class Disk
 {
     public HardState HardState { get; set; }
 
-    public LogIndex SnapshotIndex { get; init; }
+    /// <summary>The log begins after this: the commit point.</summary>
+    public LogIndex SnapshotIndex { get; set; }
 
-    public Term SnapshotTerm { get; init; }
+    public Term SnapshotTerm { get; set; }
 
     /// <summary>Entries (SnapshotIndex, Last].</summary>
     public List<Entry> Entries { get; } = [];
 
-    /// <summary>What the state machine's store holds; may be behind what the replica has applied.</summary>
+    /// <summary>What the state machine's live store holds; may be behind what the replica has applied.</summary>
     public LogIndex Applied { get; set; }
+
+    /// <summary>What a crash leaves of it at least.</summary>
+    public LogIndex Flushed { get; set; }
+
+    /// <summary>The live store itself: every entry applied, the first one in front.</summary>
+    public List<Entry> Store { get; set; } = [];
 
     public LogIndex Last => new(SnapshotIndex.Value + (ulong)Entries.Count);
 
@@ -36,11 +43,12 @@ internal sealed class Disk
 
     public Entry At(LogIndex index) => Entries[(int)(index.Value - SnapshotIndex.Value) - 1];
 
+    /// <summary>Entries from <paramref name="first"/> on; none when the log no longer holds it.</summary>
     public Entry[] Read(LogIndex first, LogIndex last, int maxBytes = int.MaxValue)
     {
         List<Entry> entries = [];
         long bytes = 0;
-        for (LogIndex index = first; index <= last; index = index.Next)
+        for (LogIndex index = first; index > SnapshotIndex && index <= LogIndex.Min(last, Last); index = index.Next)
         {
             bytes += At(index).SizeBytes;
             if (entries.Count > 0 && bytes > maxBytes) break;
@@ -50,15 +58,42 @@ internal sealed class Disk
         return [.. entries];
     }
 
-    /// <summary>One Ready, written as a whole. The first entry replaces everything at and above its index.</summary>
-    public void Write(HardState? hardState, ReadOnlySpan<Entry> entries)
+    /// <summary>
+    /// One Ready, written as a whole: the commit point, with the snapshot whose store it makes the live one if there is one, the hard state,
+    /// the entries. The first entry replaces everything at and above its index.
+    /// </summary>
+    public void Write(LogStart? start, Snapshot? installed, HardState? hardState, ReadOnlySpan<Entry> entries)
     {
+        if (start is { } point) WriteCommitPoint(point, installed);
         if (hardState is { } state) HardState = state;
         if (entries.IsEmpty) return;
         int keep = (int)(entries[0].Index.Value - SnapshotIndex.Value) - 1;
         Assert.True(keep <= Entries.Count, $"entry {entries[0].Index} leaves a gap after {Last}");
         Entries.RemoveRange(keep, Entries.Count - keep);
         Entries.AddRange(entries);
+    }
+
+    private void WriteCommitPoint(LogStart point, Snapshot? installed)
+    {
+        bool holds = TermAt(point.Index) == point.Term;
+        Assert.True(holds || !point.KeepsLogBehind, $"{point} keeps what is behind it, but the log ends at {Last} and has {TermAt(point.Index)} there");
+        Entries.RemoveRange(0, point.KeepsLogBehind ? (int)(point.Index.Value - SnapshotIndex.Value) : Entries.Count);
+        (SnapshotIndex, SnapshotTerm) = (point.Index, point.Term);
+        if (installed is null)
+        {
+            Assert.True(point.Index <= Flushed, $"{point}, but only {Flushed} is flushed: a crash would lose what is between");
+            return;
+        }
+
+        Store = [.. installed.Entries];
+        Applied = Flushed = point.Index;
+    }
+
+    /// <summary>The last configuration that the entries bring, or the one before them.</summary>
+    public static Configuration ConfigurationIn(IEnumerable<Entry> entries, Configuration before)
+    {
+        Entry last = entries.LastOrDefault(entry => entry.Kind == EntryKind.Configuration);
+        return last.Kind == EntryKind.Configuration ? Configuration.Parse(last.Payload.Span, out _) : before;
     }
 
     public RaftStart ToStart(Configuration configuration)
@@ -69,7 +104,8 @@ internal sealed class Disk
         return new RaftStart
         {
             HardState = HardState,
-            Configuration = configuration,
+            Configuration = ConfigurationIn(Store.TakeWhile(entry => entry.Index <= SnapshotIndex), configuration),
+            ConfigurationsBehind = [.. Entries.Where(entry => entry.Kind == EntryKind.Configuration).Select(entry => (entry.Index, Configuration.Parse(entry.Payload.Span, out _)))],
             SnapshotIndex = SnapshotIndex,
             SnapshotTerm = SnapshotTerm,
             TermRuns = runs,

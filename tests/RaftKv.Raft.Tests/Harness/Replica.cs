@@ -5,7 +5,8 @@ namespace RaftKv.Raft.Tests;
 /// <summary>
 /// One pure RaftGroup with the least host around it: a disk that completes writes in order (at once, or when the test says
 /// so), a state machine that is a list, an outbox. The rules of Ready are the host's: SendNow leaves at once,
-/// SendAfterPersist when the write of its Ready is complete.
+/// SendAfterPersist when the write of its Ready is complete. So are those of snapshots: the state machine goes over to one
+/// only when the write with its commit point is complete.
 /// </summary>
 internal sealed class Replica
 {
@@ -13,9 +14,10 @@ internal sealed class Replica
     private readonly Func<RaftOptions, RaftOptions> _configure;
     private readonly Ready _ready = new();
     private readonly Queue<PendingWrite> _writes = new();
-    private readonly Queue<Entry[]> _applying = new();
+    private readonly Queue<Action> _applying = new();
     private readonly List<Message> _outbox = [];
     private ulong _lives;
+    private Snapshot? _accepted;
 
     public Replica(ulong id, Configuration configuration, Disk disk, Clock? clock = null, Func<RaftOptions, RaftOptions>? configure = null)
     {
@@ -24,6 +26,7 @@ internal sealed class Replica
         Disk = disk;
         _clock = clock ?? new Clock();
         _configure = configure ?? (options => options);
+        StateMachine = disk.Store;
         Group = Start();
     }
 
@@ -47,7 +50,13 @@ internal sealed class Replica
     public bool HoldsLogReads { get; set; }
 
     /// <summary>What the state machine has applied in this life, and before it as far as it was on disk.</summary>
-    public List<Entry> StateMachine { get; } = [];
+    public List<Entry> StateMachine { get; private set; }
+
+    /// <summary>The last index of it.</summary>
+    public LogIndex Applied { get; private set; }
+
+    /// <summary>Followers that a Ready asked to send a snapshot to, oldest first.</summary>
+    public List<ReplicaId> SnapshotsAsked { get; } = [];
 
     public List<(LogIndex First, LogIndex Last, bool FromLog)> ApplyRuns { get; } = [];
 
@@ -65,6 +74,9 @@ internal sealed class Replica
 
     /// <summary>Called with every entry as the state machine applies it.</summary>
     public Action<Entry>? OnApply { get; set; }
+
+    /// <summary>Called when the state machine has gone over to a snapshot.</summary>
+    public Action<Snapshot>? OnInstalled { get; set; }
 
     public int PendingWrites => _writes.Count;
 
@@ -175,6 +187,59 @@ internal sealed class Replica
         Pump();
     }
 
+    /// <summary>What is applied is flushed: a crash keeps it, and the log need not. Returns how far that is.</summary>
+    public LogIndex Flush()
+    {
+        // A snapshot's store is durable, but not what the state machine is over yet.
+        bool isSwitching = !ReferenceEquals(StateMachine, Disk.Store);
+        if (!isSwitching) Disk.Flushed = LogIndex.Max(Disk.Flushed, Disk.Applied);
+        return isSwitching ? LogIndex.Zero : Disk.Flushed;
+    }
+
+    /// <summary>Cuts the log at <paramref name="index"/>, which is flushed.</summary>
+    public void CompactTo(ulong index)
+    {
+        Group.CompactTo(new LogIndex(index));
+        Pump();
+    }
+
+    /// <summary>Flushes everything and cuts the log there.</summary>
+    public void Compact() => CompactTo(Flush().Value);
+
+    /// <summary>The flushed state, and this replica's term now.</summary>
+    public Snapshot TakeSnapshot()
+    {
+        Entry[] entries = [.. Disk.Store.TakeWhile(entry => entry.Index <= Disk.Flushed)];
+        Assert.Equal(Disk.Flushed.Value, (ulong)entries.Length);
+        return new Snapshot(Id, new SnapshotHead(Group.Term, Disk.Flushed, entries.Length == 0 ? default : entries[^1].Term, Disk.ConfigurationIn(entries, Configuration)), entries);
+    }
+
+    /// <summary>Offers a whole snapshot. Busy: the caller may do so again.</summary>
+    public InstallStatus Install(Snapshot snapshot)
+    {
+        InstallStatus status = InstallSilently(snapshot);
+        Pump();
+        return status;
+    }
+
+    /// <summary>The same without a turn of the host after it.</summary>
+    public InstallStatus InstallSilently(Snapshot snapshot)
+    {
+        InstallStatus status = Group.TryInstall(_clock.Micros, snapshot.Head);
+        if (status == InstallStatus.Accepted) _accepted = snapshot;
+        return status;
+    }
+
+    /// <summary>Steps one message without a turn of the host after it.</summary>
+    public void ReceiveSilently(in Message message) => Group.Step(_clock.Micros, message);
+
+    /// <summary>How a snapshot that was sent from here ended.</summary>
+    public void EndSnapshot(ulong to, ulong installed)
+    {
+        Group.OnSnapshotEnded(_clock.Micros, new ReplicaId(to), new LogIndex(installed));
+        Pump();
+    }
+
     /// <summary>Answers the oldest log read from the disk.</summary>
     public void AnswerLogRead()
     {
@@ -203,7 +268,7 @@ internal sealed class Replica
     /// </summary>
     public void Restart(int writesThatReachedTheDisk = 0)
     {
-        foreach (PendingWrite write in _writes.Take(writesThatReachedTheDisk)) Disk.Write(write.HardState, write.Entries);
+        foreach (PendingWrite write in _writes.Take(writesThatReachedTheDisk)) write.To(Disk);
         _writes.Clear();
         _outbox.Clear();
         _applying.Clear();
@@ -211,10 +276,12 @@ internal sealed class Replica
         ApplyRuns.Clear();
         Grants.Clear();
         ReadsDropped.Clear();
+        SnapshotsAsked.Clear();
+        _accepted = null;
         _lives++;
+        StateMachine = Disk.Store;
+        StateMachine.RemoveAll(entry => entry.Index > Disk.Applied);
         Group = Start();
-        int kept = Math.Min(StateMachine.Count, (int)(Disk.Applied.Value - Disk.SnapshotIndex.Value));
-        StateMachine.RemoveRange(kept, StateMachine.Count - kept);
         Pump();
     }
 
@@ -237,38 +304,68 @@ internal sealed class Replica
     {
         foreach (Message message in ready.SendNow) Leave(Copy(message));
         if (ready.MustPersist)
-            _writes.Enqueue(new PendingWrite(ready.Number, ready.HardState, ready.Entries.ToArray(), [.. ready.SendAfterPersist.Select(message => Copy(message))]));
+            _writes.Enqueue(new PendingWrite(ready.Number, ready.LogStart, TakeAccepted(ready.LogStart), ready.HardState, ready.Entries.ToArray(), [.. ready.SendAfterPersist.Select(message => Copy(message))]));
         Grants.AddRange(ready.ReadGrants);
         ReadsDropped.AddRange(ready.ReadsDropped);
         LogReads.AddRange(ready.LogReads);
+        SnapshotsAsked.AddRange(ready.SnapshotsToSend);
         if (ready.ApplyLast == LogIndex.Zero) return;
         ApplyRuns.Add((ready.ApplyFirst, ready.ApplyLast, ready.ApplyEntries.IsEmpty));
         Entry[] entries = ready.ApplyEntries.IsEmpty ? Disk.Read(ready.ApplyFirst, ready.ApplyLast) : ready.ApplyEntries.ToArray();
-        _applying.Enqueue(entries);
+        Assert.Equal((ready.ApplyFirst, ready.ApplyLast), (entries[0].Index, entries[^1].Index));
+        AddToApply(() => Apply(entries));
+    }
+
+    /// <summary>The snapshot that the group accepted goes with the write of its commit point.</summary>
+    private Snapshot? TakeAccepted(LogStart? start)
+    {
+        if (_accepted is null || start is not { } point) return null;
+        Assert.Equal((_accepted.Head.Index, _accepted.Head.LogTerm), (point.Index, point.Term));
+        Snapshot accepted = _accepted;
+        _accepted = null;
+        return accepted;
+    }
+
+    private void AddToApply(Action work)
+    {
+        _applying.Enqueue(work);
         if (!HoldsApply) ApplyHandedOut();
     }
 
     private void ApplyHandedOut()
     {
-        while (_applying.TryDequeue(out Entry[]? entries))
-        {
-            foreach (Entry entry in entries)
-            {
-                StateMachine.Add(entry);
-                OnApply?.Invoke(entry);
-            }
+        while (_applying.TryDequeue(out Action? work)) work();
+    }
 
-            Disk.Applied = entries[^1].Index;
-            Group.OnApplied(entries[^1].Index);
+    private void Apply(Entry[] entries)
+    {
+        Assert.Equal(Applied.Next, entries[0].Index);
+        foreach (Entry entry in entries)
+        {
+            StateMachine.Add(entry);
+            OnApply?.Invoke(entry);
         }
+
+        Applied = Disk.Applied = entries[^1].Index;
+        Group.OnApplied(Applied);
+    }
+
+    private void GoOverTo(Snapshot snapshot)
+    {
+        Assert.True(snapshot.Index > Applied, $"{snapshot} in place of {Applied}");
+        StateMachine = Disk.Store;
+        Applied = snapshot.Index;
+        OnInstalled?.Invoke(snapshot);
+        Group.OnApplied(Applied);
     }
 
     private void CompleteWrite()
     {
         PendingWrite write = _writes.Dequeue();
-        Disk.Write(write.HardState, write.Entries);
+        write.To(Disk);
         foreach (Message message in write.Messages) Leave(message);
         Group.OnPersisted(_clock.Micros, write.Number);
+        if (write.Installed is { } snapshot) AddToApply(() => GoOverTo(snapshot));
     }
 
     private void AnswerLogReadSilently()
@@ -287,10 +384,15 @@ internal sealed class Replica
     private RaftGroup Start()
     {
         RaftOptions options = _configure(new RaftOptions { Group = new GroupId(7), Replica = Id, Seed = Id.Value * 1000 + _lives });
-        return new RaftGroup(options, Disk.ToStart(Configuration), _clock.Micros);
+        RaftStart start = Disk.ToStart(Configuration);
+        Applied = start.Applied;
+        return new RaftGroup(options, start, _clock.Micros);
     }
 
     private static Message Copy(Message message) => message with { Entries = message.Entries.ToArray() };
 
-    private sealed record PendingWrite(ulong Number, HardState? HardState, Entry[] Entries, Message[] Messages);
+    private sealed record PendingWrite(ulong Number, LogStart? Start, Snapshot? Installed, HardState? HardState, Entry[] Entries, Message[] Messages)
+    {
+        public void To(Disk disk) => disk.Write(Start, Installed, HardState, Entries);
+    }
 }

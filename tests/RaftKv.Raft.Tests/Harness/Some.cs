@@ -22,6 +22,13 @@ internal static class Some
         return entries;
     }
 
+    /// <summary>The state after entries of the given terms, from a replica in <paramref name="term"/>.</summary>
+    public static Snapshot Snapshot(ulong term, params ReadOnlySpan<ulong> terms)
+    {
+        Entry[] entries = Entries(1, terms);
+        return new Snapshot(new ReplicaId(2), new SnapshotHead(new Term(term), entries[^1].Index, entries[^1].Term, Voters(3)), entries);
+    }
+
     public static Message PreVote(ulong from, ulong to, ulong term, ulong last, ulong lastTerm) =>
         Vote(from, to, term, last, lastTerm) with { Kind = MessageKind.PreVote };
 

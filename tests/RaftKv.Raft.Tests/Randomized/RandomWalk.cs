@@ -3,8 +3,9 @@ using System.Text;
 namespace RaftKv.Raft.Tests.Randomized;
 
 /// <summary>
-/// One seeded run of a small cluster: messages are delivered in any order, twice or never, disks are slow, replicas crash
-/// and start again with what was on disk; then everything is well again, and the group must be too.
+/// One seeded run of a small cluster: messages are delivered in any order, twice or never, disks are slow, logs are cut and snapshots
+/// travel, late, twice or never, also unasked, replicas crash and start again with what was on disk; then everything is well again, and the
+/// group must be too.
 /// </summary>
 internal sealed class RandomWalk
 {
@@ -15,6 +16,8 @@ internal sealed class RandomWalk
     private readonly int _duplicateMillionths;
     private readonly int _restartMillionths;
     private readonly int _isolateMillionths;
+    private readonly int _snapshotMillionths;
+    private readonly List<Transfer> _transfers = [];
     private readonly int _reorderWindow;
     private readonly int _maxTickMillis;
     private readonly bool _slowDisks;
@@ -31,6 +34,7 @@ internal sealed class RandomWalk
         _duplicateMillionths = (int)_random.Below(3) * 60_000;
         _restartMillionths = (int)_random.Below(3) * 4_000;
         _isolateMillionths = (int)_random.Below(3) * 3_000;
+        _snapshotMillionths = (int)_random.Below(4) * 60_000;
         _reorderWindow = _random.Chance(500_000) ? 1 : 12;
         _maxTickMillis = _random.Chance(500_000) ? 50 : 120;
         _slowDisks = _random.Chance(700_000);
@@ -55,7 +59,7 @@ internal sealed class RandomWalk
             replica.HoldsLogReads = true;
         }
 
-        Checker = new SafetyChecker(_cluster, configuration);
+        Checker = new SafetyChecker(_cluster);
     }
 
     public SafetyChecker Checker { get; }
@@ -91,6 +95,8 @@ internal sealed class RandomWalk
             while (replica.LogReads.Count > 0) replica.AnswerLogRead();
         }
 
+        foreach (Transfer transfer in _transfers) _cluster[transfer.From].EndSnapshot((ulong)transfer.To, 0);
+        _transfers.Clear();
         // A leader that has not heard its quorum for a while may look well and yet step down with its next tick.
         for (int i = 0; i < 12; i++) Pass();
         RunUntil(20_000, IsQuiet, "no leader with everything replicated");
@@ -103,13 +109,14 @@ internal sealed class RandomWalk
         for (int i = 0; i < 40; i++) Pass();
         Assert.True(_cluster.Leader == leader && leader.Term == term, $"{leader.Group} does not stay leader");
         Checker.CheckLogsMatch();
-        Assert.All(_cluster.Replicas, replica => Assert.Equal(leader.StateMachine.Count, replica.StateMachine.Count));
-        Assert.All(_cluster.Replicas, replica => Assert.Equal(leader.LogTerms, replica.LogTerms));
+        Term[] state = [.. leader.StateMachine.Select(entry => entry.Term)];
+        Assert.Equal((ulong)state.Length, leader.Last);
+        Assert.All(_cluster.Replicas.Where(replica => leader.Group.Configuration.Contains(replica.Id)), replica => Assert.Equal(state, replica.StateMachine.Select(entry => entry.Term)));
     }
 
     private bool IsQuiet() =>
-        _cluster.Leader is { } leader
-        && _cluster.Replicas.All(replica => replica.Group.Leader == leader.Id && replica.Group.Applied == leader.Group.LastIndex && replica.Group.LastIndex == leader.Group.LastIndex);
+        _cluster.Leader is { } leader && !leader.Group.IsChangingMembers
+        && _cluster.Replicas.Where(replica => leader.Group.Configuration.Contains(replica.Id)).All(replica => replica.Group.Leader == leader.Id && replica.Group.Applied == leader.Group.LastIndex && replica.Group.LastIndex == leader.Group.LastIndex);
 
     private void RunUntil(long maxMillis, Func<bool> condition, string otherwise)
     {
@@ -123,7 +130,26 @@ internal sealed class RandomWalk
     private void Pass()
     {
         _cluster.Run(50);
+        foreach (Replica replica in _cluster.Replicas)
+            while (replica.SnapshotsAsked.Count > 0) Hurry(replica);
         Checker.Check();
+    }
+
+    /// <summary>A transfer without any trouble.</summary>
+    private void Hurry(Replica sender)
+    {
+        ReplicaId target = TakeAsked(sender);
+        Snapshot snapshot = sender.TakeSnapshot();
+        InstallStatus status = _cluster[(int)target.Value].Install(snapshot);
+        if (_trace is not null) Trace($"{snapshot} for {target}: {status}");
+        sender.EndSnapshot(target.Value, status == InstallStatus.Busy ? 0 : snapshot.Index.Value);
+    }
+
+    private static ReplicaId TakeAsked(Replica sender)
+    {
+        ReplicaId target = sender.SnapshotsAsked[0];
+        sender.SnapshotsAsked.RemoveAt(0);
+        return target;
     }
 
     private void Act()
@@ -132,6 +158,7 @@ internal sealed class RandomWalk
         long dice = _random.Below(100);
         if (_random.Chance(_restartMillionths)) Restart(replica);
         else if (_random.Chance(_isolateMillionths)) IsolateOrHeal(replica);
+        else if (_random.Chance(_snapshotMillionths)) Snapshots(replica);
         else if (dice < 55) DeliverOne();
         else if (dice < 70) Tick(replica);
         else if (dice < 80 && replica.PendingWrites > 0) PersistOne(replica);
@@ -139,6 +166,65 @@ internal sealed class RandomWalk
         else if (dice < 86) replica.ApplyAll();
         else if (dice < 94 && replica.Group.Role == Role.Leader) Propose(replica);
         else if (replica.Group.Role == Role.Leader) Read(replica);
+    }
+
+    private void Snapshots(Replica replica)
+    {
+        switch (_random.Below(8))
+        {
+            case 0:
+                replica.Flush();
+                break;
+            case 1:
+                replica.CompactTo((ulong)_random.Below((long)LogIndex.Min(replica.Disk.Flushed, replica.Applied).Value + 1));
+                break;
+            case 2:
+                replica.Compact();
+                break;
+            case 3 or 4 when replica.SnapshotsAsked.Count > 0:
+                Begin(replica, TakeAsked(replica));
+                break;
+            case 5 when _random.Chance(500_000): // Unasked, of anybody to anybody: it is true all the same.
+                Begin(replica, _cluster.Replicas[(int)_random.Below(_cluster.Replicas.Count)].Id);
+                break;
+            default:
+                if (_transfers.Count > 0) GoOn((int)_random.Below(_transfers.Count));
+                break;
+        }
+    }
+
+    private void Begin(Replica sender, ReplicaId target)
+    {
+        if (sender.Disk.Flushed == LogIndex.Zero) return;
+        Transfer transfer = new((int)sender.Id.Value, (int)target.Value, sender.TakeSnapshot(), null);
+        _transfers.Add(transfer);
+        if (_trace is not null) Trace($"{transfer.Snapshot} for {target}");
+    }
+
+    /// <summary>The snapshot arrives, or the news of it, or neither; it may come once more.</summary>
+    private void GoOn(int at)
+    {
+        Transfer transfer = _transfers[at];
+        if (!_random.Chance(_duplicateMillionths)) _transfers.RemoveAt(at);
+        if (transfer.Installed is { } installed)
+        {
+            _cluster[transfer.From].EndSnapshot((ulong)transfer.To, installed.Value);
+            return;
+        }
+
+        bool isLost = _random.Chance(_dropMillionths);
+        // In the turn of an append, now and then.
+        int together = _cluster.InFlight.FindIndex(message => message.To.Value == (ulong)transfer.To);
+        if (!isLost && together >= 0 && _random.Chance(300_000))
+        {
+            if (_trace is not null) Trace($"{_cluster.InFlight[together]} together with");
+            _cluster[transfer.To].ReceiveSilently(_cluster.InFlight[together]);
+        }
+
+        InstallStatus status = isLost ? InstallStatus.Stale : _cluster[transfer.To].Install(transfer.Snapshot);
+        if (_trace is not null) Trace($"{transfer.Snapshot} at {transfer.To}: {(isLost ? "lost" : status)} {_cluster[transfer.To].Group}");
+        if (status == InstallStatus.Busy) _transfers.Add(transfer);
+        else _transfers.Add(transfer with { Installed = isLost ? LogIndex.Zero : transfer.Snapshot.Index });
     }
 
     private void DeliverOne()
@@ -182,8 +268,9 @@ internal sealed class RandomWalk
     private void Restart(Replica replica)
     {
         LogIndex applied = replica.Disk.Applied;
-        // The store may have lost what it had not synced.
-        if (_random.Chance(500_000)) replica.Disk.Applied = new LogIndex((ulong)_random.Below((long)applied.Value + 1));
+        LogIndex flushed = replica.Disk.Flushed;
+        // The store may have lost what it had not flushed.
+        if (_random.Chance(500_000)) replica.Disk.Applied = flushed + (ulong)_random.Below((long)(applied.Value - flushed.Value) + 1);
         replica.Restart((int)_random.Below(replica.PendingWrites + 1));
         if (_trace is not null) Trace($"restarted {replica.Group}");
         Restarts++;
@@ -206,6 +293,9 @@ internal sealed class RandomWalk
             ? new Configuration(new ConfigurationHalf([.. all[..^1]], [all[^1]]), ConfigurationHalf.Empty)
             : new Configuration(new ConfigurationHalf([.. all[..^1]], []), new ConfigurationHalf([.. all[1..]], []));
     }
+
+    /// <summary>A snapshot on its way, and then the news of how it went (0: it did not).</summary>
+    private sealed record Transfer(int From, int To, Snapshot Snapshot, LogIndex? Installed);
 
     private void Trace<T>(T what) => _trace?.Add(new StringBuilder().Append(_cluster.Clock.Micros).Append(' ').Append(what).ToString());
 }

@@ -7,10 +7,10 @@ public sealed class RandomWalkTests
 
     // RAFT_SEEDS=100000 walks on for a while.
     [Fact]
-    public void The_properties_of_raft_hold_after_every_event_of_400_seeds()
+    public void The_properties_of_raft_hold_after_every_event_of_1000_seeds()
     {
-        ulong seeds = ulong.Parse(Environment.GetEnvironmentVariable("RAFT_SEEDS") ?? "400");
-        long leaderships = 0, committed = 0, reads = 0, restarts = 0;
+        ulong seeds = ulong.Parse(Environment.GetEnvironmentVariable("RAFT_SEEDS") ?? "1000");
+        long leaderships = 0, committed = 0, reads = 0, restarts = 0, cuts = 0, installed = 0;
         for (ulong seed = 1; seed <= seeds; seed++)
         {
             RandomWalk walk = Walk(seed);
@@ -18,13 +18,18 @@ public sealed class RandomWalkTests
             committed += walk.Checker.Committed;
             reads += walk.Checker.ReadsGranted;
             restarts += walk.Restarts;
+            cuts += walk.Checker.Cuts;
+            installed += walk.Checker.Installed;
         }
 
+        TestContext.Current.SendDiagnosticMessage($"{seeds} seeds: {leaderships} leaderships, {committed} entries committed, {reads} reads, {restarts} restarts, {cuts} commit points, {installed} snapshots installed");
         // A run in which nothing happens proves nothing.
-        Assert.InRange(leaderships, 1000, long.MaxValue);
-        Assert.InRange(committed, 20_000, long.MaxValue);
-        Assert.InRange(reads, 4000, long.MaxValue);
-        Assert.InRange(restarts, 1000, long.MaxValue);
+        Assert.InRange(leaderships, 2_000, long.MaxValue);
+        Assert.InRange(committed, 40_000, long.MaxValue);
+        Assert.InRange(reads, 15_000, long.MaxValue);
+        Assert.InRange(restarts, 5_000, long.MaxValue);
+        Assert.InRange(cuts, 5_000, long.MaxValue);
+        Assert.InRange(installed, 300, long.MaxValue);
     }
 
     // Without this no failing seed could be looked into.

@@ -8,7 +8,6 @@ namespace RaftKv.Raft.Tests.Randomized;
 internal sealed class SafetyChecker
 {
     private readonly Cluster _cluster;
-    private readonly Configuration _configuration;
     private readonly Dictionary<Term, ReplicaId> _leaders = [];
     private readonly Dictionary<(ReplicaId Replica, Term Term), ReplicaId> _durableVotes = [];
     private readonly Dictionary<(LogIndex Index, Term Term), (Entry Entry, Term PreviousTerm)> _entries = [];
@@ -17,15 +16,15 @@ internal sealed class SafetyChecker
     private readonly Dictionary<ulong, LogIndex> _committedWhenAsked = [];
     private LogIndex _lastCommitted;
 
-    public SafetyChecker(Cluster cluster, Configuration configuration)
+    public SafetyChecker(Cluster cluster)
     {
         _cluster = cluster;
-        _configuration = configuration;
         foreach (Replica replica in cluster.Replicas)
         {
             replica.OnReady = ready => OnReady(replica, ready);
             replica.OnLeave = message => OnLeave(replica, message);
             replica.OnApply = entry => OnApply(replica, entry);
+            replica.OnInstalled = snapshot => OnInstalled(replica, snapshot);
         }
     }
 
@@ -34,6 +33,10 @@ internal sealed class SafetyChecker
     public int Committed => _committed.Count;
 
     public int ReadsGranted { get; private set; }
+
+    public int Installed { get; private set; }
+
+    public int Cuts { get; private set; }
 
     /// <summary>A read may not miss anything that was committed, anywhere, when it was asked for.</summary>
     public void OnReadAsked(ulong context) => _committedWhenAsked.Add(context, _lastCommitted);
@@ -48,11 +51,13 @@ internal sealed class SafetyChecker
                 : (replica.Group, _cluster.Replicas[0].Disk.SnapshotIndex, 0);
             CheckDurableVote(replica);
             if (replica.Group.Role == Role.Leader) CheckLeader(replica);
-            for (LogIndex index = commit.Next; index <= replica.Group.Commit; index = index.Next) CheckCommitted(replica, index);
+            // Of what a snapshot covers the log knows the last term only; the rest is checked when it is installed.
+            for (LogIndex index = LogIndex.Max(commit.Next, replica.Group.SnapshotIndex); index <= replica.Group.Commit; index = index.Next) CheckCommitted(replica, index);
             for (; grants < replica.Grants.Count; grants++) CheckGrant(replica.Grants[grants]);
             // What a replica takes for durable is what its disk has: no replaced entries, no promises (L10).
             LogIndex durable = replica.Group.DurableIndex;
-            Invariant.Holds(replica.Group.TermAt(durable) == replica.Disk.TermAt(durable), $"{replica.Group}, on disk {durable}/{replica.Disk.TermAt(durable)}");
+            bool isCommitPointUnderWay = replica.Group.IsInstalling && durable == replica.Group.SnapshotIndex;
+            if (!isCommitPointUnderWay) Invariant.Holds(replica.Group.TermAt(durable) == replica.Disk.TermAt(durable), $"{replica.Group}, on disk {durable}/{replica.Disk.TermAt(durable)}");
             replica.Group.CheckInvariants();
             _seen[replica.Id] = (life, replica.Group.Commit, grants);
         }
@@ -66,7 +71,8 @@ internal sealed class SafetyChecker
             foreach (Replica right in _cluster.Replicas)
             {
                 bool mustAgree = false;
-                for (LogIndex index = LogIndex.Min(left.Group.LastIndex, right.Group.LastIndex); index > left.Group.SnapshotIndex; index = index.Previous)
+                LogIndex floor = LogIndex.Max(LogIndex.Max(left.Group.SnapshotIndex, right.Group.SnapshotIndex), new LogIndex(1));
+                for (LogIndex index = LogIndex.Min(left.Group.LastIndex, right.Group.LastIndex); index >= floor; index = index.Previous)
                 {
                     bool agrees = left.Group.TermAt(index) == right.Group.TermAt(index);
                     Invariant.Holds(agrees || !mustAgree, $"{left.Id} and {right.Id} agree after {index}, but not there");
@@ -78,6 +84,7 @@ internal sealed class SafetyChecker
 
     private void OnReady(Replica replica, Ready ready)
     {
+        if (ready.LogStart is not null) Cuts++;
         // Log matching by induction: an entry is the same, with the same predecessor, in whichever log it appears.
         foreach (Entry entry in ready.Entries.Span)
         {
@@ -104,8 +111,19 @@ internal sealed class SafetyChecker
             if (message is { Kind: MessageKind.VoteResponse, Rejected: false }) Invariant.Holds(onDisk.Vote == message.To, $"{message} leaves, hard state on disk {onDisk}");
         }
 
-        if (message is { Kind: MessageKind.AppendResponse, Rejected: false } && message.Term == replica.Group.Term)
-            Invariant.Holds(replica.Disk.TermAt(message.Index) == replica.Group.TermAt(message.Index), $"{message} leaves, on disk {replica.Disk.Last}");
+        if (message is not { Kind: MessageKind.AppendResponse, Rejected: false }) return;
+        Invariant.Holds(message.Index <= replica.Disk.Last || message.Term != replica.Group.Term, $"{message} leaves, on disk {replica.Disk.Last}");
+        if (message.Term == replica.Group.Term && replica.Group.TermAt(message.Index) is { } term && replica.Disk.TermAt(message.Index) is { } onDiskTerm)
+            Invariant.Holds(onDiskTerm == term, $"{message} leaves, on disk {replica.Disk.Last}");
+    }
+
+    /// <summary>A snapshot is what was committed, entry by entry, and the one whose index counts as committed.</summary>
+    private void OnInstalled(Replica replica, Snapshot snapshot)
+    {
+        Installed++;
+        Invariant.Holds((ulong)snapshot.Entries.Count == snapshot.Index.Value, $"{snapshot} of {snapshot.Entries.Count} entries");
+        foreach (Entry entry in snapshot.Entries)
+            Invariant.Holds(_committed.TryGetValue(entry.Index, out Term term) && term == entry.Term, $"{replica.Id} installs {entry}, committed is {term}");
     }
 
     private void OnApply(Replica replica, Entry entry)
@@ -133,7 +151,7 @@ internal sealed class SafetyChecker
         }
 
         foreach (var (index, term) in _committed)
-            Invariant.Holds(leader.Group.TermAt(index) == term, $"leader completeness: {leader.Group} lacks {index}/{term}");
+            if (index >= leader.Group.SnapshotIndex) Invariant.Holds(leader.Group.TermAt(index) == term, $"leader completeness: {leader.Group} lacks {index}/{term}");
     }
 
     private void CheckCommitted(Replica replica, LogIndex index)
@@ -147,9 +165,15 @@ internal sealed class SafetyChecker
 
         _committed.Add(index, term);
         _lastCommitted = LogIndex.Max(_lastCommitted, index);
-        ulong onDisks = Quorum.Agreed(_configuration, id => _cluster[(int)id.Value].Disk.TermAt(index) == term ? 1UL : 0);
-        Invariant.Holds(onDisks == 1, $"{replica.Id} commits {index}/{term}, which is not on the disks of a majority");
+        // The newest configuration decides; it may have come into the log after the entry was committed.
+        bool isOnDisks = ((Configuration[])[replica.Group.Configuration, replica.Group.ConfigurationAt(index)])
+            .Any(configuration => Quorum.Agreed(configuration, id => Holds(_cluster[(int)id.Value].Disk, index, term) ? 1UL : 0) == 1);
+        Invariant.Holds(isOnDisks, $"{replica.Id} commits {index}/{term}, which is not on the disks of a majority");
     }
+
+    /// <summary>In the log, or flushed.</summary>
+    private static bool Holds(Disk disk, LogIndex index, Term term) =>
+        index <= disk.SnapshotIndex ? disk.Store[(int)index.Value - 1].Term == term : disk.TermAt(index) == term;
 
     private void CheckGrant(ReadGrant grant)
     {

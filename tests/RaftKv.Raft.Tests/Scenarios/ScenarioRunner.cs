@@ -25,6 +25,10 @@ namespace RaftKv.Raft.Tests.Scenarios;
 /// persist 2 [1]             … completes its writes (the oldest one)
 /// release 2                 … completes everything and holds nothing back any more
 /// log-read 2                answers replica 2's oldest log read from its disk
+/// compact 1 5               replica 1 flushes its store and cuts its log at 5
+/// snapshot 1 s              replica 1's flushed state as it is now, to be known as s
+/// install 3 s               replica 3 is offered it; says what became of it
+/// ended 1 3 5               replica 1 is told that its snapshot for 3 was installed up to 5; 0 if it was not
 /// restart 2                 replica 2 crashes and starts with what is on its disk
 /// state [1]                 one line per replica; log [1] terms of the log
 /// </code>
@@ -33,6 +37,7 @@ namespace RaftKv.Raft.Tests.Scenarios;
 internal sealed class ScenarioRunner
 {
     private readonly StringBuilder _output = new();
+    private readonly Dictionary<string, Snapshot> _snapshots = [];
     private Cluster? _cluster;
     private bool _showsSends;
 
@@ -56,7 +61,7 @@ internal sealed class ScenarioRunner
         switch (verb)
         {
             case "new": New(arguments); break;
-            case "log" when arguments.Length > 1: Log(arguments); break;
+            case "log" when arguments.Any(argument => argument.Contains('=')): Log(arguments); break;
             case "log": ForEach(arguments, replica => _output.AppendLine($"{replica.Id} log {replica.LogTerms}")); break;
             case "tick": Tick(arguments); break;
             case "run": RunFor(arguments); break;
@@ -77,6 +82,10 @@ internal sealed class ScenarioRunner
             case "persist": Persist(One(arguments), arguments.Length > 1); break;
             case "release": Release(One(arguments)); break;
             case "log-read": One(arguments).AnswerLogRead(); break;
+            case "compact": One(arguments).Flush(); One(arguments).CompactTo(ulong.Parse(arguments[1])); break;
+            case "snapshot": TakeSnapshot(One(arguments), arguments[1]); break;
+            case "install": Install(One(arguments), _snapshots[arguments[1]]); break;
+            case "ended": One(arguments).EndSnapshot(ulong.Parse(arguments[1]), ulong.Parse(arguments[2])); break;
             case "restart": One(arguments).Restart(); _output.AppendLine($"{One(arguments).Group}"); break;
             case "state": ForEach(arguments, replica => _output.AppendLine($"{replica.Group}")); break;
             default: throw new InvalidOperationException($"no such command: {verb}");
@@ -159,6 +168,19 @@ internal sealed class ScenarioRunner
     {
         if (onlyOldest) replica.PersistOne();
         else replica.PersistAll();
+    }
+
+    private void TakeSnapshot(Replica replica, string name)
+    {
+        replica.Flush();
+        _snapshots[name] = replica.TakeSnapshot();
+        _output.AppendLine($"{_snapshots[name]}");
+    }
+
+    private void Install(Replica replica, Snapshot snapshot)
+    {
+        _output.AppendLine($"{replica.Id} {replica.InstallSilently(snapshot)}");
+        replica.Pump();
     }
 
     private static void Release(Replica replica)

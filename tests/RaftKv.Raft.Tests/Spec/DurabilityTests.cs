@@ -217,6 +217,29 @@ public sealed class DurabilityTests
         Assert.Equal(1UL, replica.Disk.Last.Value);
     }
 
+    // A commit index counts in the term of the leader that told it. If the store kept what it made applied and the term were lost in a crash, a
+    // leader of an older term, whose log may be another one, would be told that it matches.
+    [Fact]
+    public void Nothing_is_applied_on_the_word_of_a_term_that_is_not_durable()
+    {
+        Replica follower = Held(Replica.Alone(5, Disk.Of(6, 0, 0, 1, 1, 1)));
+        follower.Receive(Some.Append(3, 1, 7, 3, 1, 3));
+        Assert.Equal(3UL, follower.Commit);
+        Assert.Empty(follower.StateMachine);
+        follower.Restart();
+        Assert.Equal("r1>r2 AppendResponse t6 match 1", AnswerTo(Some.Append(2, 1, 6, 1, 1, 1)).ToString());
+        follower.Receive(Some.Append(3, 1, 7, 1, 1, 1));
+        follower.PersistOne();
+        Assert.Single(follower.StateMachine);
+
+        Message AnswerTo(Message append)
+        {
+            follower.Receive(append);
+            follower.PersistAll();
+            return Assert.Single(follower.TakeSent());
+        }
+    }
+
     // L11: the write of an append completes after the term has changed. What leaves is of the term it was promised in.
     [Fact]
     public void An_acknowledgement_keeps_the_term_in_which_it_was_made()

@@ -1,0 +1,78 @@
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft;
+
+/// <summary>
+/// Failure detection between nodes, in the place of the heartbeats of groups that sleep: each node says every 100 ms that it is alive, in which life
+/// (boot id), and whether its disk stands still. Pure; owned by STEP.
+/// </summary>
+/// <remarks>
+/// A node counts as gone when it was silent for the timeout at two ticks in a row (a process that was paused itself finds everybody silent at its
+/// first), when it has begun another life, or when its disk has begun to stand still.
+/// <code>
+/// frame NodeHeartbeat: boot id u64 | flags u8 (1 = disk stalled) | version of its list of stopped replicas u64 (0: none yet)
+/// </code>
+/// </remarks>
+internal sealed class NodeWatch(long timeoutMicros)
+{
+    private const byte StalledFlag = 1;
+    private readonly SortedDictionary<NodeId, Peer> _peers = [];
+
+    public IEnumerable<NodeId> Nodes => _peers.Keys;
+
+    public static byte[] Heartbeat(ulong bootId, bool isStalled)
+    {
+        ByteWriter writer = new(32);
+        PeerFrame.Begin(writer, FrameKind.NodeHeartbeat);
+        writer.U64(bootId);
+        writer.U8(isStalled ? StalledFlag : (byte)0);
+        writer.U64(0);
+        PeerFrame.Finish(writer);
+        return writer.ToArray();
+    }
+
+    public void Add(NodeId node) => _peers.TryAdd(node, new Peer());
+
+    /// <summary>Whether the node was heard within the timeout and its disk works.</summary>
+    public bool IsAlive(long now, NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 && !peer.IsStalled && now - peer.HeardAt < timeoutMicros;
+
+    /// <summary>When the node's last heartbeat arrived; null if none has.</summary>
+    public long? HeardAt(NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 ? peer.HeardAt : null;
+
+    /// <summary>A heartbeat arrived. True when the groups led from there must not trust in their leaders any more.</summary>
+    public bool OnHeartbeat(long now, NodeId node, byte[] body)
+    {
+        ByteReader reader = new(body);
+        ulong bootId = reader.U64();
+        bool isStalled = (reader.U8() & StalledFlag) != 0;
+        if (!_peers.TryGetValue(node, out Peer? peer)) return false;
+        bool isGone = (peer.BootId != 0 && peer.BootId != bootId) || (isStalled && !peer.IsStalled);
+        (peer.HeardAt, peer.BootId, peer.IsStalled, peer.SilentTicks) = (now, bootId, isStalled, 0);
+        return isGone;
+    }
+
+    /// <summary>Nodes that are gone since the last tick.</summary>
+    public List<NodeId> Tick(long now)
+    {
+        List<NodeId> gone = [];
+        foreach (var (node, peer) in _peers)
+        {
+            if (peer.BootId == 0 || now - peer.HeardAt < timeoutMicros) continue;
+            if (++peer.SilentTicks == 2) gone.Add(node);
+        }
+
+        return gone;
+    }
+
+    private sealed class Peer
+    {
+        public ulong BootId { get; set; }
+
+        public long HeardAt { get; set; }
+
+        public bool IsStalled { get; set; }
+
+        public int SilentTicks { get; set; }
+    }
+}

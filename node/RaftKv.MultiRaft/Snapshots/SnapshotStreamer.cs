@@ -1,0 +1,338 @@
+using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
+
+namespace RaftKv.MultiRaft.Snapshots;
+
+/// <summary>
+/// SNAPSHOT: moves whole states between nodes, beside the three stages of the write path and never in their way. It makes checkpoints for
+/// followers that need them, fetches offered ones into a new generation of the store, and clears away what is replaced.
+/// </summary>
+/// <remarks>
+/// <code>
+/// leader's STEP ─ SendSnapshot ─▶ checkpoint ─▶ STEP: in which term? ─▶ offer ──▶ follower: stage a generation, fetch piece by piece, sync, open
+///  └▶ its STEP: TryInstall ─▶ PERSIST: commit point ─▶ APPLY: switch ─▶ here: delete the old one
+/// leader's STEP ◀─ OnSnapshotEnded ◀── SnapshotEnd ◀────────────────────────────────────────────────────────────────┘
+/// </code>
+/// Called by one thread. A failure to make, send, fetch or write a snapshot ends that snapshot only: nothing relied on it yet.
+/// </remarks>
+public sealed class SnapshotStreamer : IDisposable
+{
+    private const int MaxOutgoing = 4;
+    private const int MaxIncoming = 2;
+    private const long OfferIntervalMicros = 500_000;
+    private const long FetchRetryMicros = 500_000;
+    private const long SilenceMicros = 10_000_000;
+    private const long MaxQueuedBytes = 32 * 1024 * 1024;
+
+    private readonly HostOptions _options;
+    private readonly IStateMachines _machines;
+    private readonly IPeerLinks _links;
+    private readonly SplitMix _numbers;
+    private readonly WorkQueue<SnapshotWork> _inbox = new(4096, MaxQueuedBytes);
+    private readonly SortedDictionary<GroupId, HostedReplica> _replicas = [];
+    private readonly SortedDictionary<GroupId, ulong> _lastGeneration = [];
+    private readonly List<OutgoingSnapshot> _outgoing = [];
+    private readonly SortedDictionary<GroupId, IncomingSnapshot> _incoming = [];
+    private GroupWorker? _worker;
+    private long _sent;
+    private long _installed;
+    private long _failed;
+
+    internal SnapshotStreamer(HostOptions options, IStateMachines machines, IPeerLinks links)
+    {
+        _options = options;
+        _machines = machines;
+        _links = links;
+        _numbers = new SplitMix(options.Seed).Fork(0x534E4150);
+    }
+
+    public bool HasWork => _inbox.HasWork;
+
+    /// <summary>Wakes the thread that runs this pump.</summary>
+    public Action OnWork { set => _inbox.OnWork = value; }
+
+    /// <summary>When <see cref="RunOnce"/> is due even without work; long.MaxValue when it is not.</summary>
+    public long NextDueAt { get; private set; } = long.MaxValue;
+
+    /// <summary>Snapshots that followers have installed from here.</summary>
+    public long Sent => Interlocked.Read(ref _sent);
+
+    /// <summary>Snapshots installed here.</summary>
+    public long Installed => Interlocked.Read(ref _installed);
+
+    /// <summary>Snapshots that came to nothing, in or out.</summary>
+    public long Failed => Interlocked.Read(ref _failed);
+
+    /// <summary>One turn. Returns false when there was nothing to do.</summary>
+    public bool RunOnce(long now)
+    {
+        List<SnapshotWork> works = _inbox.TakeAll();
+        bool isDue = now >= NextDueAt;
+        if (works.Count == 0 && !isDue) return false;
+        foreach (SnapshotWork work in works) Handle(now, work);
+        PassTime(now);
+        NextDueAt = _outgoing.Select(outgoing => Math.Min(outgoing.OfferAtMicros, outgoing.LastHeardMicros + SilenceMicros))
+            .Concat(_incoming.Values.Where(incoming => !incoming.IsStaged).Select(incoming => Math.Min(incoming.FetchAtMicros, incoming.LastHeardMicros + SilenceMicros)))
+            .DefaultIfEmpty(long.MaxValue).Min();
+        return true;
+    }
+
+    /// <summary>Closes what is on its way, in and out. The pump must have stopped; what it leaves in the directory, the next start deletes.</summary>
+    public void Dispose()
+    {
+        foreach (SnapshotSettled settled in _inbox.TakeAll().OfType<SnapshotSettled>())
+        {
+            settled.Obsolete.Dispose();
+            if (_incoming.TryGetValue(settled.Staged.Replica.Id, out IncomingSnapshot? incoming)) incoming.HandOver();
+        }
+
+        foreach (OutgoingSnapshot outgoing in _outgoing) outgoing.Dispose();
+        foreach (IncomingSnapshot incoming in _incoming.Values) incoming.Dispose();
+        _outgoing.Clear();
+        _incoming.Clear();
+    }
+
+    public override string ToString() => $"{Sent} sent, {Installed} installed, {Failed} failed, {_outgoing.Count} going out, {_incoming.Count} coming in";
+
+    internal void Connect(GroupWorker worker) => _worker = worker;
+
+    /// <summary>Before the first turn; later by <see cref="ReplicaAdded"/>.</summary>
+    internal void Add(HostedReplica replica)
+    {
+        _replicas[replica.Id] = replica;
+        _lastGeneration[replica.Id] = Math.Max(replica.Point.Generation, _lastGeneration.GetValueOrDefault(replica.Id));
+    }
+
+    /// <summary>A frame from another node; false when too much waits. The other side asks again.</summary>
+    internal bool TryPostFrame(NodeId from, FrameKind kind, byte[] body) => _inbox.TryAdd(new FrameArrived(from, kind, body), body.Length);
+
+    internal void Post(SnapshotWork work) => _inbox.AddAlways(work);
+
+    private void Handle(long now, SnapshotWork work)
+    {
+        switch (work)
+        {
+            case FrameArrived frame: HandleFrame(now, frame); break;
+            case SendSnapshot send: Send(now, send); break;
+            case OfferSnapshot offer:
+                _outgoing.Find(outgoing => outgoing.Id == offer.Id)?.SetOffer(offer.Term, now);
+                break;
+            case ReplicaAdded added: Add(added.Replica); break;
+            case ReplicaRemoved removed: Forget(removed.Replica); break;
+            case SnapshotSettled settled: Settle(settled); break;
+        }
+    }
+
+    private void HandleFrame(long now, FrameArrived frame)
+    {
+        try
+        {
+            switch (frame.Kind)
+            {
+                case FrameKind.SnapshotOffer: OnOffer(now, frame.From, SnapshotOffer.Read(frame.Body)); break;
+                case FrameKind.SnapshotFetch: OnFetch(now, frame.From, SnapshotFetch.Read(frame.Body)); break;
+                case FrameKind.SnapshotChunk: OnChunk(now, SnapshotChunk.Read(frame.Body)); break;
+                case FrameKind.SnapshotEnd: OnEnd(SnapshotEnd.Read(frame.Body)); break;
+            }
+        }
+        catch (MalformedException)
+        {
+            Interlocked.Increment(ref _failed); // A peer we cannot understand. Nothing else changes.
+        }
+    }
+
+    private void Send(long now, SendSnapshot send)
+    {
+        HostedReplica replica = send.Replica;
+        EndOutgoing(_outgoing.Find(outgoing => outgoing.Replica == replica && outgoing.Id.To == send.To.Replica), LogIndex.Zero, isNews: false);
+        if (_outgoing.Count >= MaxOutgoing)
+        {
+            _worker!.PostSnapshotEnded(replica, send.To.Replica, LogIndex.Zero);
+            return;
+        }
+
+        try
+        {
+            ICheckpoint checkpoint = replica.Machine.CreateCheckpoint();
+            OutgoingSnapshot outgoing = new(replica, send.To, _numbers.Next(), checkpoint, now);
+            _outgoing.Add(outgoing);
+            // Only now: the term must be at or above the one in which the checkpoint's last entry was committed.
+            _worker!.PostCheckpointMade(replica, outgoing.Id);
+        }
+        catch (Exception failure) when (IsFailureOfFiles(failure))
+        {
+            Interlocked.Increment(ref _failed);
+            _worker!.PostSnapshotEnded(replica, send.To.Replica, LogIndex.Zero);
+        }
+    }
+
+    private void OnFetch(long now, NodeId from, in SnapshotFetch fetch)
+    {
+        SnapshotId id = fetch.Id;
+        OutgoingSnapshot? outgoing = _outgoing.Find(candidate => candidate.Id == id);
+        try
+        {
+            if (outgoing?.Read(fetch, _options.SnapshotChunkBytes, now) is { } chunk) _links.SendBulk(from, chunk.ToFrame());
+            else _links.SendBulk(from, new SnapshotEnd(id, LogIndex.Zero).ToFrame());
+        }
+        catch (Exception failure) when (IsFailureOfFiles(failure))
+        {
+            EndOutgoing(outgoing, LogIndex.Zero, isNews: true);
+        }
+    }
+
+    private void OnOffer(long now, NodeId from, SnapshotOffer offer)
+    {
+        if (!_replicas.TryGetValue(offer.Id.Group, out HostedReplica? replica) || replica.Group.Replica != offer.Id.To) return;
+        if (_incoming.TryGetValue(replica.Id, out IncomingSnapshot? current))
+        {
+            // One at a time; another one takes over only from one that no longer moves.
+            if (current.IsStaged || current.Offer.Id == offer.Id || now - current.LastHeardMicros < 2 * FetchRetryMicros) return;
+            Abandon(current);
+        }
+
+        if (_incoming.Count >= MaxIncoming) return; // It will be offered again.
+        ulong generation = ++_lastGeneration[replica.Id];
+        Stage(now, from, offer, replica, generation);
+    }
+
+    private void Stage(long now, NodeId from, SnapshotOffer offer, HostedReplica replica, ulong generation)
+    {
+        IStagedStore? store = null;
+        try
+        {
+            store = _machines.Stage(replica.Id, generation);
+            _incoming.Add(replica.Id, new IncomingSnapshot(replica, from, offer, generation, store, now));
+        }
+        catch (Exception failure) when (IsFailureOfFiles(failure))
+        {
+            Interlocked.Increment(ref _failed);
+            store?.Dispose();
+            TryDelete(replica.Id, generation);
+        }
+    }
+
+    private void OnChunk(long now, in SnapshotChunk chunk)
+    {
+        if (!_incoming.TryGetValue(chunk.Id.Group, out IncomingSnapshot? incoming) || incoming.Offer.Id != chunk.Id || incoming.IsStaged) return;
+        try
+        {
+            long pause = chunk.Bytes.Length * 1_000_000L / _options.SnapshotBytesPerSecond;
+            if (incoming.TryTake(chunk, now, now + pause) && incoming.IsComplete) Complete(incoming);
+        }
+        catch (Exception failure) when (IsFailureOfFiles(failure))
+        {
+            Abandon(incoming);
+        }
+    }
+
+    /// <summary>All bytes are there: durable first, then opened, then STEP is asked.</summary>
+    private void Complete(IncomingSnapshot incoming)
+    {
+        incoming.Finish();
+        SnapshotOffer offer = incoming.Offer;
+        IStateMachine machine = incoming.Open(_machines);
+        if (offer.Term < machine.AppliedTerm) throw new StoreFailedException($"{offer.Id}: offered in {offer.Term}, but its last entry is of {machine.AppliedTerm}");
+        SnapshotHead head = new(offer.Term, machine.Applied, machine.AppliedTerm, machine.Configuration);
+        var (version, confVersion) = machine.EpochNumbers;
+        CommitPoint point = new(offer.Id.To, incoming.Generation, head.Index, head.LogTerm, head.Configuration, version, confVersion);
+        _worker!.PostStaged(new StagedSnapshot(incoming.Replica, offer.Id, head, machine, point));
+    }
+
+    /// <summary>What became of a staged snapshot: the generation that is not needed any more goes, and the sender is told.</summary>
+    private void Settle(SnapshotSettled settled)
+    {
+        StagedSnapshot staged = settled.Staged;
+        if (settled.IsInstalled) Interlocked.Increment(ref _installed);
+        settled.Obsolete.Dispose();
+        TryDelete(staged.Replica.Id, settled.ObsoleteGeneration);
+        if (!_incoming.Remove(staged.Replica.Id, out IncomingSnapshot? incoming)) return;
+        incoming.HandOver();
+        incoming.Dispose();
+        // Also when it came too late: the replica has at least as much.
+        _links.SendBulk(incoming.Source, new SnapshotEnd(staged.Id, staged.Head.Index).ToFrame());
+    }
+
+    private void OnEnd(SnapshotEnd end)
+    {
+        if (_outgoing.Find(outgoing => outgoing.Id == end.Id) is { } sent) EndOutgoing(sent, end.Installed, isNews: true);
+        else if (_incoming.TryGetValue(end.Id.Group, out IncomingSnapshot? incoming) && incoming.Offer.Id == end.Id && !incoming.IsStaged) Abandon(incoming);
+    }
+
+    private void PassTime(long now)
+    {
+        foreach (OutgoingSnapshot outgoing in _outgoing.ToArray())
+        {
+            if (now - outgoing.LastHeardMicros >= SilenceMicros) EndOutgoing(outgoing, LogIndex.Zero, isNews: true);
+            else if (now >= outgoing.OfferAtMicros) outgoing.Offer(_links, now, OfferIntervalMicros);
+        }
+
+        foreach (IncomingSnapshot incoming in _incoming.Values.ToArray())
+        {
+            if (incoming.IsStaged) continue;
+            if (now - incoming.LastHeardMicros >= SilenceMicros) Abandon(incoming);
+            else if (now >= incoming.FetchAtMicros) incoming.Fetch(_links, now, FetchRetryMicros);
+        }
+    }
+
+    private void EndOutgoing(OutgoingSnapshot? outgoing, LogIndex installed, bool isNews)
+    {
+        if (outgoing is null) return;
+        _outgoing.Remove(outgoing);
+        outgoing.Dispose();
+        Interlocked.Increment(ref installed > LogIndex.Zero ? ref _sent : ref _failed);
+        if (isNews) _worker!.PostSnapshotEnded(outgoing.Replica, outgoing.Id.To, installed);
+    }
+
+    /// <summary>A removed replica's store is closed: its directory goes, and whatever was on its way from or to it.</summary>
+    private void Forget(HostedReplica replica)
+    {
+        foreach (OutgoingSnapshot outgoing in _outgoing.FindAll(outgoing => outgoing.Replica == replica)) EndOutgoing(outgoing, LogIndex.Zero, isNews: false);
+        if (_incoming.TryGetValue(replica.Id, out IncomingSnapshot? incoming) && incoming.Replica == replica) Abandon(incoming);
+        TryDelete(replica.Id, replica.Point.Generation);
+        if (_replicas.GetValueOrDefault(replica.Id) == replica) _replicas.Remove(replica.Id);
+    }
+
+    private void Abandon(IncomingSnapshot incoming)
+    {
+        _incoming.Remove(incoming.Replica.Id);
+        incoming.Dispose();
+        Interlocked.Increment(ref _failed);
+        TryDelete(incoming.Replica.Id, incoming.Generation);
+    }
+
+    private void TryDelete(GroupId group, ulong generation)
+    {
+        try
+        {
+            _machines.Delete(group, generation);
+        }
+        catch (Exception failure) when (IsFailureOfFiles(failure))
+        {
+            // The next start deletes it: no commit point names it.
+        }
+    }
+
+    private static bool IsFailureOfFiles(Exception failure) =>
+        failure is StoreFailedException or DiskFailedException or IOException or UnauthorizedAccessException or ObjectDisposedException;
+}
+
+/// <summary>What other stages want of SNAPSHOT.</summary>
+internal abstract record SnapshotWork;
+
+internal sealed record FrameArrived(NodeId From, FrameKind Kind, byte[] Body) : SnapshotWork;
+
+/// <summary>A follower needs a snapshot of the replica.</summary>
+internal sealed record SendSnapshot(HostedReplica Replica, Member To) : SnapshotWork;
+
+/// <summary>The checkpoint of that transfer was made at or before this term.</summary>
+internal sealed record OfferSnapshot(SnapshotId Id, Term Term) : SnapshotWork;
+
+internal sealed record ReplicaAdded(HostedReplica Replica) : SnapshotWork;
+
+/// <summary>The replica was removed from its group, durably, and its store is closed.</summary>
+internal sealed record ReplicaRemoved(HostedReplica Replica) : SnapshotWork;
+
+/// <summary>A staged snapshot was installed, and the store before it is obsolete; or it came too late, and is itself.</summary>
+internal sealed record SnapshotSettled(StagedSnapshot Staged, bool IsInstalled, IStateMachine Obsolete, ulong ObsoleteGeneration) : SnapshotWork;

@@ -1,0 +1,21 @@
+namespace RaftKv.Shardctl.Bench;
+
+/// <summary>Says how far a long run has come: beside a spinner on a terminal, else a line for each step on standard error.</summary>
+/// <param name="spinner">Takes the place of what it said before.</param>
+internal sealed class BenchProgress(Screen screen, Action<string> spinner)
+{
+    private string _step = "";
+
+    public void Step(string text)
+    {
+        _step = text;
+        if (screen.IsTerminal) spinner(text);
+        else screen.Error.WriteLine(text);
+    }
+
+    /// <summary>What of the step is being done just now.</summary>
+    public void Detail(string text)
+    {
+        if (screen.IsTerminal) spinner($"{_step}: {text}");
+    }
+}

@@ -1,0 +1,64 @@
+using RaftKv.Raft;
+
+namespace RaftKv.Simulator;
+
+/// <summary>
+/// Changes members all the time, one step at a time, through whoever leads: a learner on a node without a replica; then it votes, perhaps in the
+/// place of another; or it goes again. Never fewer voters than the world began with, so that one dead node is always survived.
+/// </summary>
+internal sealed class Operator(World world, SplitMix random)
+{
+    /// <summary>Changes that a leader has taken into its log.</summary>
+    public long Changes { get; private set; }
+
+    public void Start() => Later();
+
+    private void Later() => world.After(1 + random.Below(2 * world.Options.MemberChangeMicros), () =>
+    {
+        if (world.IsQuiet) return;
+        Change(new GroupId(1 + (ulong)random.Below(world.Options.Shards)));
+        Later();
+    });
+
+    private void Change(GroupId id)
+    {
+        SimNode? leader = world.Nodes.Where(node => node.Group(id) is { Role: Role.Leader }).MaxBy(node => node.Group(id)!.Term.Value);
+        if (leader?.Group(id) is not { } group || group.IsChangingMembers) return;
+        if (Draw(group) is not { Length: > 0 } changes) return;
+        leader.Host!.Worker.TryPost((Action<long>)(now =>
+        {
+            try
+            {
+                ProposeResult result = leader.Host!.Worker.ProposeMembers(now, id, changes);
+                if (result.Status != ProposeStatus.Appended) return;
+                Changes++;
+                world.Trace(() => $"operator: {id} at {result.Index}: {string.Join(", ", changes)}");
+            }
+            catch (ArgumentException)
+            {
+                // Between asking and doing the members have changed.
+            }
+        }), 0);
+    }
+
+    private MemberChange[] Draw(RaftGroup group)
+    {
+        ConfigurationHalf members = group.Configuration.Incoming;
+        SimNode[] free = [.. world.Nodes.Where(node => group.Configuration.Members.All(member => member.Node != node.Id) && node != world.Dead)];
+        if (members.Learners.Length > 0)
+        {
+            Member learner = members.Learners[(int)random.Below(members.Learners.Length)];
+            Member voter = members.Voters[(int)random.Below(members.Voters.Length)];
+            return random.Below(10) switch
+            {
+                0 => [MemberChange.Remove(learner.Replica)],
+                1 => [MemberChange.Promote(learner.Replica)],
+                2 => [MemberChange.Promote(learner.Replica), MemberChange.Demote(voter.Replica)],
+                _ => [MemberChange.Promote(learner.Replica), MemberChange.Remove(voter.Replica)],
+            };
+        }
+
+        if (members.Voters.Length > world.Options.Replicas && random.Chance(500_000)) return [MemberChange.Remove(members.Voters[(int)random.Below(members.Voters.Length)].Replica)];
+        return free.Length == 0 ? [] : [MemberChange.AddLearner(free[(int)random.Below(free.Length)].Id)];
+    }
+}
