@@ -103,7 +103,7 @@ public sealed class GroupWorker : IPeerReceiver
     /// <inheritdoc/>
     public void OnFrame(NodeId from, FrameKind kind, byte[] body)
     {
-        bool isTaken = kind is FrameKind.SnapshotOffer or FrameKind.SnapshotFetch or FrameKind.SnapshotChunk or FrameKind.SnapshotEnd
+        bool isTaken = PeerFrame.ChannelOf(kind) == PeerChannel.Bulk
             ? _snapshots.TryPostFrame(from, kind, body)
             : _inbox.TryAdd(new WorkerEvent(WorkKind.PeerFrame, null, (ulong)kind, body, from), body.Length);
         if (!isTaken) Interlocked.Increment(ref _droppedFrames);
@@ -211,6 +211,7 @@ public sealed class GroupWorker : IPeerReceiver
                 break;
             case WorkKind.Persisted:
                 work.Replica!.Group.OnPersisted(now, work.Number);
+                Introduce(work.Replica);
                 SwitchStore(work.Replica, work.Number);
                 Touch(work.Replica);
                 break;
@@ -298,6 +299,9 @@ public sealed class GroupWorker : IPeerReceiver
         WatchNodes(now);
         foreach (HostedReplica replica in _replicas.Values)
         {
+            // Also of a group that sleeps: its old entries may keep the node's log from being freed.
+            bool isPinning = isLogLarge && usage.PinningOldest.Contains(replica.Id);
+            if (replica.Compaction.TryAsk(now, replica.Group, _options, isPinning, out bool beginFlush)) _applier.Add(new AskFlushed(replica, beginFlush), 0);
             if (replica.Group.IsAsleep)
             {
                 replica.Freshness.OnAsleep();
@@ -309,8 +313,6 @@ public sealed class GroupWorker : IPeerReceiver
             replica.Freshness.OnTick(now, replica.Group);
             ProposeDeadlines(now, replica);
             TryHibernate(now, replica);
-            bool isPinning = isLogLarge && usage.PinningOldest.Contains(replica.Id);
-            if (replica.Compaction.TryAsk(now, replica.Group, _options, isPinning, out bool beginFlush)) _applier.Add(new AskFlushed(replica, beginFlush), 0);
             Touch(replica);
         }
 
@@ -414,9 +416,19 @@ public sealed class GroupWorker : IPeerReceiver
         if (message.Kind is not (MessageKind.Append or MessageKind.Heartbeat) || message.To.IsNone) return false;
         if (_tombstones.TryGetValue(group, out ReplicaId removed) && message.To.CompareTo(removed) <= 0) return false;
         replica = MultiRaftHost.CreateEmpty(_options, group, message.To, now);
+        replica.IsNew = true;
         Add(replica);
-        _snapshots.Post(new ReplicaAdded(replica));
         return true;
+    }
+
+    /// <summary>
+    /// A new replica's existence is durable: only now may SNAPSHOT make a directory for it, or a crash would leave a store of which the log knows nothing.
+    /// </summary>
+    private void Introduce(HostedReplica replica)
+    {
+        if (!replica.IsNew) return;
+        replica.IsNew = false;
+        _snapshots.Post(new ReplicaAdded(replica));
     }
 
     /// <summary>
@@ -433,6 +445,7 @@ public sealed class GroupWorker : IPeerReceiver
         foreach (IReadOwner read in replica.Reads.Values) read.OnDropped();
         replica.Reads.Clear();
         if (replica.Staged is { } staged) _snapshots.Post(new SnapshotSettled(staged, IsInstalled: false, staged.Machine, staged.Point.Generation));
+        replica.Staged = null;
         _logWriter.Add(new PersistWork(replica, 0, null, null, [], []) { IsRemoval = true }, 0);
     }
 
@@ -440,6 +453,13 @@ public sealed class GroupWorker : IPeerReceiver
     private void Install(long now, StagedSnapshot snapshot)
     {
         HostedReplica replica = snapshot.Replica;
+        if (replica.IsRemoved)
+        {
+            replica.Staged = null;
+            _snapshots.Post(new SnapshotSettled(snapshot, IsInstalled: false, snapshot.Machine, snapshot.Point.Generation));
+            return;
+        }
+
         InstallStatus status = replica.Group.TryInstall(now, snapshot.Head);
         replica.Staged = status == InstallStatus.Busy ? snapshot : null;
         if (status == InstallStatus.Stale) _snapshots.Post(new SnapshotSettled(snapshot, IsInstalled: false, snapshot.Machine, snapshot.Point.Generation));

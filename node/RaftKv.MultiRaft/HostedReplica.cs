@@ -66,6 +66,9 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     /// <summary>APPLY's: reads that are confirmed but whose index is not applied yet.</summary>
     public List<GrantedRead> WaitingReads { get; } = [];
 
+    /// <summary>It was made by a message, and the disk does not know of it yet.</summary>
+    public bool IsNew { get; set; }
+
     /// <summary>
     /// STEP has given it up: nothing more is handed on for it, and what APPLY still has of it is in vain, for its tombstone empties its log. Set
     /// before the tombstone is handed to PERSIST.

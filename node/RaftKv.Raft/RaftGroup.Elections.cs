@@ -44,7 +44,12 @@ public sealed partial class RaftGroup
             return;
         }
 
-        if (_now >= _transferDeadline) _transferTo = ReplicaId.None;
+        if (!_transferTo.IsNone && _now >= _transferDeadline)
+        {
+            _transferTo = ReplicaId.None;
+            OnConfigurationApplied(); // Leaving a joint configuration may have waited for it.
+        }
+
         if (_now >= _heartbeatDue) SendHeartbeats();
     }
 
@@ -189,6 +194,7 @@ public sealed partial class RaftGroup
         _votes.TryAdd(from, granted);
         switch (Quorum.Count(Configuration, _voteOf))
         {
+            case VoteResult.Won when Role == Role.PreCandidate && _isStalled: BecomeFollower(Term, ReplicaId.None, RoleChangeReason.DiskStalled); break;
             case VoteResult.Won when Role == Role.PreCandidate: BecomeCandidate(); break;
             // Peers' votes may overtake the completion of the write that made its own durable: wait for it.
             case VoteResult.Won when _votes.ContainsKey(Replica): BecomeLeader(); break;

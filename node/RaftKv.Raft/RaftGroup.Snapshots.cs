@@ -40,6 +40,7 @@ public sealed partial class RaftGroup
     public InstallStatus TryInstall(long now, SnapshotHead head)
     {
         AdvanceTo(now);
+        Wake(now);
         if (head.Term > Term) BecomeFollower(head.Term, ReplicaId.None, RoleChangeReason.HigherTerm);
         if (Role == Role.Leader || head.Index <= Commit) return InstallStatus.Stale;
         if (IsInstalling || _handedToApply != Applied) return InstallStatus.Busy;
@@ -54,7 +55,7 @@ public sealed partial class RaftGroup
         else _log.ResetTo(head.Index, head.LogTerm);
         Invariant.Holds(Term >= _log.LastTerm, $"{Group}/{Replica}: snapshot {head} in {Term}");
         Commit = _handedToApply = _installing = head.Index;
-        if (!keepsLogBehind) _configurations.Clear();
+        if (!holds) _configurations.Clear(); // What memory keeps behind the snapshot may bring configurations.
         OnLogCut(head.Index, head.Configuration);
         _logStart = new LogStart(head.Index, head.LogTerm, head.Configuration, keepsLogBehind);
         if (!Leader.IsNone) Send(new Message { Kind = MessageKind.AppendResponse, From = Replica, To = Leader, Term = Term, Index = head.Index });

@@ -92,7 +92,8 @@ public sealed partial class RaftGroup
     {
         Invariant.Holds(message.To == Replica, $"{message} is not for {Replica}");
         AdvanceTo(now);
-        if (IsAsleep && message.Kind != MessageKind.HibernateResponse) Wake(now);
+        // A late answer of one that sleeps too is no reason to wake.
+        if (IsAsleep && (message.Kind != MessageKind.HibernateResponse || message.Term != Term)) Wake(now);
         if (message.Kind == MessageKind.Removed)
         {
             _isRemoved = true;

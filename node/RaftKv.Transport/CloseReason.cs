@@ -22,6 +22,9 @@ internal static class CloseReason
     /// <summary>The peer's process is another one than at the other end of this connection.</summary>
     public const string PeerRestarted = "peer_restarted";
 
+    /// <summary>A connection for snapshots over which none has gone for long.</summary>
+    public const string Idle = "idle";
+
     public const string Stopping = "stopping";
 
     /// <summary>Our own mistake, or the receiver's.</summary>

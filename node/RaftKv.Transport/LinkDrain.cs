@@ -1,11 +1,12 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using RaftKv.MultiRaft.Wire;
 
 namespace RaftKv.Transport;
 
 /// <summary>Writes a peer's queue to its connection: everything that waits, then one flush. Hot path; nothing is allocated per frame.</summary>
 /// <remarks>Owned by one <see cref="PeerLink"/>, for all its connections one after another.</remarks>
-internal sealed class LinkDrain(string peer, SendQueue queue, TransportMetrics metrics)
+internal sealed class LinkDrain(string peer, PeerChannel channel, SendQueue queue, TransportMetrics metrics)
 {
     /// <summary>A larger frame is handed to the connection as it is, not copied into its buffer.</summary>
     private const int CopyBytes = 16 * 1024;
@@ -55,7 +56,7 @@ internal sealed class LinkDrain(string peer, SendQueue queue, TransportMetrics m
         FlushResult result = await flush;
         if (result.IsCompleted) return false;
         queue.Release(_frames, _bytes);
-        metrics.Sent(peer, _frames, _bytes);
+        metrics.Sent(peer, channel, _frames, _bytes);
         _frames = 0;
         _bytes = 0;
         return true;

@@ -5,16 +5,20 @@ using RaftKv.MultiRaft.Wire;
 namespace RaftKv.Transport;
 
 /// <summary>
-/// One peer: the connection dialled to it, which it keeps up, the queue before it, and what is known of the peer. Dial → shake hands → drain the
-/// queue until the connection ends → wait → dial again.
+/// One channel to one peer: the connection dialled to it, the queue before it, and what is known of the peer. Dial → shake hands → drain the
+/// queue until the connection ends → wait → dial again. The one for messages is kept up; the one for snapshots is dialled when there is
+/// something to send, and given up when there has been nothing for long.
 /// </summary>
 /// <remarks>
 /// <see cref="Send"/>, <see cref="BootId"/> and the notices from the listener may come from any thread; the rest belongs to the loop in
-/// <see cref="RunAsync"/>. While there is no connection the queue is closed and empty.
+/// <see cref="RunAsync"/>. While there is no connection the queue is closed and empty, but for the frames that a bulk connection is dialled for.
 /// </remarks>
-internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions options, TransportMetrics metrics, TransportLog log, TimeProvider time, Func<Hello, string?> admit) : IDisposable
+internal sealed class PeerLink(
+    Hello own, PeerAddress peer, PeerChannel channel, TransportOptions options, TransportMetrics metrics, TransportLog log, TimeProvider time, Func<Hello, string?> admit) : IDisposable
 {
-    private readonly SendQueue _queue = new(options.MaxQueuedFrames, options.MaxQueuedBytes);
+    private readonly SendQueue _queue = channel == PeerChannel.Bulk
+        ? new(options.MaxQueuedBulkFrames, options.MaxQueuedBulkBytes)
+        : new(options.MaxQueuedFrames, options.MaxQueuedBytes);
     private readonly Backoff _backoff = new(options.MinBackoff, options.MaxBackoff, HashCode.Combine(own.BootId, peer.Node));
     private readonly SemaphoreSlim _hint = new(0, 1);
     private readonly Lock _gate = new();
@@ -25,9 +29,14 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
     private ulong _bootId;
     private volatile string _clientUrl = "";
     private long? _lastHint;
+    private long _usedAt;
     private bool _wasUp;
 
     public PeerAddress Peer => peer;
+
+    public PeerChannel Channel => channel;
+
+    private bool IsOnDemand => channel == PeerChannel.Bulk;
 
     /// <summary>As the last handshake said, whoever dialled; 0 before the first.</summary>
     public ulong BootId => Volatile.Read(ref _bootId);
@@ -39,17 +48,20 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
 
     public void Send(byte[] frame)
     {
+        if (IsOnDemand) Volatile.Write(ref _usedAt, time.GetTimestamp());
         string? reason = frame.Length > TransportOptions.MaxFrameBytes ? DropReason.TooLarge : _queue.TryAdd(frame);
-        if (reason is not null) metrics.Dropped(peer.Name, reason);
+        if (reason is not null) metrics.Dropped(peer.Name, channel, reason);
     }
 
-    /// <summary>Keeps the link up until <paramref name="stopping"/>. Never fails.</summary>
+    /// <summary>Keeps the link up, or ready to be dialled, until <paramref name="stopping"/>. Never fails.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
+            if (IsOnDemand && !await IsWantedAsync(stopping)) return;
             (PeerConnection Connection, Hello Hello)? opened = await TryOpenAsync(stopping);
             if (opened is var (connection, hello)) await UseAsync(connection, hello, stopping);
+            else GiveUpWaiting();
             await PauseAsync(stopping);
         }
     }
@@ -87,6 +99,20 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
         {
             if (_accepted == connection) _accepted = null;
         }
+    }
+
+    /// <summary>Until a frame waits; false when <paramref name="stopping"/> comes first.</summary>
+    private async Task<bool> IsWantedAsync(CancellationToken stopping)
+    {
+        _queue.Open();
+        using (stopping.UnsafeRegister(static queue => ((SendQueue)queue!).Close(), _queue)) return await _queue.WaitAsync();
+    }
+
+    /// <summary>What a bulk connection was dialled for cannot be sent: it is dropped, as everything is while there is no connection.</summary>
+    private void GiveUpWaiting()
+    {
+        _queue.Close();
+        metrics.Dropped(peer.Name, channel, DropReason.LinkDown, _queue.Discard());
     }
 
     /// <summary>
@@ -129,7 +155,7 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
 
             using (CancellationTokenSource deadline = Deadline(options.HelloTimeout, stopping))
             {
-                await Handshake.SendAsync(connection.Output, own with { Addressee = peer.Node }, deadline.Token);
+                await Handshake.SendAsync(connection.Output, own with { Addressee = peer.Node, Channel = channel }, deadline.Token);
                 Hello answer = await Handshake.ReceiveAsync(connection.Input, deadline.Token);
                 if (Accepts(answer)) return (connection, answer);
             }
@@ -138,7 +164,7 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
         {
             string reason = connection is null ? CloseReason.Unreachable : CloseReason.Of(exception, connection);
             log.CannotOpen(peer, reason, exception);
-            metrics.Closed(peer.Name, Direction.Dialled, reason);
+            metrics.Closed(peer.Name, channel, Direction.Dialled, reason);
         }
         catch (Exception)
         {
@@ -176,14 +202,16 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
         long opened = time.GetTimestamp();
         Up(connection, hello);
         string reason;
+        using (CancellationTokenSource ended = new())
         using (stopping.UnsafeRegister(static state => ((PeerConnection)state!).Abort(CloseReason.Stopping), connection))
         {
-            Task<string> draining = DrainAsync(connection);
-            Task<string> watching = WatchAsync(connection);
-            reason = await await Task.WhenAny(draining, watching);
+            List<Task<string>> running = [DrainAsync(connection), WatchAsync(connection)];
+            if (IsOnDemand) running.Add(IdleAsync(ended.Token));
+            reason = await await Task.WhenAny(running);
             connection.Abort(reason);
             _queue.Close();
-            await Task.WhenAll(draining, watching);
+            await ended.CancelAsync();
+            await Task.WhenAll(running);
         }
 
         reason = connection.AbortReason ?? reason;
@@ -204,30 +232,48 @@ internal sealed class PeerLink(Hello own, PeerAddress peer, TransportOptions opt
         }
 
         _queue.Open();
-        log.LinkUp(peer, Handshake.Protocol(own, hello), hello.BootId);
-        if (_wasUp) metrics.Reconnected(peer.Name);
+        if (!IsOnDemand) log.LinkUp(peer, Handshake.Protocol(own, hello), hello.BootId);
+        if (_wasUp) metrics.Reconnected(peer.Name, channel);
         _wasUp = true;
-        metrics.Opened(peer.Name, Direction.Dialled);
+        metrics.Opened(peer.Name, channel, Direction.Dialled);
     }
 
     private void Down(PeerConnection connection, string reason)
     {
         lock (_gate) _dialled = null;
-        if (reason != CloseReason.Stopping) log.LinkDown(peer, reason);
-        metrics.Dropped(peer.Name, DropReason.LinkLost, _queue.Discard());
-        metrics.Closed(peer.Name, Direction.Dialled, reason);
+        if (reason is not (CloseReason.Stopping or CloseReason.Idle)) log.LinkDown(peer, reason);
+        metrics.Dropped(peer.Name, channel, DropReason.LinkLost, _queue.Discard());
+        metrics.Closed(peer.Name, channel, Direction.Dialled, reason);
     }
 
     private async Task<string> DrainAsync(PeerConnection connection)
     {
         try
         {
-            await (_drain ??= new LinkDrain(peer.Name, _queue, metrics)).RunAsync(connection.Output);
+            await (_drain ??= new LinkDrain(peer.Name, channel, _queue, metrics)).RunAsync(connection.Output);
             return CloseReason.ClosedByPeer;
         }
         catch (Exception exception)
         {
             return CloseReason.Of(exception, connection);
+        }
+    }
+
+    /// <summary>Until nothing has been sent for so long that the connection is not worth keeping, or it has ended otherwise.</summary>
+    private async Task<string> IdleAsync(CancellationToken ended)
+    {
+        try
+        {
+            while (true)
+            {
+                TimeSpan left = options.BulkIdleTimeout - time.GetElapsedTime(Volatile.Read(ref _usedAt));
+                if (left <= TimeSpan.Zero && _queue.Bytes == 0) return CloseReason.Idle;
+                await Task.Delay(left > TimeSpan.Zero ? left : options.BulkIdleTimeout, time, ended);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return CloseReason.Idle; // It has ended before; nobody asks.
         }
     }
 

@@ -12,11 +12,11 @@ namespace RaftKv.Transport;
 /// </summary>
 /// <remarks>
 /// <see cref="ServeAsync"/> runs once per connection, on the thread pool; the receiver is called from there, and while it does not return this
-/// connection is not read. At most MaxHandshaking connections without a Hello, and one per peer with one.
+/// connection is not read. At most MaxHandshaking connections without a Hello, and one per peer and channel with one.
 /// </remarks>
 internal sealed class PeerListener(
     Hello own,
-    IReadOnlyDictionary<NodeId, PeerLink> links,
+    IReadOnlyDictionary<(NodeId Node, PeerChannel Channel), PeerLink> links,
     IPeerReceiver receiver,
     TransportOptions options,
     TransportMetrics metrics,
@@ -65,7 +65,7 @@ internal sealed class PeerListener(
             Leave(connection);
         }
 
-        metrics.Closed(link?.Peer.Name ?? TransportMetrics.NoPeer, Direction.Accepted, connection.AbortReason ?? reason);
+        metrics.Closed(link?.Peer.Name ?? TransportMetrics.NoPeer, link?.Channel, Direction.Accepted, connection.AbortReason ?? reason);
     }
 
     /// <summary>Closes all connections and waits until the receiver is not called any more.</summary>
@@ -118,7 +118,7 @@ internal sealed class PeerListener(
             using CancellationTokenSource deadline = new(options.HelloTimeout);
             Hello hello = await Handshake.ReceiveAsync(connection.Input, deadline.Token);
             string? refusal = Hello.Refusal(own, hello);
-            links.TryGetValue(hello.Node, out PeerLink? link);
+            links.TryGetValue((hello.Node, hello.Channel), out PeerLink? link);
             if (refusal is null && link is null)
             {
                 Refuse(connection, hello, RefuseReason.UnknownNode, $"node {hello.Name} ({hello.Node}) is not one of this node's peers");
@@ -140,7 +140,7 @@ internal sealed class PeerListener(
             }
 
             link!.OnAccepted(connection, hello);
-            metrics.Opened(link.Peer.Name, Direction.Accepted);
+            metrics.Opened(link.Peer.Name, link.Channel, Direction.Accepted);
             return link;
         }
         finally
@@ -152,7 +152,7 @@ internal sealed class PeerListener(
     private void Refuse(PeerConnection connection, Hello hello, string reason, string refusal)
     {
         log.RefusedAccepted(hello.Node, connection.Remote, refusal);
-        metrics.Refused(links.TryGetValue(hello.Node, out PeerLink? link) ? link.Peer.Name : TransportMetrics.NoPeer, Direction.Accepted, reason);
+        metrics.Refused(links.TryGetValue((hello.Node, hello.Channel), out PeerLink? link) ? link.Peer.Name : TransportMetrics.NoPeer, Direction.Accepted, reason);
     }
 
     /// <summary>Delivers frames until the connection ends; returns why it did.</summary>
@@ -163,27 +163,27 @@ internal sealed class PeerListener(
             ReadResult read = await connection.Input.ReadAsync();
             if (connection.AbortReason is { } reason) return reason;
             ReadOnlySequence<byte> buffer = read.Buffer;
-            Deliver(link.Peer, ref buffer, connection);
+            Deliver(link, ref buffer, connection);
             connection.Input.AdvanceTo(buffer.Start, buffer.End);
             if (read.IsCompleted) return buffer.IsEmpty ? CloseReason.ClosedByPeer : CloseReason.Truncated;
         }
     }
 
-    private void Deliver(PeerAddress peer, ref ReadOnlySequence<byte> buffer, PeerConnection connection)
+    private void Deliver(PeerLink link, ref ReadOnlySequence<byte> buffer, PeerConnection connection)
     {
         int frames = 0;
         long before = buffer.Length;
         try
         {
-            while (connection.AbortReason is null && FrameStream.TryRead(ref buffer, out FrameKind kind, out byte[] body))
+            while (connection.AbortReason is null && FrameStream.TryRead(ref buffer, link.Channel, out FrameKind kind, out byte[] body))
             {
-                receiver.OnFrame(peer.Node, kind, body);
+                receiver.OnFrame(link.Peer.Node, kind, body);
                 frames++;
             }
         }
         finally
         {
-            if (frames > 0) metrics.Received(peer.Name, frames, before - buffer.Length);
+            if (frames > 0) metrics.Received(link.Peer.Name, link.Channel, frames, before - buffer.Length);
         }
     }
 }

@@ -7,19 +7,20 @@ using RaftKv.Raft;
 namespace RaftKv.Transport;
 
 /// <summary>
-/// The links to all other nodes, one TCP connection per peer and direction: this node dials every peer and sends on the connections
-/// it dialled; what it accepts (through <see cref="PeerConnectionHandler"/>) it only receives from. So two nodes that dial each
-/// other at the same moment have nothing to settle.
+/// The links to all other nodes, one TCP connection per peer and direction for messages and, while there are any, one for snapshots: this
+/// node dials every peer and sends on the connections it dialled; what it accepts (through <see cref="PeerConnectionHandler"/>) it only
+/// receives from. So two nodes that dial each other at the same moment have nothing to settle, and a snapshot's pieces stand in nobody's way.
 /// </summary>
 /// <remarks>
-/// All members may be called from any thread. Frames to one peer arrive in the order in which they were sent, or not at all; after a
-/// lost connection earlier frames are not repeated. Memory per peer: the send queue (<see cref="TransportOptions.MaxQueuedBytes"/>
-/// and one frame), and on the receiving side the transport's read buffer and one frame twice (buffered, and its copy).
+/// All members may be called from any thread. Frames on one channel to one peer arrive in the order in which they were sent, or not at all;
+/// after a lost connection earlier frames are not repeated. Memory per peer and channel: the send queue
+/// (<see cref="TransportOptions.MaxQueuedBytes"/> and one frame), and on the receiving side the transport's read buffer and one frame twice
+/// (buffered, and its copy).
 /// </remarks>
 public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
-    private readonly FrozenDictionary<NodeId, PeerLink> _links;
+    private readonly FrozenDictionary<(NodeId Node, PeerChannel Channel), PeerLink> _links;
     private readonly TransportMetrics _metrics;
     private readonly Lock _gate = new();
     private Task[]? _running;
@@ -32,13 +33,14 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
     public TcpPeerLinks(Hello own, IReadOnlyCollection<PeerAddress> peers, IPeerReceiver receiver, ILogger logger, TransportOptions? options = null, TimeProvider? time = null, Func<Hello, string?>? admit = null)
     {
         if (peers.Any(peer => peer.Node == own.Node)) throw new ArgumentException($"node {own.Name} is among its own peers", nameof(peers));
-        own = own with { Addressee = default };
+        own = own with { Addressee = default, Channel = default };
         admit ??= static _ => null;
         options ??= new TransportOptions();
         time ??= TimeProvider.System;
         _metrics = new TransportMetrics(own.Name);
         TransportLog log = new(logger, new LogLimiter(options.RepeatLogAfter, time));
-        _links = peers.Select(peer => new PeerLink(own, peer, options, _metrics, log, time, admit)).ToFrozenDictionary(link => link.Peer.Node);
+        _links = peers.SelectMany(_ => Enum.GetValues<PeerChannel>(), (peer, channel) => new PeerLink(own, peer, channel, options, _metrics, log, time, admit))
+            .ToFrozenDictionary(link => (link.Peer.Node, link.Channel));
         Listener = new PeerListener(own, _links, receiver, options, _metrics, log, admit);
     }
 
@@ -58,26 +60,30 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
         }
     }
 
-    public void Send(NodeId to, byte[] frame)
-    {
-        if (_links.TryGetValue(to, out PeerLink? link)) link.Send(frame);
-        else _metrics.Dropped(TransportMetrics.NoPeer, DropReason.UnknownPeer);
-    }
+    public void Send(NodeId to, byte[] frame) => Send(to, PeerChannel.Messages, frame);
 
-    public void SendBulk(NodeId to, byte[] frame) => Send(to, frame);
+    /// <inheritdoc/>
+    /// <remarks>The connection is dialled for the first frame, which waits for it, and closed after <see cref="TransportOptions.BulkIdleTimeout"/>.</remarks>
+    public void SendBulk(NodeId to, byte[] frame) => Send(to, PeerChannel.Bulk, frame);
 
-    public ulong BootIdOf(NodeId node) => _links.TryGetValue(node, out PeerLink? link) ? link.BootId : 0;
+    public ulong BootIdOf(NodeId node) => _links.TryGetValue((node, PeerChannel.Messages), out PeerLink? link) ? link.BootId : 0;
 
     /// <summary>Where the peer says that clients reach it, as of the last handshake; null while it has not said.</summary>
-    public string? ClientUrlOf(NodeId node) => _links.TryGetValue(node, out PeerLink? link) && link.ClientUrl.Length > 0 ? link.ClientUrl : null;
+    public string? ClientUrlOf(NodeId node) => _links.TryGetValue((node, PeerChannel.Messages), out PeerLink? link) && link.ClientUrl.Length > 0 ? link.ClientUrl : null;
 
     /// <summary>The send queue of one peer, for tests.</summary>
-    internal long QueuedBytesTo(NodeId node) => _links[node].QueuedBytes;
+    internal long QueuedBytesTo(NodeId node, PeerChannel channel = PeerChannel.Messages) => _links[(node, channel)].QueuedBytes;
 
     /// <summary>Closes every connection, dialled and accepted. Afterwards the receiver is not called any more and frames are dropped.</summary>
     public ValueTask DisposeAsync()
     {
         lock (_gate) return new ValueTask(_disposal ??= StopAsync());
+    }
+
+    private void Send(NodeId to, PeerChannel channel, byte[] frame)
+    {
+        if (_links.TryGetValue((to, channel), out PeerLink? link)) link.Send(frame);
+        else _metrics.Dropped(TransportMetrics.NoPeer, channel, DropReason.UnknownPeer);
     }
 
     private async Task StopAsync()

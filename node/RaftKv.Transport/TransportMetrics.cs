@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using RaftKv.MultiRaft.Wire;
 
 namespace RaftKv.Transport;
 
@@ -31,7 +32,7 @@ internal static class Direction
     public const string Accepted = "accepted";
 }
 
-/// <summary>What the links count: the meter <c>RaftKv.Transport</c>, with the node's name among its tags. Peers are tagged by name; strangers are one.</summary>
+/// <summary>What the links count: the meter <c>RaftKv.Transport</c>, with the node's name among its tags. Peers are tagged by name, strangers are one; channels are told apart.</summary>
 internal sealed class TransportMetrics : IDisposable
 {
     public const string MeterName = "RaftKv.Transport";
@@ -65,30 +66,34 @@ internal sealed class TransportMetrics : IDisposable
 
     public Meter Meter { get; }
 
-    public void Sent(string peer, int frames, long bytes)
+    public void Sent(string peer, PeerChannel channel, int frames, long bytes)
     {
-        _bytesSent.Add(bytes, new KeyValuePair<string, object?>("peer", peer));
-        _framesSent.Add(frames, new KeyValuePair<string, object?>("peer", peer));
+        _bytesSent.Add(bytes, new("peer", peer), Tag(channel));
+        _framesSent.Add(frames, new("peer", peer), Tag(channel));
     }
 
-    public void Received(string peer, int frames, long bytes)
+    public void Received(string peer, PeerChannel channel, int frames, long bytes)
     {
-        _bytesReceived.Add(bytes, new KeyValuePair<string, object?>("peer", peer));
-        _framesReceived.Add(frames, new KeyValuePair<string, object?>("peer", peer));
+        _bytesReceived.Add(bytes, new("peer", peer), Tag(channel));
+        _framesReceived.Add(frames, new("peer", peer), Tag(channel));
     }
 
-    public void Dropped(string peer, string reason, int frames = 1)
+    public void Dropped(string peer, PeerChannel channel, string reason, int frames = 1)
     {
-        if (frames > 0) _framesDropped.Add(frames, new("peer", peer), new("reason", reason));
+        if (frames > 0) _framesDropped.Add(frames, new("peer", peer), Tag(channel), new("reason", reason));
     }
 
-    public void Opened(string peer, string direction) => _opened.Add(1, new("peer", peer), new("direction", direction));
+    public void Opened(string peer, PeerChannel channel, string direction) => _opened.Add(1, new("peer", peer), Tag(channel), new("direction", direction));
 
     public void Refused(string peer, string direction, string reason) => _refused.Add(1, new("peer", peer), new("direction", direction), new("reason", reason));
 
-    public void Closed(string peer, string direction, string reason) => _closed.Add(1, new("peer", peer), new("direction", direction), new("reason", reason));
+    /// <param name="channel">Null before the handshake of an accepted connection.</param>
+    public void Closed(string peer, PeerChannel? channel, string direction, string reason) =>
+        _closed.Add(1, new("peer", peer), channel is { } known ? Tag(known) : new("channel", NoPeer), new("direction", direction), new("reason", reason));
 
-    public void Reconnected(string peer) => _reconnects.Add(1, new KeyValuePair<string, object?>("peer", peer));
+    public void Reconnected(string peer, PeerChannel channel) => _reconnects.Add(1, new("peer", peer), Tag(channel));
+
+    private static KeyValuePair<string, object?> Tag(PeerChannel channel) => new("channel", channel == PeerChannel.Bulk ? "bulk" : "messages");
 
     public void Dispose() => Meter.Dispose();
 }

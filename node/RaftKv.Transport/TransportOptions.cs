@@ -17,6 +17,15 @@ public sealed record TransportOptions
     /// </summary>
     public long MaxQueuedBytes { get; init; } = 8 * 1024 * 1024;
 
+    /// <summary>The same two for the channel of snapshots, whose sender waits for each piece to be asked for.</summary>
+    public int MaxQueuedBulkFrames { get; init; } = 64;
+
+    /// <inheritdoc cref="MaxQueuedBulkFrames"/>
+    public long MaxQueuedBulkBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>A connection for snapshots is closed when nothing was sent on it for so long.</summary>
+    public TimeSpan BulkIdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>From the connection's start until the other side's Hello must be complete.</summary>
     public TimeSpan HelloTimeout { get; init; } = TimeSpan.FromSeconds(3);
 

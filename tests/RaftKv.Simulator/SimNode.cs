@@ -93,7 +93,7 @@ internal sealed class SimNode : IPeerLinks
         _tickScheduledFor = _snapshotsScheduledFor = 0;
         try
         {
-            SegmentedRaftLog log = SegmentedRaftLog.Open(_disk, new RaftLogOptions { SegmentBytes = _world.Options.SegmentBytes, ZeroAheadBytes = 16 * 1024 }, _random.Next(), out RecoveredLog recovered);
+            SegmentedRaftLog log = SegmentedRaftLog.Open(_disk, new RaftLogOptions { SegmentBytes = _world.Options.SegmentBytes, ZeroAheadBytes = 16 * 1024, BudgetBytes = 8 * _world.Options.SegmentBytes }, _random.Next(), out RecoveredLog recovered);
             ObservedLog observed = new(log, Durability);
             Durability.CheckRecovered(Name, recovered);
             if (recovered.Identity is null)

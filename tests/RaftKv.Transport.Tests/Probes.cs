@@ -69,12 +69,65 @@ internal sealed class MetricProbe : IDisposable
         all.Where(item => words.All(word => item.Line.Split(' ').Contains(word))).Sum(item => item.Value);
 }
 
-/// <summary>The system's clock with jumps.</summary>
+/// <summary>The system's clock with jumps, and timers that only jumps set off.</summary>
 internal sealed class JumpingClock : TimeProvider
 {
+    private readonly Lock _gate = new();
+    private readonly List<JumpTimer> _timers = [];
     private long _ahead;
 
-    public void Jump(TimeSpan by) => Interlocked.Add(ref _ahead, (long)(by.TotalSeconds * TimestampFrequency));
+    /// <summary>How many timers were ever set, and how long for: tests wait for the one they mean to set off.</summary>
+    public Recorder<TimeSpan> TimersSet { get; } = new();
+
+    public void Jump(TimeSpan by)
+    {
+        Interlocked.Add(ref _ahead, (long)(by.TotalSeconds * TimestampFrequency));
+        JumpTimer[] due;
+        lock (_gate) due = [.. _timers.Where(timer => timer.DueAt <= GetTimestamp())];
+        foreach (JumpTimer timer in due) timer.SetOff();
+    }
 
     public override long GetTimestamp() => base.GetTimestamp() + Interlocked.Read(ref _ahead);
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        JumpTimer timer = new(this, () => callback(state));
+        timer.Change(dueTime, period);
+        return timer;
+    }
+
+    private sealed class JumpTimer(JumpingClock clock, Action callback) : ITimer
+    {
+        public long DueAt { get; private set; } = long.MaxValue;
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            if (dueTime == Timeout.InfiniteTimeSpan) return true;
+            lock (clock._gate)
+            {
+                DueAt = clock.GetTimestamp() + (long)(dueTime.TotalSeconds * clock.TimestampFrequency);
+                clock._timers.Add(this);
+            }
+
+            clock.TimersSet.Add(dueTime);
+            return true;
+        }
+
+        public void SetOff()
+        {
+            Dispose();
+            callback();
+        }
+
+        public void Dispose()
+        {
+            lock (clock._gate) clock._timers.Remove(this);
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
 }

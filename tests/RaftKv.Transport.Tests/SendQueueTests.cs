@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using RaftKv.MultiRaft.Wire;
 
 namespace RaftKv.Transport.Tests;
 
@@ -69,7 +70,7 @@ public sealed class SendQueueTests
     {
         using TransportMetrics metrics = new("n1");
         SendQueue queue = new(4096, 8 * 1024 * 1024);
-        LinkDrain drain = new("n2", queue, metrics);
+        LinkDrain drain = new("n2", PeerChannel.Messages, queue, metrics);
         PipeWriter output = PipeWriter.Create(Stream.Null, new StreamPipeWriterOptions(minimumBufferSize: 64 * 1024));
         queue.Open();
         FillAndDrain();

@@ -89,7 +89,8 @@ internal sealed class TestNode : IAsyncDisposable
     /// <summary>Until this node has dialled the peer so many times with success.</summary>
     public Task UpAsync(TestNode peer, int times = 1) => UpAsync(peer.Hello, times);
 
-    public Task UpAsync(Hello peer, int times = 1) => Metrics.UntilAsync(times, "connections.opened", $"peer={peer.Name}", "direction=dialled");
+    public Task UpAsync(Hello peer, int times = 1, string channel = "messages") =>
+        Metrics.UntilAsync(times, "connections.opened", $"peer={peer.Name}", $"channel={channel}", "direction=dialled");
 
     public void Send(TestNode to, byte[] body, FrameKind kind = FrameKind.RaftMessages) => Links.Send(to.Hello.Node, Frames.Make(kind, body));
 

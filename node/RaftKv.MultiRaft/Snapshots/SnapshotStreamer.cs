@@ -247,7 +247,9 @@ public sealed class SnapshotStreamer : IDisposable
         if (settled.IsInstalled) Interlocked.Increment(ref _installed);
         settled.Obsolete.Dispose();
         TryDelete(staged.Replica.Id, settled.ObsoleteGeneration);
-        if (!_incoming.Remove(staged.Replica.Id, out IncomingSnapshot? incoming)) return;
+        // It may be another transfer by now, to a newer replica of the group.
+        if (!_incoming.TryGetValue(staged.Replica.Id, out IncomingSnapshot? incoming) || incoming.Offer.Id != staged.Id) return;
+        _incoming.Remove(staged.Replica.Id);
         incoming.HandOver();
         incoming.Dispose();
         // Also when it came too late: the replica has at least as much.
@@ -280,7 +282,7 @@ public sealed class SnapshotStreamer : IDisposable
     {
         if (outgoing is null) return;
         _outgoing.Remove(outgoing);
-        outgoing.Dispose();
+        TryDispose(outgoing);
         Interlocked.Increment(ref installed > LogIndex.Zero ? ref _sent : ref _failed);
         if (isNews) _worker!.PostSnapshotEnded(outgoing.Replica, outgoing.Id.To, installed);
     }
@@ -300,6 +302,18 @@ public sealed class SnapshotStreamer : IDisposable
         incoming.Dispose();
         Interlocked.Increment(ref _failed);
         TryDelete(incoming.Replica.Id, incoming.Generation);
+    }
+
+    private static void TryDispose(OutgoingSnapshot outgoing)
+    {
+        try
+        {
+            outgoing.Dispose();
+        }
+        catch (Exception failure) when (IsFailureOfFiles(failure))
+        {
+            // Its files stay until the next start, which deletes them.
+        }
     }
 
     private void TryDelete(GroupId group, ulong generation)

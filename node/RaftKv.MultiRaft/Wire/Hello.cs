@@ -10,13 +10,16 @@ namespace RaftKv.MultiRaft.Wire;
 /// <param name="DiskId">Random, made with the data directory.</param>
 /// <param name="BootId">Random, made at each start of the process.</param>
 /// <param name="ClientUrl">Where clients reach the node; empty if it does not say.</param>
+/// <param name="Channel">What the dialler wants the connection for; not used in the answer.</param>
 /// <remarks>
 /// <code>
 /// magic "RKVP" u32 | protocol min u16 | protocol max u16 | cluster id u64 | map digest u64 | node u64 | disk id u64
-/// | boot id u64 | addressee u64 (the node the dialler means to reach; 0 in the answer) | name (block) | client url (block; older nodes end before)
+/// | boot id u64 | addressee u64 (the node the dialler means to reach; 0 in the answer) | name (block)
+/// | client url (block; absent: empty) | channel u8 (absent: 0, messages)
 /// </code>
 /// </remarks>
-public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong ClusterId, ulong MapDigest, NodeId Node, ulong DiskId, ulong BootId, NodeId Addressee, string Name, string ClientUrl = "")
+public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong ClusterId, ulong MapDigest, NodeId Node, ulong DiskId, ulong BootId, NodeId Addressee, string Name, string ClientUrl = "",
+    PeerChannel Channel = PeerChannel.Messages)
 {
     public const ushort CurrentProtocol = 1;
     private const uint Magic = 0x50564B52; // "RKVP"
@@ -35,6 +38,7 @@ public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong Cluster
         writer.U64(Addressee.Value);
         writer.Text(Name);
         writer.Text(ClientUrl);
+        writer.U8((byte)Channel);
         PeerFrame.Finish(writer);
     }
 
@@ -43,8 +47,11 @@ public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong Cluster
         ByteReader reader = new(body);
         if (reader.U32() != Magic) throw new MalformedException("this is not a RaftKv peer");
         Hello hello = new(reader.U16(), reader.U16(), reader.U64(), reader.U64(), new NodeId(reader.U64()), reader.U64(), reader.U64(), new NodeId(reader.U64()), reader.Text());
+        string clientUrl = reader.Remaining > 0 ? reader.Text() : "";
+        byte channel = reader.Remaining > 0 ? reader.U8() : (byte)0;
+        if (channel > (byte)PeerChannel.Bulk) throw new MalformedException($"channel {channel}");
         // What a newer node may add behind this is not for us; versions are compared next.
-        return reader.Remaining == 0 ? hello : hello with { ClientUrl = reader.Text() };
+        return hello with { ClientUrl = clientUrl, Channel = (PeerChannel)channel };
     }
 
     /// <summary>

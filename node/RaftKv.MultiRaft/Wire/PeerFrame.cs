@@ -34,6 +34,16 @@ public enum FrameKind : byte
     NodeHeartbeat = 9,
 }
 
+/// <summary>What a connection between two nodes is for. The numbers are on the wire.</summary>
+public enum PeerChannel : byte
+{
+    /// <summary>Everything but snapshots: small, and never behind anything large for long.</summary>
+    Messages = 0,
+
+    /// <summary>The frames of snapshots.</summary>
+    Bulk = 1,
+}
+
 /// <summary>The frame that everything between nodes travels in.</summary>
 /// <remarks>
 /// <code>
@@ -51,6 +61,10 @@ public static class PeerFrame
     public const int HeaderBytes = 12;
     public const int MaxBodyBytes = 64 * 1024 * 1024;
     public const byte FormatVersion = 1;
+
+    /// <summary>The channel that frames of this kind travel on, and no other.</summary>
+    public static PeerChannel ChannelOf(FrameKind kind) =>
+        kind is FrameKind.SnapshotOffer or FrameKind.SnapshotFetch or FrameKind.SnapshotChunk or FrameKind.SnapshotEnd ? PeerChannel.Bulk : PeerChannel.Messages;
 
     /// <summary>Begins a frame in an empty writer; add the body and call <see cref="Finish"/>.</summary>
     public static void Begin(ByteWriter writer, FrameKind kind)

@@ -11,7 +11,6 @@ internal static class RaftKvAnswers
     {
         if (status is >= 200 and < 300) return new Answer(slot, AnswerKind.Done);
         (string? code, string? outcome) = ReadProblem(body);
-        // Whether it would be of use to repeat it is all the same: nothing is.
         AnswerKind kind = AttemptClassifier.Classify(status, code, outcome, retryable: null) switch
         {
             AttemptResult.Answered => AnswerKind.Absent,

@@ -23,8 +23,8 @@ public sealed class HelloTests
     public void Every_truncation_is_malformed_and_what_a_newer_node_adds_is_ignored()
     {
         byte[] body = Body(Samples.Hello);
-        int beforeUrl = body.Length - 4 - Samples.Hello.ClientUrl.Length;
-        for (int length = 0; length < body.Length; length++)
+        int beforeUrl = body.Length - 1 - 4 - Samples.Hello.ClientUrl.Length;
+        for (int length = 0; length < body.Length - 1; length++)
         {
             if (length == beforeUrl) continue;
             Assert.Throws<MalformedException>(() => Hello.Read(body[..length]));
@@ -32,6 +32,17 @@ public sealed class HelloTests
 
         Assert.Equal(Samples.Hello, Hello.Read([.. body, 1, 2, 3]));
         Assert.Equal(Samples.Hello with { ClientUrl = "" }, Hello.Read(body[..beforeUrl])); // An older node's.
+    }
+
+    [Fact]
+    public void A_hello_says_what_the_connection_is_for_and_one_that_does_not_means_messages()
+    {
+        foreach (PeerChannel channel in Enum.GetValues<PeerChannel>())
+            Assert.Equal(channel, Hello.Read(Body(Samples.Hello with { Channel = channel })).Channel);
+        byte[] body = Body(Samples.Hello with { Channel = PeerChannel.Bulk });
+        Assert.Equal(PeerChannel.Messages, Hello.Read(body[..^1]).Channel);
+        body[^1] = 2;
+        Assert.Contains("channel 2", Assert.Throws<MalformedException>(() => Hello.Read(body)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -55,4 +55,39 @@ public sealed class SyscallOrderTests
         Assert.True(syncs > Writes, $"{syncs} syncs seen");
         Assert.True(renames >= 3, $"{renames} segments seen");
     }
+
+    // Files, then their directories, then the record that names them, and only then does the store before it go (design §7; bugs.md S10).
+    [Fact]
+    public async Task A_snapshots_files_and_directories_are_synced_before_the_log_names_them_and_the_old_store_goes_after_that()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3, 1, "--snapshot-entries", "20", "--catch-up-entries", "0");
+        NodeUnderTest leader = await cluster.LeaderAsync();
+        NodeUnderTest node = cluster.Others(leader).First();
+        await node.KillAsync();
+        for (int i = 0; i < 5 * Writes; i++) Assert.Equal(Outcome.Applied, await Client.PutAsync(leader.Url, $"key-{i}", "value"));
+        await Wait.UntilAsync("the leader's log is cut", async () => (await Client.GetJsonAsync(leader.Url, "/v1/status")).GetProperty("groups")[0].GetProperty("snapshotIndex").GetUInt64() > 30);
+        string trace = Path.Combine(cluster.DirectoryPath, "strace.txt");
+        node.Start(before: Strace.Before(trace, "trace=pwrite64,fdatasync,fsync,rmdir"));
+        string shard = Path.Combine(node.Directory, "shards", "1");
+        await Wait.UntilAsync("a snapshot is installed", () => Task.FromResult(Directory.Exists(Path.Combine(shard, "2")) && !Directory.Exists(Path.Combine(shard, "1"))), () => node.Output);
+        node.Signal(Posix.Terminate);
+        Assert.Equal(0, await node.WaitForExitAsync());
+
+        SystemCall[] calls = [.. Strace.Read(trace)];
+        string staged = Path.Combine(shard, "2");
+        int[] written = PositionsOf("pwrite64", call => call.Path.StartsWith(staged + "/", StringComparison.Ordinal));
+        Assert.True(written.Select(position => calls[position].Path).Distinct().Count() >= 3, "at least a table, a manifest and CURRENT");
+        foreach (int position in written)
+            Assert.True(LastOf("fdatasync", calls[position].Path) > position, $"written and not synced: {calls[position].Line}");
+        int files = written.Select(position => LastOf("fdatasync", calls[position].Path)).Max();
+        int directory = PositionsOf("fsync", call => call.Path == staged).First(position => position > files);
+        int parents = ((string[])[shard, Path.Combine(node.Directory, "shards"), node.Directory]).Max(path => PositionsOf("fsync", call => call.Path == path).First(position => position > directory));
+        int named = PositionsOf("fdatasync", call => call.Path.StartsWith(Path.Combine(node.Directory, "log"), StringComparison.Ordinal)).First(position => position > parents);
+        int gone = PositionsOf("rmdir", call => call.Path == Path.Combine(shard, "1")).First();
+        Assert.True(gone > named, $"{calls[gone].Line} before {calls[named].Line}");
+
+        int[] PositionsOf(string name, Func<SystemCall, bool> which) => [.. Enumerable.Range(0, calls.Length).Where(position => calls[position].Name == name && which(calls[position]))];
+
+        int LastOf(string name, string path) => PositionsOf(name, call => call.Path == path).DefaultIfEmpty(-1).Last();
+    }
 }

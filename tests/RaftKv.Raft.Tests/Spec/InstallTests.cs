@@ -23,6 +23,23 @@ public sealed class InstallTests
         Assert.Equal(6UL, follower.Disk.HardState.Commit.Value);
     }
 
+    // Found by review: the disk does not hold the snapshot's last entry, but memory does, and a configuration behind it.
+    [Fact]
+    public void A_configuration_behind_the_snapshot_that_memory_keeps_stays_in_force()
+    {
+        Replica follower = Follower();
+        Configuration four = Some.Voters(4);
+        Entry change = new(new LogIndex(6), new Term(5), EntryKind.Configuration, 0, 0, 0, four.ToBytes());
+        Message append = new()
+        {
+            Kind = MessageKind.Append, From = new ReplicaId(2), To = follower.Id, Term = new Term(5), Index = new LogIndex(4), LogTerm = new Term(2),
+            Entries = new[] { Some.Entry(5, 5), change },
+        };
+        follower.Group.Step(follower.Clock.Micros, append); // No turn of the host in between: nothing was handed out to be written.
+        Assert.Equal(InstallStatus.Accepted, follower.Group.TryInstall(follower.Clock.Micros, new SnapshotHead(new Term(5), new LogIndex(5), new Term(5), Some.Voters(3))));
+        Assert.Equal((6UL, four), (follower.Last, follower.Group.Configuration));
+    }
+
     // S1: a conflicting log may not stay under an installed snapshot.
     [Theory]
     [InlineData(1, 1, 3)] // Another term at the snapshot's last index.
