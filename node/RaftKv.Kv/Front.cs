@@ -181,7 +181,7 @@ public sealed class Front : IFront
         ForgetForward(call);
 
         RaftGroup? local = _worker.Find(call.Group);
-        if (call.IsStaleRead && HasState(local)) _worker.ReadAsIs(call.Group, new LocalAttempt(this, call) { AgeMicros = _worker.AgeMicros(now, call.Group) });
+        if (call.IsStaleRead && HasState(local)) _worker.ReadAsIs(now, call.Group, new LocalAttempt(this, call) { AgeMicros = _worker.AgeMicros(now, call.Group) });
         else if (local is { Role: Role.Leader }) TryHere(now, call);
         else if (NodeToAsk(now, call, local) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
         else Park(call);
@@ -288,7 +288,7 @@ public sealed class Front : IFront
         ForwardedAttempt attempt = new(this, from, originBoot, number, bytes) { AgeMicros = isStaleRead ? _worker.AgeMicros(now, group) : null };
         if (isStaleRead && HasState(local))
         {
-            _worker.ReadAsIs(group, attempt);
+            _worker.ReadAsIs(now, group, attempt);
         }
         else if (local is not { Role: Role.Leader })
         {

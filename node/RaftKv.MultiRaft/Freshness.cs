@@ -14,6 +14,8 @@ internal sealed class Freshness
 {
     private (long At, LogIndex Commit)? _mark;
     private long? _completeAt;
+    private bool _wasAsleep;
+    private long _notBefore = long.MinValue;
 
     /// <summary>In µs; null when this process has never known.</summary>
     public long? AgeMicros(long now) => _completeAt is { } at ? Math.Max(0, now - at) : null;
@@ -26,10 +28,18 @@ internal sealed class Freshness
         Mark(now, message.Kind == MessageKind.Heartbeat ? message.Hint : message.Commit, group.Applied);
     }
 
-    /// <summary>A leader knows what is committed, as of when a majority still followed it and once an entry of its own term is.</summary>
-    public void OnTick(RaftGroup group)
+    /// <summary>A tick of a group that sleeps.</summary>
+    public void OnAsleep() => _wasAsleep = true;
+
+    /// <summary>
+    /// A tick of one that is awake. A leader knows what is committed, as of when a majority still followed it and once an entry of its own term is. On
+    /// waking it takes everybody for heard; here only what it hears since counts.
+    /// </summary>
+    public void OnTick(long now, RaftGroup group)
     {
-        if (group.Role == Role.Leader && group.TermAt(group.Commit) == group.Term) Mark(group.QuorumHeardAtMicros, group.Commit, group.Applied);
+        if (_wasAsleep) (_wasAsleep, _notBefore) = (false, now);
+        if (group.Role != Role.Leader || group.TermAt(group.Commit) != group.Term || group.QuorumHeardAtMicros <= _notBefore) return;
+        Mark(group.QuorumHeardAtMicros, group.Commit, group.Applied);
     }
 
     public void OnApplied(LogIndex applied)

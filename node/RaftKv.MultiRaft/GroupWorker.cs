@@ -133,14 +133,28 @@ public sealed class GroupWorker : IPeerReceiver
     }
 
     /// <summary>Has the replica here serve a read from the state it has; for the front, on the STEP thread. The node must hold one.</summary>
-    public void ReadAsIs(GroupId group, IReadOwner owner)
+    public void ReadAsIs(long now, GroupId group, IReadOwner owner)
     {
         HostedReplica replica = _replicas[group];
+        if (replica.Group is { IsAsleep: true, Role: Role.Leader })
+        {
+            // Asleep it hears nothing, and the ages of its reads would grow for ever.
+            replica.UsedAtMicros = now;
+            replica.Group.Wake(now);
+            Touch(replica);
+        }
+
         _applier.Add(new ServeRead(replica, new GrantedRead(LogIndex.Zero, replica.Group.Term, owner)), 0);
     }
 
     /// <summary>For how long the replica here may have lacked something committed, in µs; null if that is not known. See <see cref="Freshness"/>.</summary>
-    public long? AgeMicros(long now, GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Freshness.AgeMicros(now) : null;
+    public long? AgeMicros(long now, GroupId group)
+    {
+        if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return null;
+        // Asleep it had everything; and had its leader woken, that would have come over the same link before the heartbeat of the leader's node.
+        bool isWatched = replica.Group is { IsAsleep: true, Role: Role.Follower };
+        return isWatched && LeaderNodeOf(replica) is { } node && _nodes.HeardAt(node) is { } heardAt ? Math.Max(0, now - heardAt) : replica.Freshness.AgeMicros(now);
+    }
 
     /// <summary>The consensus state of a group on this node, or null. On the STEP thread only.</summary>
     public RaftGroup? Find(GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Group : null;
@@ -290,12 +304,13 @@ public sealed class GroupWorker : IPeerReceiver
             if (replica.Compaction.TryAsk(now, replica.Group, _options, isPinning, out bool beginFlush)) _applier.Add(new AskFlushed(replica, beginFlush), 0);
             if (replica.Group.IsAsleep)
             {
+                replica.Freshness.OnAsleep();
                 if (now < replica.WakeAtMicros) continue;
                 replica.Group.Wake(now);
             }
 
             replica.Group.Tick(now);
-            replica.Freshness.OnTick(replica.Group);
+            replica.Freshness.OnTick(now, replica.Group);
             ProposeDeadlines(now, replica);
             TryHibernate(now, replica);
             Touch(replica);

@@ -1,4 +1,5 @@
 using RaftKv.Contracts;
+using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
 namespace RaftKv.Kv.Tests.Routing;
@@ -92,6 +93,49 @@ public sealed class StaleReadTests
         Assert.Equal(FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
     }
 
+    /// <summary>Nobody speaks for a group that sleeps but its leader's node.</summary>
+    [Fact]
+    public void A_follower_asleep_is_as_old_as_the_last_heartbeat_of_its_leaders_node()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        NodeHeartbeat(node);
+        node.Receive(node.From(2, MessageKind.Hibernate, 6) with { Index = new LogIndex(10) });
+        Assert.True(node.Group.IsAsleep);
+        for (int i = 0; i < 40; i++)
+        {
+            node.Tick();
+            NodeHeartbeat(node);
+        }
+
+        node.After(20_000);
+        Assert.Equal(20_000, Stale(node).Ended.AgeMicros);
+        Assert.True(node.Group.IsAsleep);
+    }
+
+    /// <summary>On waking it takes everybody for heard, so that it does not step down at once; an age may not build on that.</summary>
+    [Fact]
+    public void A_leader_asleep_is_woken_and_younger_only_when_a_majority_has_answered()
+    {
+        FrontNode node = FrontNode.LeaderOfThree();
+        node.Receive(node.From(2, MessageKind.AppendResponse, 6) with { Index = new LogIndex(11) }, node.From(3, MessageKind.AppendResponse, 6) with { Index = new LogIndex(11) });
+        for (int i = 0; i < 1_000 && !node.Group.IsAsleep; i++)
+        {
+            node.Tick();
+            node.Receive(node.From(2, MessageKind.HibernateResponse, 6), node.From(3, MessageKind.HibernateResponse, 6));
+        }
+
+        Assert.True(node.Group.IsAsleep);
+        for (int i = 0; i < 100; i++) node.Tick();
+        long? asleep = Stale(node).Ended.AgeMicros;
+        Assert.InRange(asleep!.Value, 100 * FrontNode.TickMicros, 110 * FrontNode.TickMicros);
+        Assert.False(node.Group.IsAsleep);
+        for (int i = 0; i < 3; i++) node.Tick();
+        Assert.Equal(asleep + 3 * FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
+        node.Receive(node.From(2, MessageKind.HeartbeatResponse, 6));
+        node.Tick();
+        Assert.Equal(FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
+    }
+
     [Fact]
     public void Alone_a_leader_is_up_to_date_as_of_its_last_tick()
     {
@@ -157,6 +201,8 @@ public sealed class StaleReadTests
         KvResponse refused = node.Call(at with { Revision = 3 }).Ended;
         Assert.Equal((ErrorCode.BadRevision, 2UL, "revision 3 is above 2, the newest one at index 13"), (refused.Error, refused.Revision, refused.Detail));
     }
+
+    private static void NodeHeartbeat(FrontNode node) => node.Deliver(FrontNode.N2, FrameKind.NodeHeartbeat, [.. BitConverter.GetBytes(FrontNode.BootOf(FrontNode.N2)), .. new byte[9]]);
 
     private static Message NoOp(FrontNode node, ulong index) => node.From(2, MessageKind.Append, 6) with
     {
