@@ -136,11 +136,11 @@ public sealed class GroupWorker : IPeerReceiver
     public void ReadAsIs(long now, GroupId group, IReadOwner owner)
     {
         HostedReplica replica = _replicas[group];
-        if (replica.Group is { IsAsleep: true, Role: Role.Leader })
+        if (replica.Group.IsAsleep)
         {
-            // Asleep it hears nothing, and the ages of its reads would grow for ever.
+            // Asleep nobody hears anything, and the ages of its reads would grow for ever.
             replica.UsedAtMicros = now;
-            replica.Group.Wake(now);
+            replica.Group.WakeLeader(now);
             Touch(replica);
         }
 
@@ -148,13 +148,7 @@ public sealed class GroupWorker : IPeerReceiver
     }
 
     /// <summary>For how long the replica here may have lacked something committed, in µs; null if that is not known. See <see cref="Freshness"/>.</summary>
-    public long? AgeMicros(long now, GroupId group)
-    {
-        if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return null;
-        // Asleep it had everything; and had its leader woken, that would have come over the same link before the heartbeat of the leader's node.
-        bool isWatched = replica.Group is { IsAsleep: true, Role: Role.Follower };
-        return isWatched && LeaderNodeOf(replica) is { } node && _nodes.HeardAt(node) is { } heardAt ? Math.Max(0, now - heardAt) : replica.Freshness.AgeMicros(now);
-    }
+    public long? AgeMicros(long now, GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Freshness.AgeMicros(now) : null;
 
     /// <summary>The consensus state of a group on this node, or null. On the STEP thread only.</summary>
     public RaftGroup? Find(GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Group : null;
@@ -277,7 +271,7 @@ public sealed class GroupWorker : IPeerReceiver
             if (replica.Group.Replica != message.To)
             {
                 // A newer replica is meant to live here: then the one that does was removed, and has not heard of it.
-                if (replica.Group.Replica.CompareTo(message.To) < 0) replica.Group.AskWhetherMember(now, message.From);
+                if (replica.Group.Replica.CompareTo(message.To) < 0 && message.Kind != MessageKind.AmIMember) replica.Group.AskWhetherMember(now, message.From);
                 else replica.Group.TellIfRemoved(now, message);
                 Touch(replica);
                 continue;
@@ -522,6 +516,12 @@ public sealed class GroupWorker : IPeerReceiver
         {
             replica.Reads.Remove(context, out IReadOwner? owner);
             owner!.OnDropped();
+        }
+
+        if (_ready.AsksEverybody)
+        {
+            foreach (NodeId node in _links.Nodes)
+                _outbox.Add(replica.Id, node, new Message { Kind = MessageKind.AmIMember, From = replica.Group.Replica, To = replica.Group.Replica, Term = replica.Group.Term });
         }
 
         foreach (LogReadRequest request in _ready.LogReads) _applier.Add(new ReadLog(replica, request), 0);

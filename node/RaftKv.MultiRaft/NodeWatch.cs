@@ -37,9 +37,6 @@ internal sealed class NodeWatch(long timeoutMicros)
     /// <summary>Whether the node was heard within the timeout and its disk works.</summary>
     public bool IsAlive(long now, NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 && !peer.IsStalled && now - peer.HeardAt < timeoutMicros;
 
-    /// <summary>When the node's last heartbeat arrived; null if none has.</summary>
-    public long? HeardAt(NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 ? peer.HeardAt : null;
-
     /// <summary>A heartbeat arrived. True when the groups led from there must not trust in their leaders any more.</summary>
     public bool OnHeartbeat(long now, NodeId node, byte[] body)
     {

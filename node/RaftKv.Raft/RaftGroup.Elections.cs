@@ -23,6 +23,7 @@ public sealed partial class RaftGroup
     private void TickAsFollower()
     {
         if (_now < _electionDeadline) return;
+        _asksEverybody = ++_timeoutsInARow % TimeoutsOfAnOrphan == 0;
         if (Configuration.IsVoter(Replica) && !_isStalled)
         {
             BecomePreCandidate();
@@ -81,6 +82,7 @@ public sealed partial class RaftGroup
 
     private void BecomeLeader()
     {
+        _timeoutsInARow = 0;
         NoteRoleChange(Role.Leader, RoleChangeReason.ElectionWon);
         Leader = Replica;
         _progress.Clear();

@@ -41,9 +41,14 @@ public sealed partial class RaftGroup
     private const ulong MaxLagOfNewVoter = 1_000;
 
     /// <summary>The configuration that the log begins with, and those that its entries brought, in index order; never empty.</summary>
-    private readonly List<(LogIndex Index, Configuration Configuration)> _configurations = [];
+    private readonly List<(LogIndex Index, Term Term, Configuration Configuration)> _configurations = [];
+
+    /// <summary>After this many election timeouts without a leader, and again after as many, a replica asks the whole cluster whether it was removed.</summary>
+    private const int TimeoutsOfAnOrphan = 4;
 
     private bool _isRemoved;
+    private bool _asksEverybody;
+    private int _timeoutsInARow;
 
     /// <summary>The newest in the log.</summary>
     public Configuration Configuration => _configurations[^1].Configuration;
@@ -146,7 +151,7 @@ public sealed partial class RaftGroup
     private void OnConfigurationAppended(in Entry entry)
     {
         if (entry.Kind != EntryKind.Configuration) return;
-        _configurations.Add((entry.Index, Configuration.Parse(entry.Payload.Span, out _)));
+        _configurations.Add((entry.Index, entry.Term, Configuration.Parse(entry.Payload.Span, out _)));
 #if MUTANTS
         if (Mutants.On(Mutant.RemovedBeforeApplied) && !Configuration.Contains(Replica)) _isRemoved = true;
 #endif
@@ -165,7 +170,7 @@ public sealed partial class RaftGroup
     private void OnLogCut(LogIndex index, Configuration configuration)
     {
         _configurations.RemoveAll(known => known.Index <= index);
-        _configurations.Insert(0, (index, configuration));
+        _configurations.Insert(0, (index, _log.SnapshotTerm, configuration));
         if (Role == Role.Leader) UpdateProgress();
     }
 

@@ -176,6 +176,9 @@ internal sealed class SimNode : IPeerLinks
     public void SendBulk(NodeId to, byte[] frame) => Send(to, frame);
 
     /// <inheritdoc/>
+    public IReadOnlyCollection<NodeId> Nodes => [.. _world.Nodes.Where(node => node != this).Select(node => node.Id)];
+
+    /// <inheritdoc/>
     public ulong BootIdOf(NodeId node) => _world.NodeOf(node).BootId;
 
     /// <summary>A frame arrives, perhaps damaged: the production codec decides.</summary>

@@ -50,7 +50,7 @@ internal sealed class World
         for (int i = 0; i < options.TtlClients; i++) new TtlClient(this, root.Fork(400 + (ulong)i), i).Start();
         _nemesis.Start();
         _operator = new Operator(this, root.Fork(6));
-        if (options.MemberChangeMicros > 0 && options.Nodes > options.Replicas) _operator.Start();
+        _operator.Start();
     }
 
     /// <summary>The product's limits, with an idempotency window short enough to pass within a run.</summary>
