@@ -518,14 +518,19 @@ public sealed class GroupWorker : IPeerReceiver
             owner!.OnDropped();
         }
 
-        if (_ready.AsksEverybody)
-        {
-            foreach (NodeId node in _links.Nodes)
-                _outbox.Add(replica.Id, node, new Message { Kind = MessageKind.AmIMember, From = replica.Group.Replica, To = replica.Group.Replica, Term = replica.Group.Term });
-        }
-
+        if (_ready.AsksEverybody) AskEverybody(replica);
         foreach (LogReadRequest request in _ready.LogReads) _applier.Add(new ReadLog(replica, request), 0);
         foreach (ReplicaId target in _ready.SnapshotsToSend) _snapshots.Post(new SendSnapshot(replica, new Member(target, replica.NodeOf(target)!.Value)));
+    }
+
+    /// <summary>Whoever holds a newer replica of the group knows whether this one was removed, though neither is a member to the other.</summary>
+    private void AskEverybody(HostedReplica replica)
+    {
+#if MUTANTS
+        if (Mutants.On(Mutant.OrphanAsksNobodyElse)) return;
+#endif
+        ReplicaId own = replica.Group.Replica;
+        foreach (NodeId node in _links.Nodes) _outbox.Add(replica.Id, node, new Message { Kind = MessageKind.AmIMember, From = own, To = own, Term = replica.Group.Term });
     }
 
     /// <summary>Copies the Ready for PERSIST: the group may truncate or grow its log while the disk works.</summary>

@@ -47,7 +47,8 @@ internal sealed class Operator(World world, SplitMix random)
     /// <summary>A new voter's disk holds what the leader's log begins with, or a later entry.</summary>
     private void ExpectCaughtUp(RaftGroup leader, ReplicaId learner)
     {
-        if (leader.SnapshotIndex <= ShardMeta.BirthIndex) return;
+        // What followers of a leader that has been replaced held then, its successor may have replaced on their disks since.
+        if (leader.SnapshotIndex <= ShardMeta.BirthIndex || world.Nodes.Any(node => node.Group(leader.Group)?.Term > leader.Term)) return;
         SimNode node = world.NodeOf(leader.Configuration.Members.First(member => member.Replica == learner).Node);
         for (LogIndex index = leader.LastIndex; index >= leader.SnapshotIndex; index = index.Previous)
             if (node.HasHeld(leader.Group, index, leader.TermAt(index)!.Value)) return;

@@ -210,6 +210,9 @@ internal sealed class World
                 if (applied is not null && applied != group.Applied) return false;
                 applied = group.Applied;
             }
+
+            // Who was removed has heard of it, even if all that it knew of have gone too.
+            if (Nodes.Any(node => node != Dead && node.Group(id) is { } group && !leader.Configuration.Contains(group.Replica))) return false;
         }
 
         return true; // Equal index; that equal index means equal state is checked at every apply.

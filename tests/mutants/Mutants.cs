@@ -68,6 +68,9 @@ public enum Mutant
     /// <summary>A learner may vote before it has anything.</summary>
     EmptyLearnerPromoted,
 
+    /// <summary>A replica whose members have all been replaced asks only those.</summary>
+    OrphanAsksNobodyElse,
+
     /// <summary>A follower agrees to sleep although it lacks entries or has not applied them.</summary>
     SleepsWithWorkLeft,
 
