@@ -329,7 +329,7 @@ public sealed class GroupWorker : IPeerReceiver
         if (now >= _nextNodeHeartbeat)
         {
             _nextNodeHeartbeat = now + _options.HeartbeatIntervalMicros;
-            foreach (NodeId node in _nodes.Nodes) _links.Send(node, NodeWatch.Heartbeat(_options.BootId, _disk.IsStalled));
+            foreach (NodeId node in _nodes.Nodes) _links.Send(node, _nodes.HeartbeatTo(node, _options.BootId, _disk.IsStalled));
         }
 
         foreach (NodeId gone in _nodes.Tick(now)) OnNodeGone(now, gone);
@@ -337,7 +337,23 @@ public sealed class GroupWorker : IPeerReceiver
 
     private void OnNodeHeartbeat(long now, NodeId from, byte[] body)
     {
-        if (_nodes.OnHeartbeat(now, from, body)) OnNodeGone(now, from);
+        var (isGone, hasLostUs) = _nodes.OnHeartbeat(now, from, body);
+        if (isGone) OnNodeGone(now, from);
+        if (hasLostUs) OnNodeHasLostUs(now, from);
+    }
+
+    /// <summary>Groups that this node led may have other leaders since, and other members; asleep they would never hear of it.</summary>
+    private void OnNodeHasLostUs(long now, NodeId node)
+    {
+#if MUTANTS
+        if (Mutants.On(Mutant.SleepingLeaderIsForgotten)) return;
+#endif
+        foreach (HostedReplica replica in _replicas.Values)
+        {
+            if (replica.Group is not { IsAsleep: true, Role: Role.Leader } group || group.Configuration.Members.All(member => member.Node != node)) continue;
+            group.Wake(now);
+            Touch(replica);
+        }
     }
 
     /// <summary>Groups that sleep under a leader there have nobody else to tell them. Those that are awake notice for themselves.</summary>
@@ -370,10 +386,12 @@ public sealed class GroupWorker : IPeerReceiver
         replica.WasAsleep = group.IsAsleep;
         if (!group.IsAsleep) return;
         replica.WakeAtMicros = group.Role == Role.Leader ? replica.Clock.WakeAtMicros(now, group) : long.MaxValue;
-        if (group.Role == Role.Leader || (LeaderNodeOf(replica) is { } node && _nodes.IsAlive(now, node))) return;
+        NodeId? leaderNode = LeaderNodeOf(replica);
+        if (group.Role == Role.Leader || (leaderNode is { } watched && _nodes.IsAlive(now, watched))) return;
 #if MUTANTS
         if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
 #endif
+        if (leaderNode is { } mistrusted) _nodes.OnMistrusted(mistrusted);
         group.OnLeaderNodeGone(now);
         replica.WasAsleep = false;
     }

@@ -68,6 +68,12 @@ public enum Mutant
     /// <summary>A learner may vote before it has anything.</summary>
     EmptyLearnerPromoted,
 
+    /// <summary>A voter that has an uncommitted configuration without itself does not campaign, though nobody else can win (thesis §4.2.2).</summary>
+    LeavingVoterDoesNotCampaign,
+
+    /// <summary>A leader that sleeps is not woken when its members' nodes have taken its own for gone.</summary>
+    SleepingLeaderIsForgotten,
+
     /// <summary>A replica whose members have all been replaced asks only those.</summary>
     OrphanAsksNobodyElse,
 

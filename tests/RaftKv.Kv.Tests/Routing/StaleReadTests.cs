@@ -206,7 +206,7 @@ public sealed class StaleReadTests
         Assert.Equal((ErrorCode.BadRevision, 2UL, "revision 3 is above 2, the newest one at index 13"), (refused.Error, refused.Revision, refused.Detail));
     }
 
-    private static void NodeHeartbeat(FrontNode node) => node.Deliver(FrontNode.N2, FrameKind.NodeHeartbeat, [.. BitConverter.GetBytes(FrontNode.BootOf(FrontNode.N2)), .. new byte[9]]);
+    private static void NodeHeartbeat(FrontNode node) => node.Deliver(FrontNode.N2, FrameKind.NodeHeartbeat, [.. BitConverter.GetBytes(FrontNode.BootOf(FrontNode.N2)), .. new byte[13]]);
 
     private static Message NoOp(FrontNode node, ulong index) => node.From(2, MessageKind.Append, 6) with
     {
