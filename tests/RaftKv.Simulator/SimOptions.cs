@@ -44,6 +44,9 @@ internal sealed record SimOptions
     /// <summary>Clients whose batches, transactions and lists are on many keys.</summary>
     public int ManyKeysClients { get; private init; }
 
+    /// <summary>For each shard; little of it forgets all the time.</summary>
+    public int VersionCacheBytes { get; private init; }
+
     public long NetworkBaseMicros { get; private init; }
 
     public long NetworkSpreadMicros { get; private init; }
@@ -141,6 +144,7 @@ internal sealed record SimOptions
             SnapshotChunkBytes = Pick(random, 4_000, 20_000, 500_000),
             MemberChangeMicros = Pick(random, 300_000, 1_000_000, 4_000_000, 15_000_000),
             HibernateAfterMicros = Pick(random, 1, 50_000, 200_000, 1_000_000, 100_000_000),
+            VersionCacheBytes = Pick(new SplitMix(seed).Fork(3), 0, 400, 2_000, 1_000_000),
             ManyKeysClients = Pick(new SplitMix(seed).Fork(2), 0, 1, 3),
         };
         if (drawn.MaxPaddingBytes > 10_000) drawn = drawn with { SnapshotChunkBytes = 500_000 };

@@ -113,6 +113,9 @@ public enum Mutant
     /// <summary>A segment is freed before what was carried forward from it is durable (D6, S10).</summary>
     SegmentFreedBeforeCarrySynced,
 
+    /// <summary>A delete leaves the version that it deleted in the cache of newest versions.</summary>
+    DeleteLeavesCachedVersion,
+
     /// <summary>Of a transaction only the first write is applied (design §9: it is atomic).</summary>
     HalfATransaction,
 
