@@ -17,7 +17,7 @@ internal sealed class SegmentFreeing(SegmentSet segments, LiveRecords live, Raft
 {
     /// <summary>
     /// A segment is carried forward when at most this part of it counts. Each of its bytes that is written again buys three; at a half it
-    /// would buy one. What pins more is truncated by the host, which <see cref="LogUsage"/> tells whom to ask.
+    /// would buy one. What pins more is truncated by the host, which <see cref="LogUsage"/> tells whom to ask, if it can be.
     /// </summary>
     public const int LiveShare = 4;
 
@@ -38,12 +38,18 @@ internal sealed class SegmentFreeing(SegmentSet segments, LiveRecords live, Raft
     /// <summary>What the batch being gathered carries.</summary>
     public List<CarriedRecord> Carried => _carried;
 
+    /// <summary>
+    /// Above the budget whatever counts is carried, for who was to truncate cannot: groups without a majority apply nothing and flush nothing, and must not
+    /// keep what all others have written since. It costs more, but the log stays near its budget unless more than that counts.
+    /// </summary>
+    private long MaxLiveBytes => segments.Bytes > options.BudgetBytes ? options.SegmentBytes : options.SegmentBytes / LiveShare;
+
     /// <summary>Before a batch is written: adds what of the oldest segment is to be carried, and, with the last of it, which segment is the oldest then.</summary>
     public void Gather(ByteWriter batch)
     {
         Segment oldest = segments.Oldest;
         _announced = First;
-        if (oldest == segments.Current || oldest.Sequence < First || oldest.LiveBytes > options.SegmentBytes / LiveShare) return;
+        if (oldest == segments.Current || oldest.Sequence < First || oldest.LiveBytes > MaxLiveBytes) return;
         if (oldest.LiveBytes > 0 && Carry(oldest, batch) < oldest.LiveBytes) return;
         _announced = segments.SecondOldest.Sequence;
         SegmentFormat.WriteFirstSegment(batch, _announced);

@@ -80,6 +80,28 @@ public sealed class FreeingTests
         Assert.Contains(3UL, firsts);
     }
 
+    /// <summary>A group that has lost its majority for good, or its store's disk, cannot truncate; the others go on writing for ever.</summary>
+    [Fact]
+    public void Above_the_budget_also_what_cannot_be_truncated_is_carried()
+    {
+        MemoryDisk disk = new();
+        using SmallLog log = SmallLog.Born(disk);
+        GroupId large = new(3);
+        log.AddBirth(large);
+        for (ulong index = 11; index < 14; index++)
+        {
+            log.Log.AddEntries(large, new ReplicaId(1), [SmallLog.EntryOf(index, new byte[SmallLog.SegmentBytes / SegmentFreeing.LiveShare])]);
+            log.Log.Commit();
+        }
+
+        string[] before = log.Texts(large);
+        log.Truncate(segments: 60);
+        Assert.InRange(log.Segments.Length, 2, (int)(SmallLog.BudgetBytes / SmallLog.SegmentBytes) + 2);
+        Assert.Equal(before, log.Texts(large));
+        using SmallLog recovered = SmallLog.Open(disk.AfterKill(), out _);
+        Assert.Equal(before, recovered.Texts(large));
+    }
+
     [Fact]
     public void Who_pins_the_oldest_segment_is_named_until_it_has_truncated()
     {
