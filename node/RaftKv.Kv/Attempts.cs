@@ -182,6 +182,6 @@ internal sealed class ForwardedAttempt(Front front, NodeId origin, ulong originB
         frame.U64(number);
         response.Write(frame);
         PeerFrame.Finish(frame);
-        Front.SendToPeer(origin, frame.ToArray());
+        Front.SendToPeer(origin, frame.Written);
     }
 }

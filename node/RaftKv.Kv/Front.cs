@@ -141,7 +141,7 @@ public sealed class Front : IFront
     /// <summary>Tries again at the next tick, when more may be known.</summary>
     internal static void Park(KvCall call) => call.IsParked = true;
 
-    internal void SendToPeer(NodeId node, byte[] frame) => _worker.SendToPeer(node, frame);
+    internal void SendToPeer(NodeId node, ReadOnlySpan<byte> frame) => _worker.SendToPeer(node, frame);
 
     /// <summary>No answer for long. The node asked may be dead, which shows no other way: whoever asks next asks another.</summary>
     private void OnSilence(long now, KvCall call)
@@ -258,7 +258,7 @@ public sealed class Front : IFront
         frame.U64(_map.ById(call.Group.Value)!.Epoch.Version);
         frame.Block(call.Request);
         PeerFrame.Finish(frame);
-        _links.Send(node, frame.ToArray());
+        _links.Send(node, frame.Written);
     }
 
     private void OnForward(long now, NodeId from, ref ByteReader reader)

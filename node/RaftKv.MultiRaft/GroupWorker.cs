@@ -160,7 +160,7 @@ public sealed class GroupWorker : IPeerReceiver
     public IEnumerable<IStateMachine> Machines => _replicas.Values.Select(replica => replica.Machine);
 
     /// <summary>Sends a frame of the front's.</summary>
-    public void SendToPeer(NodeId node, byte[] frame) => _links.Send(node, frame);
+    public void SendToPeer(NodeId node, ReadOnlySpan<byte> frame) => _links.Send(node, frame);
 
     internal void Connect(IFront front) => _front = front;
 

@@ -30,7 +30,7 @@ internal sealed class PeerOutbox(IPeerLinks links)
     private void Send(NodeId node, ByteWriter frame)
     {
         PeerFrame.Finish(frame);
-        links.Send(node, frame.ToArray());
+        links.Send(node, frame.Written);
         frame.Clear();
     }
 

@@ -46,7 +46,7 @@ internal sealed class PeerLink(
 
     public long QueuedBytes => _queue.Bytes;
 
-    public void Send(byte[] frame)
+    public void Send(ReadOnlySpan<byte> frame)
     {
         if (IsOnDemand) Volatile.Write(ref _usedAt, time.GetTimestamp());
         string? reason = frame.Length > TransportOptions.MaxFrameBytes ? DropReason.TooLarge : _queue.TryAdd(frame);

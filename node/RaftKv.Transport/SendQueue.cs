@@ -7,14 +7,18 @@ namespace RaftKv.Transport;
 /// while a peer does not read. Invariants: 0 ≤ Waiting ≤ Frames ≤ maxFrames; Bytes &lt; maxBytes + one frame; closed ⇒ nothing is added.
 /// </summary>
 /// <remarks>
-/// Any thread adds; one loop waits, takes and releases. The lock is held for a few instructions. Nothing is allocated per frame: two
-/// arrays change places between the adders and the drain loop. Hot path.
+/// Any thread adds; one loop waits, takes and releases. The lock is held for a few instructions. Nothing is allocated per frame: it is copied behind
+/// those that wait, and two buffers change places between the adders and the drain loop. Hot path.
 /// </remarks>
 internal sealed class SendQueue(int maxFrames, long maxBytes) : IValueTaskSource<bool>
 {
+    /// <summary>A buffer that has grown far beyond what it is used for is given up for one of this size.</summary>
+    public const int InitialBytes = 16 * 1024;
+
     private readonly Lock _gate = new();
-    private byte[][] _waiting = new byte[maxFrames][];
-    private int _waitingCount;
+    private byte[] _waiting = new byte[InitialBytes];
+    private int _waitingBytes;
+    private int _waitingFrames;
     private int _frames;
     private long _bytes;
     private bool _open;
@@ -22,8 +26,6 @@ internal sealed class SendQueue(int maxFrames, long maxBytes) : IValueTaskSource
 
     // The drain loop continues on the thread pool, never inside Send.
     private ManualResetValueTaskSourceCore<bool> _signal = new() { RunContinuationsAsynchronously = true };
-
-    public int MaxFrames => maxFrames;
 
     public long Bytes
     {
@@ -33,15 +35,18 @@ internal sealed class SendQueue(int maxFrames, long maxBytes) : IValueTaskSource
         }
     }
 
-    /// <summary>Adds a frame and returns null, or says why not.</summary>
-    public string? TryAdd(byte[] frame)
+    /// <summary>Adds a copy of the frame and returns null, or says why not.</summary>
+    public string? TryAdd(ReadOnlySpan<byte> frame)
     {
         bool wake;
         lock (_gate)
         {
             if (!_open) return DropReason.LinkDown;
             if (_frames >= maxFrames || _bytes >= maxBytes) return DropReason.QueueFull;
-            _waiting[_waitingCount++] = frame;
+            if (_waitingBytes + frame.Length > _waiting.Length) Array.Resize(ref _waiting, Math.Max(2 * _waiting.Length, _waitingBytes + frame.Length));
+            frame.CopyTo(_waiting.AsSpan(_waitingBytes));
+            _waitingBytes += frame.Length;
+            _waitingFrames++;
             _frames++;
             _bytes += frame.Length;
             wake = _drainWaits;
@@ -78,8 +83,8 @@ internal sealed class SendQueue(int maxFrames, long maxBytes) : IValueTaskSource
         lock (_gate)
         {
             int frames = _frames;
-            Array.Clear(_waiting, 0, _waitingCount);
-            _waitingCount = 0;
+            _waitingBytes = 0;
+            _waitingFrames = 0;
             _frames = 0;
             _bytes = 0;
             return frames;
@@ -92,26 +97,27 @@ internal sealed class SendQueue(int maxFrames, long maxBytes) : IValueTaskSource
         lock (_gate)
         {
             if (!_open) return ValueTask.FromResult(false);
-            if (_waitingCount > 0) return ValueTask.FromResult(true);
+            if (_waitingFrames > 0) return ValueTask.FromResult(true);
             _signal.Reset();
             _drainWaits = true;
             return new ValueTask<bool>(this, _signal.Version);
         }
     }
 
-    /// <summary>Exchanges the waiting frames for <paramref name="batch"/>, an array of <see cref="MaxFrames"/> that refers to no frame; returns how many.</summary>
-    public int TakeAll(ref byte[][] batch)
+    /// <summary>Exchanges what waits, one frame after another, for <paramref name="batch"/>, of which nothing is needed any more; returns how much it is.</summary>
+    public (int Frames, int Bytes) TakeAll(ref byte[] batch)
     {
         lock (_gate)
         {
+            if (batch.Length > 16 * InitialBytes && _waitingBytes < batch.Length / 16) batch = new byte[InitialBytes];
             (batch, _waiting) = (_waiting, batch);
-            int count = _waitingCount;
-            _waitingCount = 0;
-            return count;
+            (int Frames, int Bytes) taken = (_waitingFrames, _waitingBytes);
+            (_waitingFrames, _waitingBytes) = (0, 0);
+            return taken;
         }
     }
 
-    /// <summary>Taken frames that have been flushed no longer count.</summary>
+    /// <summary>What was taken and has been flushed no longer counts.</summary>
     public void Release(int frames, long bytes)
     {
         lock (_gate)

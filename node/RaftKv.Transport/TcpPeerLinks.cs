@@ -64,11 +64,11 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
         }
     }
 
-    public void Send(NodeId to, byte[] frame) => Send(to, PeerChannel.Messages, frame);
+    public void Send(NodeId to, ReadOnlySpan<byte> frame) => Send(to, PeerChannel.Messages, frame);
 
     /// <inheritdoc/>
     /// <remarks>The connection is dialled for the first frame, which waits for it, and closed after <see cref="TransportOptions.BulkIdleTimeout"/>.</remarks>
-    public void SendBulk(NodeId to, byte[] frame) => Send(to, PeerChannel.Bulk, frame);
+    public void SendBulk(NodeId to, ReadOnlySpan<byte> frame) => Send(to, PeerChannel.Bulk, frame);
 
     public ulong BootIdOf(NodeId node) => _links.TryGetValue((node, PeerChannel.Messages), out PeerLink? link) ? link.BootId : 0;
 
@@ -84,7 +84,7 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
         lock (_gate) return new ValueTask(_disposal ??= StopAsync());
     }
 
-    private void Send(NodeId to, PeerChannel channel, byte[] frame)
+    private void Send(NodeId to, PeerChannel channel, ReadOnlySpan<byte> frame)
     {
         if (_links.TryGetValue((to, channel), out PeerLink? link)) link.Send(frame);
         else _metrics.Dropped(TransportMetrics.NoPeer, channel, DropReason.UnknownPeer);

@@ -170,10 +170,10 @@ internal sealed class SimNode : IPeerLinks
     public RaftGroup? Group(GroupId group) => Host?.Worker.Find(group);
 
     /// <inheritdoc/>
-    public void Send(NodeId to, byte[] frame) => _world.Network.Send(this, to, frame);
+    public void Send(NodeId to, ReadOnlySpan<byte> frame) => _world.Network.Send(this, to, frame.ToArray());
 
     /// <inheritdoc/>
-    public void SendBulk(NodeId to, byte[] frame) => Send(to, frame);
+    public void SendBulk(NodeId to, ReadOnlySpan<byte> frame) => Send(to, frame);
 
     /// <inheritdoc/>
     public IReadOnlyCollection<NodeId> Nodes => [.. _world.Nodes.Where(node => node != this).Select(node => node.Id)];

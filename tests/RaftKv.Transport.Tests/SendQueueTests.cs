@@ -24,11 +24,11 @@ public sealed class SendQueueTests
     public void Frames_are_bounded_and_taken_ones_count_until_they_are_released()
     {
         SendQueue queue = new(3, 1000);
-        byte[][] batch = new byte[3][];
+        byte[] batch = new byte[SendQueue.InitialBytes];
         queue.Open();
         for (int i = 0; i < 3; i++) Assert.Null(queue.TryAdd(Frame));
         Assert.Equal(DropReason.QueueFull, queue.TryAdd(Frame));
-        Assert.Equal(3, queue.TakeAll(ref batch));
+        Assert.Equal((3, 300), queue.TakeAll(ref batch));
         Assert.Equal(DropReason.QueueFull, queue.TryAdd(Frame));
         queue.Release(2, 200);
         Assert.Null(queue.TryAdd(Frame));
@@ -51,18 +51,37 @@ public sealed class SendQueueTests
     public async Task A_waiting_drain_loop_is_woken_by_a_frame_and_by_the_end()
     {
         SendQueue queue = new(4, 1000);
-        byte[][] batch = new byte[4][];
+        byte[] batch = new byte[SendQueue.InitialBytes];
         queue.Open();
         Task<bool> waiting = queue.WaitAsync().AsTask();
         Assert.False(waiting.IsCompleted);
         queue.TryAdd(Frame);
         Assert.True(await waiting.Soon());
-        Assert.Equal(1, queue.TakeAll(ref batch));
-        Assert.Same(Frame, batch[0]);
+        Assert.Equal((1, 100), queue.TakeAll(ref batch));
+        Assert.Equal(Frame, batch[..100]);
         waiting = queue.WaitAsync().AsTask();
         queue.Close();
         Assert.False(await waiting.Soon());
         Assert.False(await queue.WaitAsync());
+    }
+
+    [Fact]
+    public void A_buffer_that_grew_for_a_burst_is_given_up_when_it_is_over()
+    {
+        SendQueue queue = new(4, 1 << 20);
+        byte[] batch = new byte[SendQueue.InitialBytes];
+        queue.Open();
+        queue.TryAdd(new byte[1 << 20]);
+        Assert.Equal((1, 1 << 20), queue.TakeAll(ref batch));
+        queue.Release(1, 1 << 20);
+        for (int i = 0; i < 2; i++)
+        {
+            queue.TryAdd(Frame);
+            Assert.Equal((1, 100), queue.TakeAll(ref batch));
+            queue.Release(1, 100);
+            Assert.Equal(Frame, batch[..100]);
+            Assert.Equal(SendQueue.InitialBytes, batch.Length);
+        }
     }
 
     [Fact]

@@ -7,13 +7,13 @@ namespace RaftKv.MultiRaft.Ports;
 public interface IPeerLinks
 {
     /// <summary>
-    /// Queues one complete frame (made by <see cref="PeerFrame"/>). The bytes belong to the link from now on. Never blocks and never fails: a frame
+    /// Queues a copy of one complete frame (made by <see cref="PeerFrame"/>). Never blocks and never fails: a frame
     /// that cannot be queued, because the link is down or its bounded queue is full, is dropped, and the sender's protocol repeats it.
     /// </summary>
-    void Send(NodeId to, byte[] frame);
+    void Send(NodeId to, ReadOnlySpan<byte> frame);
 
     /// <summary>Like <see cref="Send"/>, for the pieces of snapshots: on a connection of its own, so that they never delay a heartbeat.</summary>
-    void SendBulk(NodeId to, byte[] frame);
+    void SendBulk(NodeId to, ReadOnlySpan<byte> frame);
 
     /// <summary>Every other node of the cluster.</summary>
     IReadOnlyCollection<NodeId> Nodes { get; }

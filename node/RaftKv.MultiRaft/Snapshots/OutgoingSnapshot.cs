@@ -27,7 +27,7 @@ internal sealed class OutgoingSnapshot(HostedReplica replica, Member target, ulo
 
     public void Offer(IPeerLinks links, long now, long intervalMicros)
     {
-        links.SendBulk(target.Node, [.. _offerFrame]);
+        links.SendBulk(target.Node, _offerFrame);
         OfferAtMicros = now + intervalMicros;
     }
 

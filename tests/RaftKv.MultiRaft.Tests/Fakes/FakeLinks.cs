@@ -16,9 +16,9 @@ internal sealed class FakeLinks(Trace trace) : IPeerLinks
 
     public IReadOnlyCollection<NodeId> Nodes { get; set; } = [];
 
-    public void Send(NodeId to, byte[] frame)
+    public void Send(NodeId to, ReadOnlySpan<byte> frame)
     {
-        ReadOnlySequence<byte> bytes = new(frame);
+        ReadOnlySequence<byte> bytes = new(frame.ToArray());
         Assert.True(PeerFrame.TryRead(ref bytes, out FrameKind kind, out byte[] body));
         Assert.True(bytes.IsEmpty);
         if (kind == FrameKind.NodeHeartbeat) return; // Every tick has one; tests of NodeWatch look at them.
@@ -27,7 +27,7 @@ internal sealed class FakeLinks(Trace trace) : IPeerLinks
         trace.Add(kind == FrameKind.RaftMessages ? $"send {string.Join(", ", sent.Messages())}" : $"send {kind}");
     }
 
-    public void SendBulk(NodeId to, byte[] frame) => Send(to, frame);
+    public void SendBulk(NodeId to, ReadOnlySpan<byte> frame) => Send(to, frame);
 
     public ulong BootIdOf(NodeId node) => BootIds.GetValueOrDefault(node);
 

@@ -78,9 +78,9 @@ internal sealed class HostUnderTest : IPeerLinks
     /// <summary>A frame arrives from node <paramref name="from"/>; nothing runs yet.</summary>
     public void Arrive(int from, byte[] frame) => Host.Worker.OnFrame(Some.Node(from), (FrameKind)frame[8], frame[PeerFrame.HeaderBytes..]);
 
-    public void Send(NodeId to, byte[] frame) => _network.Send(Id, to, frame, isBulk: false);
+    public void Send(NodeId to, ReadOnlySpan<byte> frame) => _network.Send(Id, to, frame.ToArray(), isBulk: false);
 
-    public void SendBulk(NodeId to, byte[] frame) => _network.Send(Id, to, frame, isBulk: true);
+    public void SendBulk(NodeId to, ReadOnlySpan<byte> frame) => _network.Send(Id, to, frame.ToArray(), isBulk: true);
 
     public IReadOnlyCollection<NodeId> Nodes => [Id == Some.Node(1) ? Some.Node(2) : Some.Node(1)];
 
