@@ -49,6 +49,9 @@ public sealed class SnapshotStreamer : IDisposable
 
     public bool HasWork => _inbox.HasWork;
 
+    /// <summary>What waits for this pump. Any thread may ask.</summary>
+    public QueueDepth QueueDepth => _inbox.Depth;
+
     /// <summary>Wakes the thread that runs this pump.</summary>
     public Action OnWork { set => _inbox.OnWork = value; }
 
