@@ -49,7 +49,7 @@ internal sealed class PrometheusText : BaseExporter<Metric>, IPullMetricExporter
         return ExportResult.Success;
     }
 
-    /// <summary>What a metric is called here: letters, digits and underscores; the unit, and _total of a counter, behind.</summary>
+    /// <summary>What a metric is called here: letters, digits and underscores; the unit, if the name does not say it, and _total of a counter, behind.</summary>
     internal static string NameOf(string name, string unit, bool isCounter)
     {
         string family = Sanitize(name);
@@ -61,7 +61,7 @@ internal sealed class PrometheusText : BaseExporter<Metric>, IPullMetricExporter
             "" or null or "1" or ['{', ..] => "",
             _ => Sanitize(unit),
         };
-        if (suffix.Length > 0 && !family.EndsWith("_" + suffix, StringComparison.Ordinal)) family += "_" + suffix;
+        if (suffix.Length > 0 && !family.Contains(suffix, StringComparison.Ordinal)) family += "_" + suffix;
         if (isCounter) return family.EndsWith("_total", StringComparison.Ordinal) ? family : family + "_total";
         // These endings belong to counters and histograms.
         return ((string[])["_count", "_sum", "_bucket", "_total"]).Any(ending => family.EndsWith(ending, StringComparison.Ordinal)) ? family + "_current" : family;
