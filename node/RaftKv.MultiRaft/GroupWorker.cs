@@ -251,6 +251,7 @@ public sealed class GroupWorker : IPeerReceiver
                 break;
             case WorkKind.SnapshotEnded:
                 work.Replica!.Group.OnSnapshotEnded(now, new ReplicaId(work.Number), (LogIndex)work.Payload!);
+                _options.Observer.OnSnapshotSent(work.Replica.Group, new ReplicaId(work.Number), (LogIndex)work.Payload!);
                 Touch(work.Replica);
                 break;
             case WorkKind.Removed:

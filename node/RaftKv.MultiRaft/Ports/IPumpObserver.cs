@@ -27,6 +27,12 @@ public interface IPumpObserver
     /// <summary>STEP: a replica has learned of another leader than it knew last.</summary>
     void OnLeaderChanged(RaftGroup group);
 
+    /// <summary>STEP: a follower has installed a snapshot from here that ends at <paramref name="index"/>, or the attempt came to nothing: 0.</summary>
+    void OnSnapshotSent(RaftGroup group, ReplicaId follower, LogIndex index);
+
+    /// <summary>SNAPSHOT: the state here is now that of a snapshot, which ends at (index, term).</summary>
+    void OnSnapshotInstalled(GroupId group, LogIndex index, Term term);
+
     /// <summary>STEP: the own disk stands still, or no longer does.</summary>
     void OnDiskStalled(bool isStalled);
 
@@ -76,6 +82,14 @@ internal sealed class NoObserver : IPumpObserver
     }
 
     public void OnLeaderChanged(RaftGroup group)
+    {
+    }
+
+    public void OnSnapshotSent(RaftGroup group, ReplicaId follower, LogIndex index)
+    {
+    }
+
+    public void OnSnapshotInstalled(GroupId group, LogIndex index, Term term)
     {
     }
 

@@ -13,7 +13,7 @@ internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
 
     private readonly NodeMetrics _metrics;
     private readonly ILogger _logger;
-    private readonly Channel<Line> _lines = Channel.CreateBounded<Line>(new BoundedChannelOptions(MaxWaitingLines) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+    private readonly Channel<Action> _lines = Channel.CreateBounded<Action>(new BoundedChannelOptions(MaxWaitingLines) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
     private readonly Task _writing;
     private readonly int[] _groups = new int[5];
     private volatile bool _isDiskStalled;
@@ -42,23 +42,39 @@ internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
     /// <inheritdoc/>
     public void OnRoleChanged(RaftGroup group, in RoleChange change)
     {
-        _metrics.RoleChanged(GroupText.Of(change.To));
+        string to = GroupText.Of(change.To);
+        _metrics.RoleChanged(to);
         LogLevel level = change.From == Role.Leader || change.To == Role.Leader ? LogLevel.Information : LogLevel.Debug;
-        if (_logger.IsEnabled(level)) _lines.Writer.TryWrite(new Line(level, group.Group, change.Term, group.LastIndex, Change: change));
+        if (!_logger.IsEnabled(level)) return;
+        var (shard, term, index, from, reason) = (group.Group.Value, change.Term.Value, group.LastIndex.Value, GroupText.Of(change.From), GroupText.Of(change.Reason));
+        Later(() => RoleChanged(level, shard, term, index, from, to, reason));
     }
 
     /// <inheritdoc/>
     public void OnLeaderChanged(RaftGroup group)
     {
         _metrics.LeaderChanged();
-        if (_logger.IsEnabled(LogLevel.Debug)) _lines.Writer.TryWrite(new Line(LogLevel.Debug, group.Group, group.Term, group.LastIndex, Leader: group.Leader));
+        if (!_logger.IsEnabled(LogLevel.Debug)) return;
+        var (shard, term, index, leader) = (group.Group.Value, group.Term.Value, group.LastIndex.Value, group.Leader.Value);
+        Later(() => LeaderKnown(shard, term, index, leader));
     }
+
+    /// <inheritdoc/>
+    public void OnSnapshotSent(RaftGroup group, ReplicaId follower, LogIndex index)
+    {
+        var (shard, term) = (group.Group.Value, group.Term.Value);
+        if (index > LogIndex.Zero) Later(() => SnapshotSent(shard, term, index.Value, follower.Value));
+        else Later(() => SnapshotFailed(shard, term, follower.Value));
+    }
+
+    /// <inheritdoc/>
+    public void OnSnapshotInstalled(GroupId group, LogIndex index, Term term) => Later(() => SnapshotInstalled(group.Value, term.Value, index.Value));
 
     /// <inheritdoc/>
     public void OnDiskStalled(bool isStalled)
     {
         _isDiskStalled = isStalled;
-        _lines.Writer.TryWrite(new Line(LogLevel.Warning, default, default, default, IsStalled: isStalled));
+        Later(isStalled ? DiskStalled : DiskRecovered);
     }
 
     /// <inheritdoc/>
@@ -78,33 +94,12 @@ internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
         await _writing;
     }
 
+    /// <summary>For what is rare: it allocates.</summary>
+    private void Later(Action line) => _lines.Writer.TryWrite(line);
+
     private async Task WriteAsync()
     {
-        await foreach (Line line in _lines.Reader.ReadAllAsync()) Write(line);
-    }
-
-    private void Write(in Line line)
-    {
-        if (!_logger.IsEnabled(line.Level)) return;
-        if (line.Change is { } change)
-        {
-            string from = GroupText.Of(change.From);
-            string to = GroupText.Of(change.To);
-            string reason = GroupText.Of(change.Reason);
-            RoleChanged(line.Level, line.Group.Value, change.Term.Value, line.Last.Value, from, to, reason);
-        }
-        else if (line.Leader is { } leader)
-        {
-            LeaderKnown(line.Group.Value, line.Term.Value, line.Last.Value, leader.Value);
-        }
-        else if (line.IsStalled == true)
-        {
-            DiskStalled();
-        }
-        else
-        {
-            DiskRecovered();
-        }
+        await foreach (Action line in _lines.Reader.ReadAllAsync()) line();
     }
 
     [LoggerMessage(EventId = 1, Message = "Shard {Shard}: {From} becomes {To} in term {Term}, last index {Index}: {Reason}")]
@@ -119,5 +114,12 @@ internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
     [LoggerMessage(4, LogLevel.Warning, "The raft log's disk works again")]
     private partial void DiskRecovered();
 
-    private readonly record struct Line(LogLevel Level, GroupId Group, Term Term, LogIndex Last, RoleChange? Change = null, ReplicaId? Leader = null, bool? IsStalled = null);
+    [LoggerMessage(5, LogLevel.Information, "Shard {Shard}: replica {Replica} has installed a snapshot from here, term {Term}, index {Index}")]
+    private partial void SnapshotSent(ulong shard, ulong term, ulong index, ulong replica);
+
+    [LoggerMessage(6, LogLevel.Warning, "Shard {Shard}: a snapshot for replica {Replica} came to nothing in term {Term}; it is tried again")]
+    private partial void SnapshotFailed(ulong shard, ulong term, ulong replica);
+
+    [LoggerMessage(7, LogLevel.Information, "Shard {Shard}: installed a snapshot, term {Term}, index {Index}")]
+    private partial void SnapshotInstalled(ulong shard, ulong term, ulong index);
 }

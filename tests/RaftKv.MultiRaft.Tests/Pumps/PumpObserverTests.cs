@@ -82,6 +82,27 @@ public sealed class PumpObserverTests
         Assert.True(leader.Host.LogWriter.QueueDepth.Bytes >= 3);
     }
 
+    [Fact]
+    public void A_disk_that_stands_still_is_told_and_so_is_its_end()
+    {
+        HostFixture leader = Leading();
+        leader.Propose("p");
+        leader.Step();
+        leader.Host.LogWriter.Begin(leader.Now);
+        leader.After(HostFixture.Options.DiskStallMicros);
+        leader.Step();
+        Assert.False(leader.Worker.IsDiskStalled);
+        leader.After(HostFixture.Options.TickMicros);
+        leader.Step();
+        Assert.True(leader.Worker.IsDiskStalled);
+        Assert.Contains("stalled True", _told.Take());
+        leader.Settle();
+        leader.After(HostFixture.Options.TickMicros);
+        leader.Settle();
+        Assert.False(leader.Worker.IsDiskStalled);
+        Assert.Contains("stalled False", _told.Take());
+    }
+
     private HostFixture Leading()
     {
         HostFixture leader = HostFixture.Leading(options: HostFixture.Options with { Observer = _told });
@@ -112,6 +133,10 @@ public sealed class PumpObserverTests
             _told.Add($"{change.From} > {change.To} {change.Reason} in {change.Term}{(group.Group.Value == 1 ? "" : $" of {group.Group}")}");
 
         public void OnLeaderChanged(RaftGroup group) => _told.Add($"leader {group.Leader} in {group.Term}");
+
+        public void OnSnapshotSent(RaftGroup group, ReplicaId follower, LogIndex index) => _told.Add($"{group.Group}: {follower} has a snapshot to {index}");
+
+        public void OnSnapshotInstalled(GroupId group, LogIndex index, Term term) => _told.Add($"{group}: snapshot to {index}/{term} installed");
 
         public void OnDiskStalled(bool isStalled) => _told.Add($"stalled {isStalled}");
 
