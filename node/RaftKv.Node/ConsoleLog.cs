@@ -85,8 +85,7 @@ internal sealed class ConsoleLog : ILoggerProvider
         {
             case null: json.WriteNull(name); break;
             case bool truth: json.WriteBoolean(name, truth); break;
-            case int number: json.WriteNumber(name, number); break;
-            case long number: json.WriteNumber(name, number); break;
+            case sbyte or byte or short or ushort or int or uint or long: json.WriteNumber(name, Convert.ToInt64(value, CultureInfo.InvariantCulture)); break;
             case ulong number: json.WriteNumber(name, number); break;
             default: json.WriteString(name, Convert.ToString(value, CultureInfo.InvariantCulture)); break;
         }

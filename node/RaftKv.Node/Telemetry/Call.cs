@@ -15,8 +15,8 @@ internal sealed class Call
     private static readonly Call s_view = new("view", "/v1/{view}");
     private static readonly Call s_admin = new("admin", "/v1/admin");
     private static readonly Call s_debug = new("debug", "/debug");
-    private static readonly Call s_health = new("health", "/{health}");
-    private static readonly Call s_metrics = new("metrics", "/metrics");
+    private static readonly Call s_health = new("health", "/{health}") { IsProbe = true };
+    private static readonly Call s_metrics = new("metrics", "/metrics") { IsProbe = true };
     private static readonly Call s_other = new("other", "");
 
     private const string KeyRoute = "/v1/kv/{key}";
@@ -34,6 +34,9 @@ internal sealed class Call
 
     /// <summary>A template with few values; empty when there is no such route.</summary>
     public string Route { get; }
+
+    /// <summary>Asked again and again by machines: no spans of it.</summary>
+    public bool IsProbe { get; private init; }
 
     public static Call Of(HttpRequest request, RequestTarget target)
     {

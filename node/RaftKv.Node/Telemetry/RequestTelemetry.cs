@@ -23,7 +23,7 @@ internal sealed partial class RequestTelemetry(NodeMetrics metrics, ILogger<Requ
     public static Request Begin(HttpContext http, RequestTarget target)
     {
         Call call = Call.Of(http.Request, target);
-        return new Request(call, Stopwatch.GetTimestamp(), s_source.HasListeners() ? StartSpan(http, call) : null);
+        return new Request(call, Stopwatch.GetTimestamp(), s_source.HasListeners() && !call.IsProbe ? StartSpan(http, call) : null);
     }
 
     /// <summary>The current request is answered with this error.</summary>

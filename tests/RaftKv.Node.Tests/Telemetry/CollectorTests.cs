@@ -29,6 +29,7 @@ public sealed class CollectorTests
         Assert.All(
             (string[])["PUT /v1/kv/{key}", "http.response.status_code", "raftkv.shard", "raftkv.term", "raftkv.index", "raftkv.outcome", "ok", "not-applied", "precondition-failed", "service.instance.id", "raftkv.cluster"],
             text => Assert.Contains(text, spans, StringComparison.Ordinal));
+        Assert.DoesNotContain("health", spans, StringComparison.Ordinal); // /readyz was asked, again and again.
         Assert.DoesNotContain("traced", spans, StringComparison.Ordinal); // Keys are nobody's business.
         Assert.All((string[])["raftkv.write.persist.duration", "raftkv.log.syncs", "dotnet.gc.collections"], text => Assert.Contains(text, collector.Received("/v1/metrics"), StringComparison.Ordinal));
     }

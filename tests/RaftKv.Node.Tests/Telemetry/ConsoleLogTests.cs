@@ -15,8 +15,8 @@ public sealed class ConsoleLogTests
     [Fact]
     public void Json_has_the_fields_beside_the_fixed_ones()
     {
-        string line = ConsoleLog.Json(s_at, LogLevel.Information, "A.B", "a \"q\"\nä", null, [new("Shard", 3UL), new("Level", "x"), new("None", null), new("IsIt", true), new("At", Role.One), new("{OriginalFormat}", "a")]);
-        Assert.Equal("""{"time":"2026-01-02T03:04:05.678Z","level":"info","logger":"A.B","message":"a \"q\"\nä","shard":3,"level_":"x","none":null,"isIt":true,"at":"One"}""", line);
+        string line = ConsoleLog.Json(s_at, LogLevel.Information, "A.B", "a \"q\"\nä", null, [new("Shard", 3UL), new("Protocol", (ushort)1), new("Level", "x"), new("None", null), new("IsIt", true), new("At", Role.One), new("{OriginalFormat}", "a")]);
+        Assert.Equal("""{"time":"2026-01-02T03:04:05.678Z","level":"info","logger":"A.B","message":"a \"q\"\nä","shard":3,"protocol":1,"level_":"x","none":null,"isIt":true,"at":"One"}""", line);
         Assert.Contains("bad", JsonDocument.Parse(ConsoleLog.Json(s_at, LogLevel.Error, "A.B", "m", new InvalidOperationException("bad"), null)).RootElement.GetProperty("exception").GetString(), StringComparison.Ordinal);
     }
 
