@@ -7,6 +7,7 @@ using RaftKv.Raft;
 namespace RaftKv.Node.Telemetry;
 
 /// <summary>What the pumps tell, as metrics and as lines of the log. Lines are written elsewhere: a terminal that does not read must not hold up STEP.</summary>
+/// <remarks>The last of them may be missing when the process ends by _exit.</remarks>
 internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
 {
     private const int MaxWaitingLines = 4096;

@@ -17,11 +17,11 @@ public sealed class DebugTests(SingleNode single)
         Assert.Equal(indexes.Order(), indexes);
         Assert.Equal((0, 0), (group.GetProperty("pendingProposals").GetInt32(), group.GetProperty("pendingReads").GetInt32()));
         Assert.Equal("""{"voters":[{"replicaId":"1","node":"n1"}],"learners":[]}""", group.GetProperty("configuration").GetRawText());
-        Assert.StartsWith("s1/r1 Leader t6 ", group.GetProperty("text").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith($"s1/r1 Leader t{group.GetProperty("term").GetUInt64()} ", group.GetProperty("text").GetString(), StringComparison.Ordinal);
 
         JsonElement[] changes = [.. group.GetProperty("roleChanges").EnumerateArray()];
-        Assert.Equal(["started", "election-timeout", "pre-vote-won", "election-won"], changes.Select(change => change.GetProperty("reason").GetString()));
-        Assert.Equal(("candidate", "leader", 6), (changes[^1].GetProperty("from").GetString(), changes[^1].GetProperty("to").GetString(), changes[^1].GetProperty("term").GetInt32()));
+        Assert.Equal(["started", "election-timeout", "pre-vote-won", "election-won"], changes.Take(4).Select(change => change.GetProperty("reason").GetString()));
+        Assert.Equal(("candidate", "leader", 6), (changes[3].GetProperty("from").GetString(), changes[3].GetProperty("to").GetString(), changes[3].GetProperty("term").GetInt32()));
         DateTimeOffset[] times = [.. changes.Select(change => change.GetProperty("at").GetDateTimeOffset())];
         Assert.Equal(times.Order(), times);
         Assert.InRange(DateTimeOffset.UtcNow - times[^1], TimeSpan.Zero, TimeSpan.FromHours(1));

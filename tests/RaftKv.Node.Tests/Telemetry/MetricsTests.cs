@@ -13,13 +13,15 @@ public sealed class MetricsTests(SingleNode single)
     [Fact]
     public async Task A_put_moves_every_stage_and_the_log()
     {
-        MetricsText before = await MetricsText.OfAsync(single.Node);
-        Assert.Equal(200, (await single.SendAsync("PUT", "/v1/kv/measured", new byte[1000])).Status);
+        await using TestCluster cluster = await TestCluster.StartAsync(1); // Nobody else puts there.
+        NodeUnderTest node = cluster.Nodes[0];
+        MetricsText before = await MetricsText.OfAsync(node);
+        Assert.Equal(200, (await RawHttp.OnceAsync(node.ClientPort, "PUT", "/v1/kv/measured", new byte[1000])).Status);
         MetricsText after = before;
         // A request counts when its answer is written, which may be a moment after it is read.
-        await Wait.UntilAsync("the put is counted", async () => (after = await MetricsText.OfAsync(single.Node))[Puts] > before[Puts]);
+        await Wait.UntilAsync("the put is counted", async () => (after = await MetricsText.OfAsync(node))[Puts] > before[Puts]);
 
-        Assert.Equal(1, after[Puts] - before[Puts]);
+        Assert.Equal((0, 1), (before[Puts], after[Puts]));
         foreach (string stage in (string[])["raftkv_write_duration_seconds", "raftkv_write_reply_duration_seconds"])
             Assert.Equal((stage, 1.0), (stage, after[stage + "_count"] - before[stage + "_count"]));
         foreach (string grown in (string[])["raftkv_write_persist_duration_seconds_count", "raftkv_write_commit_duration_seconds_count", "raftkv_write_apply_duration_seconds_count", "raftkv_log_sync_duration_seconds_count", "raftkv_log_syncs_total"])
@@ -32,7 +34,7 @@ public sealed class MetricsTests(SingleNode single)
     {
         MetricsText metrics = await MetricsText.OfAsync(single.Node);
         Assert.Equal(2, metrics["raftkv_groups{raftkv_asleep=\"false\",raftkv_role=\"leader\"}"] + metrics["raftkv_groups{raftkv_asleep=\"true\",raftkv_role=\"leader\"}"]);
-        Assert.Equal(2, metrics["raftkv_group_role_changes_total{raftkv_role=\"leader\"}"]);
+        Assert.True(metrics["raftkv_group_role_changes_total{raftkv_role=\"leader\"}"] >= 2);
         Assert.Contains(metrics.Series, series => series.StartsWith("target_info{", StringComparison.Ordinal) && series.Contains("service_instance_id=\"n1\"", StringComparison.Ordinal));
         Assert.All(
             (string[])["raftkv_disk_free_bytes", "raftkv_log_size_bytes", "raftkv_log_budget_bytes", "dotnet_process_memory_working_set_bytes", "dotnet_gc_heap_total_allocated_bytes_total"],
