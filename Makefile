@@ -32,7 +32,7 @@ test: ## Build, check the format, run every test, SIM_SEEDS=200 simulations and 
 
 sim: ## Simulate SEEDS=1000 clusters, from START on if given; SEED=n replays one with its trace
 	@dotnet build tests/RaftKv.Simulator --configuration Release --verbosity quiet
-	@$(simulator) $(if $(SEED),replay --seed $(SEED),run --seeds $(SEEDS) $(if $(START),--start $(START)))
+	@$(simulator) $(if $(SEED),replay --seed $(SEED),run --seeds $(SEEDS) $(if $(START),--start $(START))) $(if $(THEME),--theme $(THEME))
 
 golden: ## Rewrite the expected text of the scenario files; read the diff before you commit it
 	@GOLDEN_REWRITE=1 tests/run.sh $(GOLDEN_SUITES)

@@ -101,7 +101,7 @@ public sealed partial class KvStateMachine
     private bool Holds(KvCompare compare)
     {
         KeyVersion current = CurrentVersion(compare.Key.Span);
-        return compare.Holds(current, current.HasValue && compare.Target == KvTarget.Value ? CurrentValue(compare.Key.Span) : default);
+        return compare.Holds(current, current.HasValue && compare.Target == KvTarget.Value ? CurrentValue(compare.Key.Span, current.Revision) : default);
     }
 
     /// <summary>What a get finds, the transaction's own writes before it included.</summary>
@@ -110,7 +110,7 @@ public sealed partial class KvStateMachine
         TxnWrite? own = writes.Find(key.Span);
         KeyVersion found = own?.Version ?? CurrentVersion(key.Span);
         if (!found.HasValue) return default;
-        return new KvTxnItem(found.Revision, 0, found.Created, found.Version, true, TtlLeft(found), own?.Value ?? CurrentValue(key.Span).ToArray());
+        return new KvTxnItem(found.Revision, 0, found.Created, found.Version, true, TtlLeft(found), own?.Value ?? CurrentValue(key.Span, found.Revision).ToArray());
     }
 
     private KvTxnItem Plan(in KvRequest operation, ulong revision, TxnWrites writes)

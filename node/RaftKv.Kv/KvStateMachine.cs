@@ -27,13 +27,16 @@ public sealed partial class KvStateMachine : IStateMachine
     private readonly ByteWriter _value = new();
     private readonly Dictionary<byte[], Written> _written = new(ByteArrayComparer.Instance);
     private readonly Dictionary<byte[], Written>.AlternateLookup<ReadOnlySpan<byte>> _writtenLookup;
+    private readonly NewestVersions _newest;
     private IOrderedCursor? _cursor;
     private ShardMeta _meta;
     private ulong _committedRevision;
 
     /// <param name="limits">Equal on all nodes of a cluster: the idempotency window and limits take part in what is applied.</param>
-    public KvStateMachine(GroupId group, IOrderedStore store, Limits limits)
+    /// <param name="versionCacheBytes">What <see cref="NewestVersions"/> may take; changes nothing but speed.</param>
+    public KvStateMachine(GroupId group, IOrderedStore store, Limits limits, long versionCacheBytes = Limits.Mebi)
     {
+        _newest = new NewestVersions(versionCacheBytes);
         _group = group;
         _store = store;
         _limits = limits;
@@ -131,17 +134,24 @@ public sealed partial class KvStateMachine : IStateMachine
     {
         KvRead nothing = new(_meta.Applied, _meta.Epoch, _meta.Range.Contains(KeyHash.Of(key)), _meta.Revision);
         if (!nothing.IsInRange || revision > _meta.Revision) return nothing;
+        if (revision == 0 && _newest.TryGet(key, out KeyVersion newest)) return newest.HasValue ? Found(nothing, newest, TtlLeft(newest), ValueAt(key, newest.Revision)) : nothing;
         using IOrderedCursor cursor = _store.OpenCursor();
         KeyVersion found = Seek(cursor, key, revision);
-        if (!found.HasValue) return nothing;
-        return nothing with
-        {
-            Revision = found.Revision,
-            Created = found.Created,
-            Version = found.Version,
-            TtlMillis = revision == 0 ? TtlLeft(found) : 0,
-            Value = RowLayout.ValueOf(cursor.Value).ToArray(),
-        };
+        if (revision == 0 && found.Revision != 0) _newest.Set(key, found);
+        return found.HasValue ? Found(nothing, found, revision == 0 ? TtlLeft(found) : 0, RowLayout.ValueOf(cursor.Value).ToArray()) : nothing;
+    }
+
+    private static KvRead Found(in KvRead nothing, in KeyVersion found, ulong ttlMillis, byte[] value) =>
+        nothing with { Revision = found.Revision, Created = found.Created, Version = found.Version, TtlMillis = ttlMillis, Value = value };
+
+    /// <summary>The value of a version that the store holds.</summary>
+    private byte[] ValueAt(ReadOnlySpan<byte> key, ulong revision)
+    {
+        _key.Clear();
+        RowLayout.WriteKeyPrefix(_key, key);
+        RowLayout.WriteRevisionDescending(_key, revision);
+        byte[] row = _store.Get(_key.Written) ?? throw new StoreFailedException($"{_group}: the store has lost revision {revision} of a key");
+        return RowLayout.ValueOf(row).ToArray();
     }
 
     /// <summary>Makes what is applied so far durable, so that a restart need not apply it again.</summary>
@@ -242,19 +252,26 @@ public sealed partial class KvStateMachine : IStateMachine
         _batch.Put(_key.Written, key);
         ReplaceTtlDeadline(key, replaced, version);
         _writtenLookup[key] = new Written(version, valueAt, _value.Length);
+#if MUTANTS
+        if (Mutants.On(Mutant.DeleteLeavesCachedVersion) && version.IsDelete) return;
+#endif
+        _newest.Set(key, version);
     }
 
     /// <summary>The newest version of a key, of this batch or of the store.</summary>
     private KeyVersion CurrentVersion(ReadOnlySpan<byte> key)
     {
+        if (_newest.TryGet(key, out KeyVersion newest)) return newest;
         if (_writtenLookup.TryGetValue(key, out Written written)) return written.Version;
         _cursor ??= _store.OpenCursor();
-        return Seek(_cursor, key);
+        KeyVersion found = Seek(_cursor, key);
+        if (found.Revision != 0) _newest.Set(key, found);
+        return found;
     }
 
-    /// <summary>The value of the key that <see cref="CurrentVersion"/> has just found a value of; valid until the next write or look.</summary>
-    private ReadOnlySpan<byte> CurrentValue(ReadOnlySpan<byte> key) =>
-        RowLayout.ValueOf(_writtenLookup.TryGetValue(key, out Written written) ? _batch.Bytes.Slice(written.ValueAt, written.ValueLength) : _cursor!.Value);
+    /// <summary>The value of the key whose newest version <see cref="CurrentVersion"/> has just found; valid until the next write.</summary>
+    private ReadOnlySpan<byte> CurrentValue(ReadOnlySpan<byte> key, ulong revision) =>
+        _writtenLookup.TryGetValue(key, out Written written) ? RowLayout.ValueOf(_batch.Bytes.Slice(written.ValueAt, written.ValueLength)) : ValueAt(key, revision);
 
     /// <summary>Leaves the cursor on the newest version of the key, or the newest at or below <paramref name="revision"/> unless that is 0.</summary>
     private KeyVersion Seek(IOrderedCursor cursor, ReadOnlySpan<byte> key, ulong revision = 0)

@@ -6,7 +6,8 @@ namespace RaftKv.Kv;
 
 /// <summary>Opens key-value state machines over a node's store directories.</summary>
 /// <param name="limits">Equal on all nodes of a cluster.</param>
-public sealed class KvStateMachines(IShardStores stores, Limits limits) : IStateMachines
+/// <param name="versionCacheBytes">For each shard, what the cache of its keys' newest versions may take; 0 keeps nothing.</param>
+public sealed class KvStateMachines(IShardStores stores, Limits limits, long versionCacheBytes = Limits.Mebi) : IStateMachines
 {
     /// <inheritdoc/>
     public IStateMachine Open(GroupId group, ulong generation)
@@ -17,7 +18,7 @@ public sealed class KvStateMachines(IShardStores stores, Limits limits) : IState
 #if MUTANTS
             if (Mutants.On(Mutant.DedupNotInSnapshot) && generation > 1) KvStateMachine.ForgetDedup(store);
 #endif
-            return new KvStateMachine(group, store, limits);
+            return new KvStateMachine(group, store, limits, versionCacheBytes);
         }
         catch
         {

@@ -143,11 +143,11 @@ public sealed class GroupWorker : IPeerReceiver
     public void ReadAsIs(long now, GroupId group, IReadOwner owner)
     {
         HostedReplica replica = _replicas[group];
-        if (replica.Group is { IsAsleep: true, Role: Role.Leader })
+        if (replica.Group.IsAsleep)
         {
-            // Asleep it hears nothing, and the ages of its reads would grow for ever.
+            // Asleep nobody hears anything, and the ages of its reads would grow for ever.
             replica.UsedAtMicros = now;
-            replica.Group.Wake(now);
+            replica.Group.WakeLeader(now);
             Touch(replica);
         }
 
@@ -155,13 +155,7 @@ public sealed class GroupWorker : IPeerReceiver
     }
 
     /// <summary>For how long the replica here may have lacked something committed, in µs; null if that is not known. See <see cref="Freshness"/>.</summary>
-    public long? AgeMicros(long now, GroupId group)
-    {
-        if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return null;
-        // Asleep it had everything; and had its leader woken, that would have come over the same link before the heartbeat of the leader's node.
-        bool isWatched = replica.Group is { IsAsleep: true, Role: Role.Follower };
-        return isWatched && LeaderNodeOf(replica) is { } node && _nodes.HeardAt(node) is { } heardAt ? Math.Max(0, now - heardAt) : replica.Freshness.AgeMicros(now);
-    }
+    public long? AgeMicros(long now, GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Freshness.AgeMicros(now) : null;
 
     /// <summary>The consensus state of a group on this node, or null. On the STEP thread only.</summary>
     public RaftGroup? Find(GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Group : null;
@@ -289,7 +283,7 @@ public sealed class GroupWorker : IPeerReceiver
             if (replica.Group.Replica != message.To)
             {
                 // A newer replica is meant to live here: then the one that does was removed, and has not heard of it.
-                if (replica.Group.Replica.CompareTo(message.To) < 0) replica.Group.AskWhetherMember(now, message.From);
+                if (replica.Group.Replica.CompareTo(message.To) < 0 && message.Kind != MessageKind.AmIMember) replica.Group.AskWhetherMember(now, message.From);
                 else replica.Group.TellIfRemoved(now, message);
                 Touch(replica);
                 continue;
@@ -351,7 +345,7 @@ public sealed class GroupWorker : IPeerReceiver
         if (now >= _nextNodeHeartbeat)
         {
             _nextNodeHeartbeat = now + _options.HeartbeatIntervalMicros;
-            foreach (NodeId node in _nodes.Nodes) _links.Send(node, NodeWatch.Heartbeat(_options.BootId, _disk.IsStalled));
+            foreach (NodeId node in _nodes.Nodes) _links.Send(node, _nodes.HeartbeatTo(node, _options.BootId, _disk.IsStalled));
         }
 
         foreach (NodeId gone in _nodes.Tick(now)) OnNodeGone(now, gone);
@@ -359,7 +353,23 @@ public sealed class GroupWorker : IPeerReceiver
 
     private void OnNodeHeartbeat(long now, NodeId from, byte[] body)
     {
-        if (_nodes.OnHeartbeat(now, from, body)) OnNodeGone(now, from);
+        var (isGone, hasLostUs) = _nodes.OnHeartbeat(now, from, body);
+        if (isGone) OnNodeGone(now, from);
+        if (hasLostUs) OnNodeHasLostUs(now, from);
+    }
+
+    /// <summary>Groups that this node led may have other leaders since, and other members; asleep they would never hear of it.</summary>
+    private void OnNodeHasLostUs(long now, NodeId node)
+    {
+#if MUTANTS
+        if (Mutants.On(Mutant.SleepingLeaderIsForgotten)) return;
+#endif
+        foreach (HostedReplica replica in _replicas.Values)
+        {
+            if (replica.Group is not { IsAsleep: true, Role: Role.Leader } group || group.Configuration.Members.All(member => member.Node != node)) continue;
+            group.Wake(now);
+            Touch(replica);
+        }
     }
 
     /// <summary>Groups that sleep under a leader there have nobody else to tell them. Those that are awake notice for themselves.</summary>
@@ -392,10 +402,12 @@ public sealed class GroupWorker : IPeerReceiver
         replica.WasAsleep = group.IsAsleep;
         if (!group.IsAsleep) return;
         replica.WakeAtMicros = group.Role == Role.Leader ? replica.Clock.WakeAtMicros(now, group) : long.MaxValue;
-        if (group.Role == Role.Leader || (LeaderNodeOf(replica) is { } node && _nodes.IsAlive(now, node))) return;
+        NodeId? leaderNode = LeaderNodeOf(replica);
+        if (group.Role == Role.Leader || (leaderNode is { } watched && _nodes.IsAlive(now, watched))) return;
 #if MUTANTS
         if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
 #endif
+        if (leaderNode is { } mistrusted) _nodes.OnMistrusted(mistrusted);
         group.OnLeaderNodeGone(now);
         replica.WasAsleep = false;
     }
@@ -540,8 +552,19 @@ public sealed class GroupWorker : IPeerReceiver
             owner!.OnDropped();
         }
 
+        if (_ready.AsksEverybody) AskEverybody(replica);
         foreach (LogReadRequest request in _ready.LogReads) _applier.Add(new ReadLog(replica, request), 0);
         foreach (ReplicaId target in _ready.SnapshotsToSend) _snapshots.Post(new SendSnapshot(replica, new Member(target, replica.NodeOf(target)!.Value)));
+    }
+
+    /// <summary>Whoever holds a newer replica of the group knows whether this one was removed, though neither is a member to the other.</summary>
+    private void AskEverybody(HostedReplica replica)
+    {
+#if MUTANTS
+        if (Mutants.On(Mutant.OrphanAsksNobodyElse)) return;
+#endif
+        ReplicaId own = replica.Group.Replica;
+        foreach (NodeId node in _links.Nodes) _outbox.Add(replica.Id, node, new Message { Kind = MessageKind.AmIMember, From = own, To = own, Term = replica.Group.Term });
     }
 
     /// <summary>Copies the Ready for PERSIST: the group may truncate or grow its log while the disk works.</summary>

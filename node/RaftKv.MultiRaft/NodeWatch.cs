@@ -9,9 +9,11 @@ namespace RaftKv.MultiRaft;
 /// </summary>
 /// <remarks>
 /// A node counts as gone when it was silent for the timeout at two ticks in a row (a process that was paused itself finds everybody silent at its
-/// first), when it has begun another life, or when its disk has begun to stand still.
+/// first), when it has begun another life, or when its disk has begun to stand still. Whoever was taken for gone learns it from the count in the
+/// heartbeats, if it could be reached or not: a leader that sleeps may have been replaced meanwhile, and even been removed.
 /// <code>
 /// frame NodeHeartbeat: boot id u64 | flags u8 (1 = disk stalled) | version of its list of stopped replicas u64 (0: none yet)
+///                    | how often it has taken the addressee for gone u32
 /// </code>
 /// </remarks>
 internal sealed class NodeWatch(long timeoutMicros)
@@ -21,13 +23,16 @@ internal sealed class NodeWatch(long timeoutMicros)
 
     public IEnumerable<NodeId> Nodes => _peers.Keys;
 
-    public static byte[] Heartbeat(ulong bootId, bool isStalled)
+    public byte[] HeartbeatTo(NodeId node, ulong bootId, bool isStalled) => Heartbeat(bootId, isStalled, _peers[node].Losses);
+
+    public static byte[] Heartbeat(ulong bootId, bool isStalled, uint losses)
     {
         ByteWriter writer = new(32);
         PeerFrame.Begin(writer, FrameKind.NodeHeartbeat);
         writer.U64(bootId);
         writer.U8(isStalled ? StalledFlag : (byte)0);
         writer.U64(0);
+        writer.U32(losses);
         PeerFrame.Finish(writer);
         return writer.ToArray();
     }
@@ -37,19 +42,30 @@ internal sealed class NodeWatch(long timeoutMicros)
     /// <summary>Whether the node was heard within the timeout and its disk works.</summary>
     public bool IsAlive(long now, NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 && !peer.IsStalled && now - peer.HeardAt < timeoutMicros;
 
-    /// <summary>When the node's last heartbeat arrived; null if none has.</summary>
-    public long? HeardAt(NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 ? peer.HeardAt : null;
-
-    /// <summary>A heartbeat arrived. True when the groups led from there must not trust in their leaders any more.</summary>
-    public bool OnHeartbeat(long now, NodeId node, byte[] body)
+    /// <summary>
+    /// A heartbeat arrived. IsGone: the groups led from there must not trust in their leaders any more. HasLostUs: it does not trust in the leaders here, or did
+    /// not for a while.
+    /// </summary>
+    public (bool IsGone, bool HasLostUs) OnHeartbeat(long now, NodeId node, byte[] body)
     {
         ByteReader reader = new(body);
         ulong bootId = reader.U64();
         bool isStalled = (reader.U8() & StalledFlag) != 0;
-        if (!_peers.TryGetValue(node, out Peer? peer)) return false;
-        bool isGone = (peer.BootId != 0 && peer.BootId != bootId) || (isStalled && !peer.IsStalled);
-        (peer.HeardAt, peer.BootId, peer.IsStalled, peer.SilentTicks) = (now, bootId, isStalled, 0);
-        return isGone;
+        reader.U64();
+        uint losses = reader.U32();
+        if (!_peers.TryGetValue(node, out Peer? peer)) return (false, false);
+        bool isReborn = peer.BootId != 0 && peer.BootId != bootId;
+        bool isGone = isReborn || (isStalled && !peer.IsStalled);
+        bool hasLostUs = isReborn || losses != peer.LossesOfUs;
+        if (isGone) peer.Losses++;
+        (peer.HeardAt, peer.BootId, peer.IsStalled, peer.SilentTicks, peer.LossesOfUs) = (now, bootId, isStalled, 0, losses);
+        return (isGone, hasLostUs);
+    }
+
+    /// <summary>A group fell asleep under a leader there, and its node is not to be trusted in.</summary>
+    public void OnMistrusted(NodeId node)
+    {
+        if (_peers.TryGetValue(node, out Peer? peer)) peer.Losses++;
     }
 
     /// <summary>Nodes that are gone since the last tick.</summary>
@@ -59,7 +75,9 @@ internal sealed class NodeWatch(long timeoutMicros)
         foreach (var (node, peer) in _peers)
         {
             if (peer.BootId == 0 || now - peer.HeardAt < timeoutMicros) continue;
-            if (++peer.SilentTicks == 2) gone.Add(node);
+            if (++peer.SilentTicks != 2) continue;
+            peer.Losses++;
+            gone.Add(node);
         }
 
         return gone;
@@ -74,5 +92,11 @@ internal sealed class NodeWatch(long timeoutMicros)
         public bool IsStalled { get; set; }
 
         public int SilentTicks { get; set; }
+
+        /// <summary>How often it was taken for gone here.</summary>
+        public uint Losses { get; set; }
+
+        /// <summary>How often this node was taken for gone there, as it said last.</summary>
+        public uint LossesOfUs { get; set; }
     }
 }

@@ -21,6 +21,9 @@ namespace RaftKv.Node;
 internal sealed partial class NodeProcess : IAsyncDisposable
 {
     private const long BlockCacheBytes = 64L * Limits.Mebi;
+
+    /// <summary>For all shards together, as many as there were when the node started.</summary>
+    private const long VersionCacheBytes = 64L * Limits.Mebi;
     private static readonly TimeSpan HttpStopTimeout = TimeSpan.FromSeconds(3);
 
     private readonly DataDirectory _directory;
@@ -52,7 +55,8 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, other));
         _pumpTelemetry = new PumpTelemetry(_metrics, loggers.CreateLogger<PumpTelemetry>());
         _exporters = new Exporters(identity.Name, NodeIdentity.FormatId(identity.ClusterId), options.OtlpEndpoint);
-        _host = MultiRaftHost.Start(HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry }, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
+        HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry };
+        _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count)), _links, BootClock.NowMicros);
         _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId) { Nodes = [.. node.Members.Select(member => new NodeId(NodeIdentity.IdOf(member.Name)))] }, node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);

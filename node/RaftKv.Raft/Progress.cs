@@ -46,8 +46,11 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
     /// <summary>A log read for this follower is under way; nothing is sent until it is answered.</summary>
     public bool ReadOutstanding { get; set; }
 
-    /// <summary>When the follower was last heard, for check-quorum.</summary>
+    /// <summary>When the follower was last heard, for check-quorum; until it is, it counts as heard when its leader began.</summary>
     public long LastContactMicros { get; set; } = nowMicros;
+
+    /// <summary>Whether it has ever answered this leader.</summary>
+    public bool HasAnswered { get; private set; }
 
     /// <summary>The highest ReadIndex round it has confirmed.</summary>
     public ulong ReadRound { get; set; }
@@ -81,6 +84,12 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
         _inFlight.Enqueue((last, bytes));
         _inFlightBytes += bytes;
         Next = last.Next;
+    }
+
+    public void OnHeard(long nowMicros)
+    {
+        LastContactMicros = nowMicros;
+        HasAnswered = true;
     }
 
     public bool MayStartSnapshot(long nowMicros) => State != ProgressState.Snapshot && nowMicros >= SnapshotNotBeforeMicros;

@@ -23,7 +23,8 @@ public sealed partial class RaftGroup
     private void TickAsFollower()
     {
         if (_now < _electionDeadline) return;
-        if (Configuration.IsVoter(Replica) && !_isStalled)
+        _asksEverybody = ++_timeoutsInARow % TimeoutsOfAnOrphan == 0;
+        if (MayCampaign && !_isStalled)
         {
             BecomePreCandidate();
             return;
@@ -32,7 +33,7 @@ public sealed partial class RaftGroup
         // Whoever led is silent; a voter would say the same by campaigning.
         Leader = ReplicaId.None;
         ResetElectionTimer();
-        if (!Configuration.IsVoter(Replica)) AskAllWhetherMember();
+        if (!MayCampaign) AskAllWhetherMember();
     }
 
     private void TickAsLeader()
@@ -52,6 +53,16 @@ public sealed partial class RaftGroup
 
         if (_now >= _heartbeatDue) SendHeartbeats();
     }
+
+    /// <summary>
+    /// A voter by what is committed may be needed although an uncommitted configuration in its own log says otherwise: nobody whose log is shorter can win
+    /// (thesis §4.2.2). Its own vote counts for nothing then.
+    /// </summary>
+    private bool MayCampaign =>
+#if MUTANTS
+        Mutants.On(Mutant.LeavingVoterDoesNotCampaign) ? Configuration.IsVoter(Replica) :
+#endif
+        Configuration.IsVoter(Replica) || ConfigurationAt(Commit).IsVoter(Replica);
 
     private void BecomePreCandidate()
     {
@@ -81,6 +92,7 @@ public sealed partial class RaftGroup
 
     private void BecomeLeader()
     {
+        _timeoutsInARow = 0;
         NoteRoleChange(Role.Leader, RoleChangeReason.ElectionWon);
         Leader = Replica;
         _progress.Clear();

@@ -40,6 +40,14 @@ public sealed partial class RaftGroup
         if (Role == Role.Leader) _heartbeatDue = _now;
     }
 
+    /// <summary>Wakes the group's leader as well: this replica wants to hear from it.</summary>
+    public void WakeLeader(long now)
+    {
+        if (!IsAsleep) return;
+        Wake(now);
+        if (Role == Role.Follower) Send(new Message { Kind = MessageKind.HeartbeatResponse, From = Replica, To = Leader, Term = Term });
+    }
+
     /// <summary>The leader's node is gone, or has forgotten that it led: campaign soon, each group at a moment of its own.</summary>
     public void OnLeaderNodeGone(long now)
     {
@@ -66,7 +74,7 @@ public sealed partial class RaftGroup
     private void OnHibernateResponseAsLeader(in Message message)
     {
         if (_sleepers is null || FindProgress(message.From) is not { } progress) return;
-        progress.LastContactMicros = _now;
+        progress.OnHeard(_now);
         if (message.Rejected) _sleepers = null; // Whoever sleeps already is woken by the next heartbeat.
         else _sleepers.Add(message.From);
         SleepIfAllAgree();

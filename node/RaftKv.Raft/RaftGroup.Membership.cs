@@ -41,9 +41,17 @@ public sealed partial class RaftGroup
     private const ulong MaxLagOfNewVoter = 1_000;
 
     /// <summary>The configuration that the log begins with, and those that its entries brought, in index order; never empty.</summary>
-    private readonly List<(LogIndex Index, Configuration Configuration)> _configurations = [];
+    private readonly List<(LogIndex Index, Term Term, Configuration Configuration)> _configurations = [];
+
+    /// <summary>After this many election timeouts without a leader, and again after as many, a replica asks the whole cluster whether it was removed.</summary>
+    private const int TimeoutsOfAnOrphan = 4;
+
+    /// <summary>A replica id is at least the term in which it was added, shifted by this.</summary>
+    private const int TermShift = 16;
 
     private bool _isRemoved;
+    private bool _asksEverybody;
+    private int _timeoutsInARow;
 
     /// <summary>The newest in the log.</summary>
     public Configuration Configuration => _configurations[^1].Configuration;
@@ -106,7 +114,7 @@ public sealed partial class RaftGroup
             {
                 case MemberChangeKind.AddLearner:
                     if (voters.Concat(learners).Concat(current.Members).Any(member => member.Node == change.Node)) throw new ArgumentException($"node {change.Node} has a replica already");
-                    highest = new ReplicaId(Math.Max(highest.Value + 1, term.Value << 16));
+                    highest = new ReplicaId(Math.Max(highest.Value + 1, term.Value << TermShift));
                     learners.Add(new Member(highest, change.Node));
                     break;
                 case MemberChangeKind.Promote: Move(learners, voters, change.Replica, "learner"); break;
@@ -146,7 +154,7 @@ public sealed partial class RaftGroup
     private void OnConfigurationAppended(in Entry entry)
     {
         if (entry.Kind != EntryKind.Configuration) return;
-        _configurations.Add((entry.Index, Configuration.Parse(entry.Payload.Span, out _)));
+        _configurations.Add((entry.Index, entry.Term, Configuration.Parse(entry.Payload.Span, out _)));
 #if MUTANTS
         if (Mutants.On(Mutant.RemovedBeforeApplied) && !Configuration.Contains(Replica)) _isRemoved = true;
 #endif
@@ -165,7 +173,7 @@ public sealed partial class RaftGroup
     private void OnLogCut(LogIndex index, Configuration configuration)
     {
         _configurations.RemoveAll(known => known.Index <= index);
-        _configurations.Insert(0, (index, configuration));
+        _configurations.Insert(0, (index, _log.SnapshotTerm, configuration));
         if (Role == Role.Leader) UpdateProgress();
     }
 
@@ -193,9 +201,7 @@ public sealed partial class RaftGroup
 
     private void OnConfigurationApplied()
     {
-        // An empty configuration says only that nothing is known yet.
-        Configuration applied = AppliedConfiguration;
-        if (!applied.Members.IsEmpty && applied.HasRemoved(Replica)) _isRemoved = true;
+        if (HasLost(Replica)) _isRemoved = true;
         if (Role != Role.Leader) return;
         UpdateProgress();
         if (IsChangingMembers && _configurations[^1].Index > Applied) return;
@@ -210,6 +216,17 @@ public sealed partial class RaftGroup
             if (!successor.IsNone) SendTimeoutNow(successor);
             BecomeFollower(Term, ReplicaId.None, RoleChangeReason.NoLongerVoter);
         }
+    }
+
+    /// <summary>
+    /// Whether <paramref name="replica"/> can never be a member again, by what is applied here: it was removed; or it was to be added in an earlier term than
+    /// that of the last entry applied, which would then stand before it, and does not.
+    /// </summary>
+    private bool HasLost(ReplicaId replica)
+    {
+        Configuration applied = AppliedConfiguration;
+        if (applied.Members.IsEmpty || applied.Contains(replica)) return false; // An empty one says only that nothing is known yet.
+        return applied.HasRemoved(replica) || replica.Value >> TermShift < TermAt(Applied)?.Value;
     }
 
     /// <summary>Someone campaigns or asks at a replica that lived here before this one: it may have been removed since, too.</summary>
@@ -228,7 +245,7 @@ public sealed partial class RaftGroup
     /// <summary>Someone campaigns or asks who was removed: it cannot know unless it is told, and on nothing less than an applied configuration.</summary>
     private bool TryTellRemoved(in Message message)
     {
-        if (message.Kind is not (MessageKind.PreVote or MessageKind.Vote or MessageKind.AmIMember) || !AppliedConfiguration.HasRemoved(message.From)) return false;
+        if (message.Kind is not (MessageKind.PreVote or MessageKind.Vote or MessageKind.AmIMember) || !HasLost(message.From)) return false;
         Send(Answer(message, MessageKind.Removed));
         return true;
     }

@@ -110,13 +110,14 @@ public sealed partial class RaftGroup
         Invariant.Holds(Leader.IsNone || Leader == leader, $"{Group}/{Replica}: both {Leader} and {leader} lead {Term}");
         BecomeFollower(Term, leader, RoleChangeReason.LeaderHeard);
         _leaderHeardAt = _now;
+        _timeoutsInARow = 0;
         ResetElectionTimer();
     }
 
     private void OnAppendResponseAsLeader(in Message message)
     {
         if (FindProgress(message.From) is not { } progress) return;
-        progress.LastContactMicros = _now;
+        progress.OnHeard(_now);
         if (message.Rejected)
         {
             LogIndex retryAfter = _log.LastWithTermAtMost(message.Hint, message.LogTerm);
@@ -134,7 +135,7 @@ public sealed partial class RaftGroup
     private void OnHeartbeatResponseAsLeader(in Message message)
     {
         if (FindProgress(message.From) is not { } progress) return;
-        progress.LastContactMicros = _now;
+        progress.OnHeard(_now);
         OnReadRoundConfirmed(progress, message.ReadRound);
         if (progress.Match >= _log.Last) return;
         progress.AllowProbe(_now, _options.HeartbeatIntervalMicros);
@@ -182,7 +183,7 @@ public sealed partial class RaftGroup
             if (NeedsSnapshot(progress))
             {
                 // Nor for one that is not there: a checkpoint keeps files, and takes up one of few slots.
-                bool isHeard = _now - progress.LastContactMicros < _options.ElectionTimeoutMicros;
+                bool isHeard = progress.HasAnswered && _now - progress.LastContactMicros < _options.ElectionTimeoutMicros;
                 if (!isHeard || !progress.MayStartSnapshot(_now)) continue;
                 progress.BecomeSnapshot();
                 ready.SnapshotsToSend.Add(progress.Replica);

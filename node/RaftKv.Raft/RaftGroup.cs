@@ -35,8 +35,8 @@ public sealed partial class RaftGroup
         _random = new SplitMix(options.Seed);
         _log = new LogTail(start);
         _now = now;
-        _configurations.Add((start.SnapshotIndex, start.Configuration));
-        foreach (var (index, configuration) in start.ConfigurationsBehind) _configurations.Add((index, configuration));
+        _configurations.Add((start.SnapshotIndex, start.SnapshotTerm, start.Configuration));
+        foreach (var (index, configuration) in start.ConfigurationsBehind) _configurations.Add((index, _log.TermAt(index)!.Value, configuration));
         Term = start.HardState.Term;
         Vote = start.HardState.Vote;
         Commit = LogIndex.Max(LogIndex.Max(start.HardState.Commit, start.Applied), start.SnapshotIndex);
@@ -181,6 +181,8 @@ public sealed partial class RaftGroup
         ready.SendAfterPersist.AddRange(_sendAfterPersist);
         _sendAfterPersist.Clear();
         ready.IsRemoved = _isRemoved;
+        ready.AsksEverybody = _asksEverybody;
+        _asksEverybody = false;
         TakePersist(ready);
         TakeApply(ready);
         CheckInvariants();
@@ -195,6 +197,7 @@ public sealed partial class RaftGroup
         Invariant.Holds(Commit <= _log.Last, $"commit {Commit} last {_log.Last}");
         Invariant.Holds(_durableHardState.Term <= Term, $"durable {_durableHardState.Term} current {Term}");
         Invariant.Holds(Role != Role.Leader || Leader == Replica);
+        Invariant.Holds(_log.TermAt(_configurations[^1].Index) == _configurations[^1].Term, $"{Group}/{Replica}: {Configuration} of {_configurations[^1].Index}/{_configurations[^1].Term} is not in the log any more");
         Invariant.Holds(!IsAsleep || !Leader.IsNone, $"{Group}/{Replica} sleeps under no leader");
 #if !MUTANTS
         Invariant.Holds(Role != Role.Leader || _durableHardState.Term == Term, $"leads {Term}, of which only {_durableHardState.Term} is durable");

@@ -121,15 +121,21 @@ public sealed class Ready
     /// <summary>This replica is no member any more, for ever: the host deletes it.</summary>
     public bool IsRemoved { get; internal set; }
 
+    /// <summary>
+    /// No leader for long: the host sends AmIMember to this replica's own id on every node of the cluster, for its members may have been replaced one
+    /// and all.
+    /// </summary>
+    public bool AsksEverybody { get; internal set; }
+
     public bool IsEmpty =>
-        !MustPersist && SendNow.Count == 0 && ApplyLast == LogIndex.Zero && ReadGrants.Count == 0 && ReadsDropped.Count == 0 && LogReads.Count == 0
+        !MustPersist && !AsksEverybody && SendNow.Count == 0 && ApplyLast == LogIndex.Zero && ReadGrants.Count == 0 && ReadsDropped.Count == 0 && LogReads.Count == 0
         && SnapshotsToSend.Count == 0;
 
     public void Clear()
     {
         Number = 0;
         LogStart = null;
-        IsRemoved = false;
+        IsRemoved = AsksEverybody = false;
         HardState = null;
         Entries = default;
         SendNow.Clear();

@@ -41,8 +41,12 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
         TransportLog log = new(logger, new LogLimiter(options.RepeatLogAfter, time));
         _links = peers.SelectMany(_ => Enum.GetValues<PeerChannel>(), (peer, channel) => new PeerLink(own, peer, channel, options, _metrics, log, time, admit))
             .ToFrozenDictionary(link => (link.Peer.Node, link.Channel));
+        Nodes = [.. peers.Select(peer => peer.Node)];
         Listener = new PeerListener(own, _links, receiver, options, _metrics, log, admit);
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<NodeId> Nodes { get; }
 
     internal PeerListener Listener { get; }
 

@@ -1,3 +1,4 @@
+using RaftKv.Kv;
 using RaftKv.Raft;
 
 namespace RaftKv.Simulator;
@@ -32,6 +33,8 @@ internal sealed class Operator(World world, SplitMix random)
                 ProposeResult result = leader.Host!.Worker.ProposeMembers(now, id, changes);
                 if (result.Status != ProposeStatus.Appended) return;
                 Changes++;
+                foreach (MemberChange change in changes)
+                    if (change.Kind == MemberChangeKind.Promote) ExpectCaughtUp(group, change.Replica);
                 world.Trace(() => $"operator: {id} at {result.Index}: {string.Join(", ", changes)}");
             }
             catch (ArgumentException)
@@ -39,6 +42,17 @@ internal sealed class Operator(World world, SplitMix random)
                 // Between asking and doing the members have changed.
             }
         }), 0);
+    }
+
+    /// <summary>A new voter's disk holds what the leader's log begins with, or a later entry.</summary>
+    private void ExpectCaughtUp(RaftGroup leader, ReplicaId learner)
+    {
+        // What followers of a leader that has been replaced held then, its successor may have replaced on their disks since.
+        if (leader.SnapshotIndex <= ShardMeta.BirthIndex || world.Nodes.Any(node => node.Group(leader.Group)?.Term > leader.Term)) return;
+        SimNode node = world.NodeOf(leader.Configuration.Members.First(member => member.Replica == learner).Node);
+        for (LogIndex index = leader.LastIndex; index >= leader.SnapshotIndex; index = index.Previous)
+            if (node.HasHeld(leader.Group, index, leader.TermAt(index)!.Value)) return;
+        Invariant.Holds(false, $"{leader.Group}: {learner} may vote, and {node.Name} holds nothing from {leader.SnapshotIndex} on");
     }
 
     private MemberChange[] Draw(RaftGroup group)

@@ -9,9 +9,10 @@ Option<bool> noTrace = new("--no-trace") { Description = "Print the result only"
 Option<int> jobs = new("--jobs") { Description = "Worlds run side by side", DefaultValueFactory = _ => Environment.ProcessorCount };
 Option<string?> mutant = new("--mutant") { Description = "The deliberate fault to switch on (mutants build only)" };
 Option<bool> untilFailure = new("--until-failure") { Description = "Stop at the first failing seed and exit 0 if there was one: for mutants" };
+Option<SimTheme?> theme = new("--theme") { Description = "All worlds are about this, instead of what their seeds draw" };
 
-Command run = new("run", "Run many seeds; last line: N passed, N failed") { seeds, start, seconds, jobs, mutant, untilFailure };
-run.SetAction(result => Runs.RunMany(result.GetValue(start), result.GetValue(seeds), result.GetValue(seconds), result.GetValue(jobs), result.GetValue(mutant), result.GetValue(untilFailure)));
-Command replay = new("replay", "Replay one seed exactly, with its trace") { seed, seconds, noTrace, mutant };
-replay.SetAction(result => Runs.Replay(result.GetValue(seed), result.GetValue(seconds), !result.GetValue(noTrace), result.GetValue(mutant)));
+Command run = new("run", "Run many seeds; last line: N passed, N failed") { seeds, start, seconds, jobs, mutant, untilFailure, theme };
+run.SetAction(result => Runs.RunMany(result.GetValue(start), result.GetValue(seeds), result.GetValue(seconds), result.GetValue(jobs), result.GetValue(mutant), result.GetValue(untilFailure), result.GetValue(theme)));
+Command replay = new("replay", "Replay one seed exactly, with its trace") { seed, seconds, noTrace, mutant, theme };
+replay.SetAction(result => Runs.Replay(result.GetValue(seed), result.GetValue(seconds), !result.GetValue(noTrace), result.GetValue(mutant), result.GetValue(theme)));
 return new RootCommand("RaftKv's deterministic simulator: whole nodes under faults, one seed one run") { run, replay }.Parse(args).Invoke();

@@ -6,7 +6,7 @@ namespace RaftKv.Simulator;
 internal static class Runs
 {
     /// <summary>Runs seeds side by side, each in one thread; returns the exit code.</summary>
-    public static int RunMany(ulong start, int count, int seconds, int jobs, string? mutant, bool untilFailure)
+    public static int RunMany(ulong start, int count, int seconds, int jobs, string? mutant, bool untilFailure, SimTheme? theme)
     {
         SelectMutant(mutant);
         Stopwatch watch = Stopwatch.StartNew();
@@ -25,7 +25,7 @@ internal static class Runs
         Parallel.For(0, count, parallel, (i, state) =>
         {
             ulong seed = start + (ulong)i;
-            (SimResult? result, Exception? failure) = TryRun(seed, seconds, null);
+            (SimResult? result, Exception? failure) = TryRun(seed, seconds, null, theme);
             lock (console)
             {
                 if (failure is null)
@@ -45,7 +45,7 @@ internal static class Runs
                 failed++;
                 if (firstFailure is null || seed < firstFailure) firstFailure = seed;
                 Console.WriteLine($"seed {seed} FAILED: {failure.GetType().Name}: {Shorten(failure.Message)}");
-                if (!untilFailure) Console.WriteLine($"  replay it with: make sim SEED={seed}");
+                if (!untilFailure) Console.WriteLine($"  replay it with: make sim SEED={seed}{(theme is null ? "" : $" THEME={theme}")}");
                 if (untilFailure) state.Stop();
             }
         });
@@ -61,12 +61,12 @@ internal static class Runs
         return failed > 0 ? 1 : 0;
     }
 
-    public static int Replay(ulong seed, int seconds, bool trace, string? mutant)
+    public static int Replay(ulong seed, int seconds, bool trace, string? mutant, SimTheme? theme)
     {
         SelectMutant(mutant);
         Stopwatch watch = Stopwatch.StartNew();
         using StreamWriter? output = trace ? new StreamWriter(Console.OpenStandardOutput(), bufferSize: 1 << 16) : null;
-        (SimResult? result, Exception? failure) = TryRun(seed, seconds, output);
+        (SimResult? result, Exception? failure) = TryRun(seed, seconds, output, theme);
         output?.Flush();
         Console.WriteLine(failure is null ? $"seed {seed}: {result}" : $"seed {seed} FAILED: {failure}");
         Console.Error.WriteLine($"{watch.Elapsed.TotalSeconds:F2} s");
@@ -74,11 +74,11 @@ internal static class Runs
     }
 
     /// <summary>Every exception counts as a finding: a clean run throws nothing.</summary>
-    internal static (SimResult? Result, Exception? Failure) TryRun(ulong seed, int seconds, TextWriter? trace)
+    internal static (SimResult? Result, Exception? Failure) TryRun(ulong seed, int seconds, TextWriter? trace, SimTheme? theme = null)
     {
         try
         {
-            return (new World(SimOptions.Draw(seed, seconds * 1_000_000L), trace).Run(), null);
+            return (new World(SimOptions.Draw(seed, seconds * 1_000_000L, theme), trace).Run(), null);
         }
         catch (Exception failure)
         {

@@ -176,6 +176,9 @@ internal sealed class SimNode : IPeerLinks
     public void SendBulk(NodeId to, byte[] frame) => Send(to, frame);
 
     /// <inheritdoc/>
+    public IReadOnlyCollection<NodeId> Nodes => [.. _world.Nodes.Where(node => node != this).Select(node => node.Id)];
+
+    /// <inheritdoc/>
     public ulong BootIdOf(NodeId node) => _world.NodeOf(node).BootId;
 
     /// <summary>A frame arrives, perhaps damaged: the production codec decides.</summary>
@@ -233,7 +236,7 @@ internal sealed class SimNode : IPeerLinks
             CatchUpEntries = (ulong)world.CatchUpEntries,
             SnapshotChunkBytes = world.SnapshotChunkBytes,
         };
-        Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores, World.Limits), this, Now);
+        Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores, World.Limits, _world.Options.VersionCacheBytes), this, Now);
         Host.Connect(new Front(new FrontOptions(Id, Name, BootId) { Nodes = [.. _world.Nodes.Select(node => node.Id)] }, _world.Map, Host.Worker, this));
         Host.Worker.OnWork = () => Schedule(Pump.Step);
         Host.LogWriter.OnWork = () => Schedule(Pump.Persist);

@@ -44,6 +44,9 @@ internal sealed record SimOptions
     /// <summary>Clients whose batches, transactions and lists are on many keys.</summary>
     public int ManyKeysClients { get; private init; }
 
+    /// <summary>For each shard; little of it forgets all the time.</summary>
+    public int VersionCacheBytes { get; private init; }
+
     public long NetworkBaseMicros { get; private init; }
 
     public long NetworkSpreadMicros { get; private init; }
@@ -89,16 +92,17 @@ internal sealed record SimOptions
 
     public int SnapshotChunkBytes { get; private init; }
 
-    /// <summary>How often members change, in worlds with more nodes than replicas; 0 is never.</summary>
+    /// <summary>How often members change; there are always more nodes than replicas.</summary>
     public long MemberChangeMicros { get; private init; }
 
     /// <summary>How soon a group without requests goes to sleep.</summary>
     public long HibernateAfterMicros { get; private init; }
 
-    public static SimOptions Draw(ulong seed, long durationMicros)
+    /// <param name="theme">The theme instead of a drawn one: to look for something rare where it is less so.</param>
+    public static SimOptions Draw(ulong seed, long durationMicros, SimTheme? theme = null)
     {
         SplitMix random = new SplitMix(seed).Fork(1);
-        int nodes = Pick(random, 1, 3, 3, 3, 4, 4, 5, 5, 5, 6);
+        int nodes = Pick(random, 2, 4, 4, 4, 4, 5, 5, 5, 6, 6);
         int[] weights = new int[Enum.GetValues<Fault>().Length];
         for (int i = 0; i < weights.Length; i++) weights[i] = random.Chance(600_000) ? 1 + (int)random.Below(4) : 0;
         SimOptions drawn = new()
@@ -107,7 +111,7 @@ internal sealed record SimOptions
             DurationMicros = durationMicros,
             Nodes = nodes,
             Shards = Pick(random, 1, 1, 1, 2, 4),
-            Replicas = Math.Min(nodes, Pick(random, 3, 3, 5)),
+            Replicas = nodes == 2 ? 1 : nodes == 6 ? Pick(random, 3, 5) : 3,
             Clients = 2 + (int)random.Below(6),
             Keys = 1 + (int)random.Below(6),
             ThinkMicros = Pick(random, 5_000, 50_000, 100_000, 300_000),
@@ -138,19 +142,22 @@ internal sealed record SimOptions
             SnapshotEntries = Pick(random, 5, 20, 100, 1_000, 100_000),
             CatchUpEntries = Pick(random, 0, 3, 30),
             SnapshotChunkBytes = Pick(random, 4_000, 20_000, 500_000),
-            MemberChangeMicros = Pick(random, 0, 300_000, 1_000_000, 4_000_000),
+            MemberChangeMicros = Pick(random, 300_000, 1_000_000, 4_000_000, 15_000_000),
             HibernateAfterMicros = Pick(random, 1, 50_000, 200_000, 1_000_000, 100_000_000),
+            VersionCacheBytes = Pick(new SplitMix(seed).Fork(3), 0, 400, 2_000, 1_000_000),
             ManyKeysClients = Pick(new SplitMix(seed).Fork(2), 0, 1, 3),
         };
         if (drawn.MaxPaddingBytes > 10_000) drawn = drawn with { SnapshotChunkBytes = 500_000 };
-        return random.Below(10) switch
+        int die = (int)random.Below(12);
+        return (theme ?? (SimTheme)die) switch
         {
-            0 => drawn.LikeFigure8(random),
-            1 => drawn.WithStaleLeaders(random),
-            2 => drawn.WithSlowDisks(random),
-            3 => drawn.WithSlowApply(random),
-            4 => drawn.WithSleepers(random),
-            5 => drawn.WithSnapshots(random),
+            SimTheme.Figure8 => drawn.LikeFigure8(random),
+            SimTheme.StaleLeaders => drawn.WithStaleLeaders(random),
+            SimTheme.SlowDisks => drawn.WithSlowDisks(random),
+            SimTheme.SlowApply => drawn.WithSlowApply(random),
+            SimTheme.Sleepers => drawn.WithSleepers(random),
+            SimTheme.Snapshots => drawn.WithSnapshots(random),
+            SimTheme.Members => drawn.WithManyMemberChanges(random),
             _ => drawn,
         };
     }
@@ -158,8 +165,9 @@ internal sealed record SimOptions
     /// <summary>Leaders die while their first entries are on their way, one entry to a message: the paper's figure 8 and its kin.</summary>
     private SimOptions LikeFigure8(SplitMix random) => this with
     {
-        Nodes = 5,
+        Nodes = 6,
         Replicas = 5,
+        MemberChangeMicros = 15_000_000,
         Shards = 1,
         ReadPercent = 20,
         ThinkMicros = 20_000,
@@ -176,8 +184,8 @@ internal sealed record SimOptions
     /// <summary>Leaders are cut off and their clocks crawl, so that they believe in themselves for long, while clients go on asking them.</summary>
     private SimOptions WithStaleLeaders(SplitMix random) => this with
     {
-        Nodes = Math.Max(3, Nodes),
-        Replicas = Math.Min(Math.Max(3, Nodes), 3),
+        Nodes = Math.Max(4, Nodes),
+        Replicas = 3,
         Shards = 1,
         Keys = 2,
         ReadPercent = 50,
@@ -193,8 +201,8 @@ internal sealed record SimOptions
     /// <summary>Disks stall for long while leaders change: what was being written is replaced before it is on disk.</summary>
     private SimOptions WithSlowDisks(SplitMix random) => this with
     {
-        Nodes = Math.Max(3, Nodes),
-        Replicas = Math.Min(Math.Max(3, Nodes), 3),
+        Nodes = Math.Max(4, Nodes),
+        Replicas = 3,
         ReadPercent = 20,
         ThinkMicros = 20_000,
         NetworkBaseMicros = Pick(random, 50, 500),
@@ -210,7 +218,7 @@ internal sealed record SimOptions
     /// <summary>State lags far behind what is committed, also on new leaders, while clients read: every read must wait for its index.</summary>
     private SimOptions WithSlowApply(SplitMix random) => this with
     {
-        Nodes = 3,
+        Nodes = 4,
         Replicas = 3,
         Shards = 1,
         Keys = 2,
@@ -230,7 +238,7 @@ internal sealed record SimOptions
     /// <summary>Little to do: groups sleep most of the time, and their leaders' nodes die meanwhile, one of them for good.</summary>
     private SimOptions WithSleepers(SplitMix random) => this with
     {
-        Nodes = Math.Max(3, Nodes),
+        Nodes = Math.Max(4, Nodes),
         Replicas = 3,
         Shards = 4,
         Keys = 6,
@@ -250,8 +258,8 @@ internal sealed record SimOptions
     /// <summary>Logs are cut after every few entries, also on followers that come back from a short absence: snapshots all the time.</summary>
     private SimOptions WithSnapshots(SplitMix random) => this with
     {
-        Nodes = Math.Max(3, Nodes),
-        Replicas = Math.Min(Math.Max(3, Nodes), 3),
+        Nodes = Math.Max(4, Nodes),
+        Replicas = 3,
         ReadPercent = 20,
         ThinkMicros = 10_000,
         MaxPaddingBytes = Pick(random, 0, 2_000),
@@ -263,6 +271,25 @@ internal sealed record SimOptions
         FlushChance = 200_000,
         FaultIntervalMicros = Pick(random, 300_000, 1_000_000),
         FaultWeights = Only((Fault.KillNode, 2), (Fault.KillLeader, 1), (Fault.IsolateNode, 2), (Fault.IsolateLeader, 2), (Fault.PartitionHalves, 1), (Fault.CrashInDiskOperation, 2), (Fault.SlowDisk, 1)),
+    };
+
+    /// <summary>Members change all the time, and whoever leads is cut off with a change that only it has in its log.</summary>
+    private SimOptions WithManyMemberChanges(SplitMix random) => this with
+    {
+        Nodes = Pick(random, 4, 5, 6),
+        Replicas = 3,
+        ReadPercent = 20,
+        ThinkMicros = 20_000,
+        NetworkBaseMicros = Pick(random, 500, 5_000),
+        NetworkSpreadMicros = Pick(random, 2_000, 20_000),
+        SyncMicros = Pick(random, 1_000, 10_000),
+        ApplyMicros = Pick(random, 20, 5_000),
+        MemberChangeMicros = Pick(random, 50_000, 200_000),
+        SnapshotEntries = Pick(random, 5, 100, 100_000),
+        HibernateAfterMicros = 100_000_000,
+        AssassinChance = Pick(random, 0, 300_000),
+        FaultIntervalMicros = Pick(random, 300_000, 1_000_000, 3_000_000),
+        FaultWeights = Only((Fault.IsolateLeader, 3), (Fault.KillLeader, 2), (Fault.PartitionHalves, 2), (Fault.PartitionBridge, 1), (Fault.KillNode, 1), (Fault.PauseLeader, 1), (Fault.IsolateNode, 1)),
     };
 
     private static int[] Only(params ReadOnlySpan<(Fault Fault, int Weight)> faults)
@@ -280,6 +307,18 @@ internal sealed record SimOptions
         string.Join(' ', Enum.GetValues<Fault>().Where(fault => FaultWeights[(int)fault] > 0));
 
     private static int Pick(SplitMix random, params ReadOnlySpan<int> choices) => choices[(int)random.Below(choices.Length)];
+}
+
+/// <summary>What a world is about; numbers above are worlds about nothing in particular.</summary>
+internal enum SimTheme
+{
+    Figure8,
+    StaleLeaders,
+    SlowDisks,
+    SlowApply,
+    Sleepers,
+    Snapshots,
+    Members,
 }
 
 /// <summary>What the nemesis does to the world.</summary>

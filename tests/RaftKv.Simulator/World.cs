@@ -50,7 +50,7 @@ internal sealed class World
         for (int i = 0; i < options.TtlClients; i++) new TtlClient(this, root.Fork(400 + (ulong)i), i).Start();
         _nemesis.Start();
         _operator = new Operator(this, root.Fork(6));
-        if (options.MemberChangeMicros > 0 && options.Nodes > options.Replicas) _operator.Start();
+        _operator.Start();
     }
 
     /// <summary>The product's limits, with an idempotency window short enough to pass within a run.</summary>
@@ -210,6 +210,9 @@ internal sealed class World
                 if (applied is not null && applied != group.Applied) return false;
                 applied = group.Applied;
             }
+
+            // Who was removed has heard of it, even if all that it knew of have gone too.
+            if (Nodes.Any(node => node != Dead && node.Group(id) is { } group && !leader.Configuration.Contains(group.Replica))) return false;
         }
 
         return true; // Equal index; that equal index means equal state is checked at every apply.

@@ -68,6 +68,15 @@ public enum Mutant
     /// <summary>A learner may vote before it has anything.</summary>
     EmptyLearnerPromoted,
 
+    /// <summary>A voter that has an uncommitted configuration without itself does not campaign, though nobody else can win (thesis §4.2.2).</summary>
+    LeavingVoterDoesNotCampaign,
+
+    /// <summary>A leader that sleeps is not woken when its members' nodes have taken its own for gone.</summary>
+    SleepingLeaderIsForgotten,
+
+    /// <summary>A replica whose members have all been replaced asks only those.</summary>
+    OrphanAsksNobodyElse,
+
     /// <summary>A follower agrees to sleep although it lacks entries or has not applied them.</summary>
     SleepsWithWorkLeft,
 
@@ -103,6 +112,9 @@ public enum Mutant
 
     /// <summary>A segment is freed before what was carried forward from it is durable (D6, S10).</summary>
     SegmentFreedBeforeCarrySynced,
+
+    /// <summary>A delete leaves the version that it deleted in the cache of newest versions.</summary>
+    DeleteLeavesCachedVersion,
 
     /// <summary>Of a transaction only the first write is applied (design §9: it is atomic).</summary>
     HalfATransaction,

@@ -15,6 +15,9 @@ public interface IPeerLinks
     /// <summary>Like <see cref="Send"/>, for the pieces of snapshots: on a connection of its own, so that they never delay a heartbeat.</summary>
     void SendBulk(NodeId to, byte[] frame);
 
+    /// <summary>Every other node of the cluster.</summary>
+    IReadOnlyCollection<NodeId> Nodes { get; }
+
     /// <summary>The boot id of the process at the other end as its last handshake said; 0 while there has been none.</summary>
     ulong BootIdOf(NodeId node);
 }

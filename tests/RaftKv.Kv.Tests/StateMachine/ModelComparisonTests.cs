@@ -20,7 +20,7 @@ public sealed class ModelComparisonTests
             Random random = new(seed);
             Model model = new(Entries.Half, Entries.Limits);
             using SimStore store = Born();
-            using KvStateMachine machine = new(Shard.Id, store, Entries.Limits);
+            using KvStateMachine machine = new(Shard.Id, store, Entries.Limits, versionCacheBytes: 600);
             foreach (Entry[] batch in Entries.Batches(random, Entries.Random(random, Count)))
             {
                 machine.Begin();
@@ -118,7 +118,7 @@ public sealed class ModelComparisonTests
             using SimStore calm = Born();
             ShardMeta expected = Run(calm, Entries.Batches(random, entries));
             using SimStore store = Born();
-            KvStateMachine machine = new(Shard.Id, store, Entries.Limits);
+            KvStateMachine machine = new(Shard.Id, store, Entries.Limits, versionCacheBytes: 600);
             int crashes = 0;
             while (machine.Applied < entries[^1].Index)
             {
@@ -133,7 +133,7 @@ public sealed class ModelComparisonTests
                     LogIndex flushed = ShardMetaOf(store.GetPersisted(RowLayout.MetaKey)!);
                     machine.Dispose();
                     store.Crash();
-                    machine = new KvStateMachine(Shard.Id, store, Entries.Limits);
+                    machine = new KvStateMachine(Shard.Id, store, Entries.Limits, versionCacheBytes: 600);
                     Assert.Equal(flushed, machine.Applied);
                     break;
                 }
@@ -243,7 +243,7 @@ public sealed class ModelComparisonTests
 
     private static ShardMeta Run(SimStore store, IEnumerable<Entry[]> batches)
     {
-        using KvStateMachine machine = new(Shard.Id, store, Entries.Limits);
+        using KvStateMachine machine = new(Shard.Id, store, Entries.Limits, versionCacheBytes: 600);
         foreach (Entry[] batch in batches) ApplyAll(machine, batch);
         return machine.Meta;
     }

@@ -14,6 +14,8 @@ internal sealed class FakeLinks(Trace trace) : IPeerLinks
 
     public IReadOnlyList<SentFrame> Sent => _sent;
 
+    public IReadOnlyCollection<NodeId> Nodes { get; set; } = [];
+
     public void Send(NodeId to, byte[] frame)
     {
         ReadOnlySequence<byte> bytes = new(frame);

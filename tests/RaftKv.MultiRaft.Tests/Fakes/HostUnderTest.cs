@@ -82,6 +82,8 @@ internal sealed class HostUnderTest : IPeerLinks
 
     public void SendBulk(NodeId to, byte[] frame) => _network.Send(Id, to, frame, isBulk: true);
 
+    public IReadOnlyCollection<NodeId> Nodes => [Id == Some.Node(1) ? Some.Node(2) : Some.Node(1)];
+
     public ulong BootIdOf(NodeId node) => 1;
 
     private MultiRaftHost Start()
