@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
@@ -45,6 +46,13 @@ internal sealed record ShardOutput(
 /// <param name="Lag">Entries that the leader has committed and this replica has not applied yet; null if either did not answer.</param>
 internal sealed record ReplicaOutput(string Node, string ReplicaId, string Role, ulong? Term, ulong? Applied, ulong? Last, ulong? Durable, ulong? Lag);
 
+/// <summary>debug group. <c>nodes</c> are those that hold the shard by their own word or the map's.</summary>
+internal sealed record DebugGroupOutput(ulong Shard, ImmutableArray<DebugNodeOutput> Nodes);
+
+/// <param name="Group">What the node says at /debug/groups/{id}, as it is; null when it was not asked or did not answer.</param>
+/// <param name="Problem">Then, why.</param>
+internal sealed record DebugNodeOutput(string Node, JsonObject? Group, string? Problem);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(GetOutput))]
 [JsonSerializable(typeof(ListOutput))]
@@ -52,6 +60,7 @@ internal sealed record ReplicaOutput(string Node, string ReplicaId, string Role,
 [JsonSerializable(typeof(PutOutput))]
 [JsonSerializable(typeof(DeleteOutput))]
 [JsonSerializable(typeof(StatusOutput))]
+[JsonSerializable(typeof(DebugGroupOutput))]
 [JsonSerializable(typeof(LoadOutput))]
 [JsonSerializable(typeof(CompareOutput))]
 internal sealed partial class OutputJson : JsonSerializerContext

@@ -46,6 +46,7 @@ internal static class Program
             root.Subcommands.Add(command);
         }
 
+        root.Subcommands.Add(DebugVerb.Create(screen));
         root.SetAction(result =>
         {
             new HelpAction().Invoke(result);

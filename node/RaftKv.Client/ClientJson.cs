@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace RaftKv.Client;
@@ -37,5 +38,7 @@ internal sealed record CountDocument(long Count);
 [JsonSerializable(typeof(CountDocument))]
 [JsonSerializable(typeof(NodeStatus))]
 [JsonSerializable(typeof(NodeList))]
+[JsonSerializable(typeof(GroupDebug))]
+[JsonSerializable(typeof(JsonObject))]
 [JsonSerializable(typeof(ShardList))]
 internal sealed partial class ClientJson : JsonSerializerContext;

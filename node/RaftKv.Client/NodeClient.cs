@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 
 namespace RaftKv.Client;
@@ -13,6 +15,14 @@ public sealed class NodeClient(TimeSpan timeout) : IDisposable
     public Task<NodeList> NodesAsync(ClientEndpoint node, CancellationToken cancellation = default) => AskAsync(node, "v1/nodes", ClientJson.Default.NodeList, cancellation);
 
     public Task<ShardList> ShardsAsync(ClientEndpoint node, CancellationToken cancellation = default) => AskAsync(node, "v1/shards", ClientJson.Default.ShardList, cancellation);
+
+    /// <summary>The document as it is; <see cref="Parse"/> makes it a <see cref="GroupDebug"/>. The node must hold the shard.</summary>
+    public Task<JsonObject> GroupAsync(ClientEndpoint node, ulong shard, CancellationToken cancellation = default) =>
+        AskAsync(node, string.Create(CultureInfo.InvariantCulture, $"debug/groups/{shard}"), ClientJson.Default.JsonObject, cancellation);
+
+    /// <summary>Throws <see cref="JsonException"/> when it is not what a node would write.</summary>
+    public static GroupDebug Parse(JsonObject document) =>
+        document.Deserialize(ClientJson.Default.GroupDebug) is { Node: not null, Role: not null, Followers.IsDefault: false, RoleChanges.IsDefault: false } group ? group : throw new JsonException("members are missing");
 
     /// <summary>Whether all its replicas know a leader and have applied an entry of its term.</summary>
     public async Task<bool> IsReadyAsync(ClientEndpoint node, CancellationToken cancellation = default)

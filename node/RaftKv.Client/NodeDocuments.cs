@@ -43,3 +43,19 @@ public sealed record ShardEntry(ulong Id, string Start, string End, ulong Versio
 
 /// <param name="Role">voter or learner.</param>
 public sealed record ReplicaEntry(string Node, string ReplicaId, string Role);
+
+/// <summary>A node's replica of a shard from inside: <c>GET /debug/groups/{id}</c>. Of its members those that are shown; the document has more.</summary>
+/// <param name="Followers">What a leader knows of the others; empty elsewhere.</param>
+/// <param name="RoleChanges">The last ones, oldest first.</param>
+public sealed record GroupDebug(
+    ulong Shard, string Node, string ReplicaId, string Role, ulong Term, ulong Commit, ulong Applied, ulong Last, bool Asleep,
+    ImmutableArray<FollowerDebug> Followers, ImmutableArray<RoleChangeDebug> RoleChanges);
+
+/// <param name="State">probe, replicate or snapshot.</param>
+/// <param name="Match">Every entry up to here is durable there.</param>
+/// <param name="Next">The next entry to send.</param>
+/// <param name="IsWaiting">Nothing is sent before an answer to what was.</param>
+public sealed record FollowerDebug(string ReplicaId, string Node, string State, ulong Match, ulong Next, bool IsWaiting);
+
+/// <param name="At">By the wall clock of the node that says it.</param>
+public sealed record RoleChangeDebug(DateTimeOffset At, string From, string To, ulong Term, string Reason);

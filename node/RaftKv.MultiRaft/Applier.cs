@@ -15,6 +15,7 @@ public sealed class Applier
 
     private readonly IRaftLog _log;
     private readonly SnapshotStreamer _snapshots;
+    private readonly IPumpObserver _observer;
     private readonly WorkQueue<ApplyWork> _queue;
     private GroupWorker? _worker;
 
@@ -22,10 +23,14 @@ public sealed class Applier
     {
         _log = log;
         _snapshots = snapshots;
+        _observer = options.Observer;
         _queue = new WorkQueue<ApplyWork>(int.MaxValue, options.MaxApplyQueueBytes);
     }
 
     public bool HasWork => _queue.HasWork;
+
+    /// <summary>What waits for this pump. Any thread may ask.</summary>
+    public QueueDepth QueueDepth => _queue.Depth;
 
     /// <summary>Wakes the thread that runs this pump.</summary>
     public Action OnWork { set => _queue.OnWork = value; }
@@ -76,6 +81,7 @@ public sealed class Applier
             }
         }
 
+        if (work.TimedFrom != 0) _observer.OnApplied(work.TimedFrom);
         OnApplied(replica);
     }
 
@@ -165,7 +171,11 @@ public sealed class Applier
 internal abstract record ApplyWork(HostedReplica Replica);
 
 /// <summary>Entries [First, Last] to apply; read from the log when <see cref="Entries"/> is empty.</summary>
-internal sealed record ApplyEntries(HostedReplica Replica, LogIndex First, LogIndex Last, Entry[] Entries, List<PendingProposal>? Waiting) : ApplyWork(Replica);
+internal sealed record ApplyEntries(HostedReplica Replica, LogIndex First, LogIndex Last, Entry[] Entries, List<PendingProposal>? Waiting) : ApplyWork(Replica)
+{
+    /// <summary>When it was handed on, if the observer is to hear how long it took: a leader's entries. Else 0.</summary>
+    public long TimedFrom { get; init; }
+}
 
 internal sealed record ServeRead(HostedReplica Replica, GrantedRead Read) : ApplyWork(Replica);
 

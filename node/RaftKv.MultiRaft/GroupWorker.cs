@@ -52,6 +52,12 @@ public sealed class GroupWorker : IPeerReceiver
 
     public bool HasWork => _inbox.HasWork;
 
+    /// <summary>What waits for this pump. Any thread may ask.</summary>
+    public QueueDepth QueueDepth => _inbox.Depth;
+
+    /// <summary>One write of the log takes so long that this node leads nothing. On the STEP thread only.</summary>
+    public bool IsDiskStalled => _disk.IsStalled;
+
     /// <summary>When <see cref="RunOnce"/> is due even without work.</summary>
     public long NextTickAt => _nextTick;
 
@@ -84,7 +90,8 @@ public sealed class GroupWorker : IPeerReceiver
                 continue;
             }
 
-            HandOn(replica);
+            replica.Stages.Tell(replica.Group);
+            HandOn(now, replica);
             WatchMembers(replica);
             NoteSleep(now, replica);
         }
@@ -153,6 +160,9 @@ public sealed class GroupWorker : IPeerReceiver
     /// <summary>The consensus state of a group on this node, or null. On the STEP thread only.</summary>
     public RaftGroup? Find(GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? replica.Group : null;
 
+    /// <summary>What a group on this node has under way: proposals without an outcome, and reads whose index is not confirmed. On the STEP thread only.</summary>
+    public (int Proposals, int Reads) PendingOf(GroupId group) => _replicas.TryGetValue(group, out HostedReplica? replica) ? (replica.PendingProposals, replica.Reads.Count) : default;
+
     /// <summary>All groups on this node, by id. On the STEP thread only.</summary>
     public IEnumerable<RaftGroup> Groups => _replicas.Values.Select(replica => replica.Group);
 
@@ -205,6 +215,7 @@ public sealed class GroupWorker : IPeerReceiver
                 break;
             case WorkKind.Persisted:
                 work.Replica!.Group.OnPersisted(now, work.Number);
+                work.Replica.Stages.OnPersisted(now, work.Number);
                 Introduce(work.Replica);
                 SwitchStore(work.Replica, work.Number);
                 Touch(work.Replica);
@@ -234,6 +245,7 @@ public sealed class GroupWorker : IPeerReceiver
                 break;
             case WorkKind.SnapshotEnded:
                 work.Replica!.Group.OnSnapshotEnded(now, new ReplicaId(work.Number), (LogIndex)work.Payload!);
+                _options.Observer.OnSnapshotSent(work.Replica.Group, new ReplicaId(work.Number), (LogIndex)work.Payload!);
                 Touch(work.Replica);
                 break;
             case WorkKind.Removed:
@@ -291,8 +303,10 @@ public sealed class GroupWorker : IPeerReceiver
         LogUsage usage = _log.Usage;
         bool isLogLarge = usage.Bytes > usage.BudgetBytes / 2;
         WatchNodes(now);
+        GroupCounts counts = default;
         foreach (HostedReplica replica in _replicas.Values)
         {
+            counts.Count(replica.Group);
             // Also of a group that sleeps: its old entries may keep the node's log from being freed.
             bool isPinning = isLogLarge && usage.PinningOldest.Contains(replica.Id);
             if (replica.Compaction.TryAsk(now, replica.Group, _options, isPinning, out bool beginFlush)) _applier.Add(new AskFlushed(replica, beginFlush), 0);
@@ -310,6 +324,7 @@ public sealed class GroupWorker : IPeerReceiver
             Touch(replica);
         }
 
+        _options.Observer.OnTick(counts);
         _front!.OnTick(now);
     }
 
@@ -319,6 +334,7 @@ public sealed class GroupWorker : IPeerReceiver
         if (_disk.Tick(now, _logWriter.WritingSince))
         {
             _nextNodeHeartbeat = now;
+            _options.Observer.OnDiskStalled(_disk.IsStalled);
             foreach (HostedReplica replica in _replicas.Values)
             {
                 replica.Group.SetStalled(now, _disk.IsStalled);
@@ -518,12 +534,12 @@ public sealed class GroupWorker : IPeerReceiver
         return result;
     }
 
-    private void HandOn(HostedReplica replica)
+    private void HandOn(long now, HostedReplica replica)
     {
         foreach (Message message in _ready.SendNow)
             if (replica.NodeOf(message.To) is { } node) _outbox.Add(replica.Id, node, message);
-        if (_ready.MustPersist) Persist(replica);
-        if (_ready.ApplyLast > LogIndex.Zero) Apply(replica);
+        if (_ready.MustPersist) Persist(now, replica);
+        if (_ready.ApplyLast > LogIndex.Zero) Apply(now, replica);
         foreach (ReadGrant grant in _ready.ReadGrants)
         {
             replica.Reads.Remove(grant.Context, out IReadOwner? owner);
@@ -552,9 +568,10 @@ public sealed class GroupWorker : IPeerReceiver
     }
 
     /// <summary>Copies the Ready for PERSIST: the group may truncate or grow its log while the disk works.</summary>
-    private void Persist(HostedReplica replica)
+    private void Persist(long now, HostedReplica replica)
     {
         Entry[] entries = _ready.Entries.ToArray();
+        if (entries.Length > 0) replica.Stages.OnProposed(now, replica.Group, _ready.Number, entries[^1].Index);
         long bytes = SizeOf(entries);
         replica.Compaction.OnAppended(bytes);
         (CommitPoint Point, bool KeepsLogBehind)? start = null;
@@ -589,11 +606,12 @@ public sealed class GroupWorker : IPeerReceiver
         return replica.Point;
     }
 
-    private void Apply(HostedReplica replica)
+    private void Apply(long now, HostedReplica replica)
     {
+        replica.Stages.OnCommitted(now, _ready.ApplyLast);
         Entry[] entries = _ready.ApplyEntries.ToArray();
         List<PendingProposal>? waiting = replica.TakePendingUpTo(_ready.ApplyLast);
-        _applier.Add(new ApplyEntries(replica, _ready.ApplyFirst, _ready.ApplyLast, entries, waiting), SizeOf(entries));
+        _applier.Add(new ApplyEntries(replica, _ready.ApplyFirst, _ready.ApplyLast, entries, waiting) { TimedFrom = replica.Group.Role == Role.Leader ? now : 0 }, SizeOf(entries));
     }
 
     private static long SizeOf(Entry[] entries)

@@ -1,3 +1,4 @@
+using RaftKv.MultiRaft.Ports;
 using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft;
@@ -59,6 +60,9 @@ public sealed record HostOptions
     public long SnapshotBytesPerSecond { get; init; } = 128 * 1024 * 1024;
 
     public int MaxCachedBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Hears of what the pumps do; nobody unless given.</summary>
+    public IPumpObserver Observer { get; init; } = NoObserver.Instance;
 
     /// <summary>Draws election timeouts; random in a node, the simulator's seed in the simulator.</summary>
     public required ulong Seed { get; init; }

@@ -6,7 +6,7 @@ namespace RaftKv.MultiRaft;
 
 /// <summary>One replica on this node: its consensus state, its state machine, and who waits for what.</summary>
 /// <remarks>The first block belongs to STEP, the second to APPLY; nothing is shared but through the queues, and the machine, see there.</remarks>
-internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, CommitPoint point)
+internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, CommitPoint point, IPumpObserver? observer = null)
 {
     private readonly List<PendingProposal> _older = [];
     private Queue<PendingProposal> _pending = new();
@@ -17,6 +17,12 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     public GroupId Id => Group.Group;
 
     public RaftGroup Group { get; } = group;
+
+    /// <summary>What the observer hears of this group.</summary>
+    public StageClock Stages { get; } = new(observer ?? NoObserver.Instance);
+
+    /// <summary>Proposals that wait for their outcome.</summary>
+    public int PendingProposals => _older.Count + _pending.Count;
 
     /// <summary>Already in the list of groups this turn touched.</summary>
     public bool IsTouched { get; set; }

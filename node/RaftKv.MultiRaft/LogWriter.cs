@@ -28,6 +28,9 @@ public sealed class LogWriter
 
     public bool HasWork => _queue.HasWork;
 
+    /// <summary>What waits for this pump. Any thread may ask.</summary>
+    public QueueDepth QueueDepth => _queue.Depth;
+
     /// <summary>Wakes the thread that runs this pump.</summary>
     public Action OnWork { set => _queue.OnWork = value; }
 

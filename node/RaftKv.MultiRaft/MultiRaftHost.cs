@@ -91,14 +91,14 @@ public sealed class MultiRaftHost : IDisposable
             Applied = LogIndex.Zero,
             IsNew = true,
         };
-        return new HostedReplica(new RaftGroup(OptionsOf(options, group, replica), start, now), new EmptyMachine(group), point);
+        return new HostedReplica(new RaftGroup(OptionsOf(options, group, replica), start, now), new EmptyMachine(group), point, options.Observer);
     }
 
     private static HostedReplica Host(HostOptions options, RecoveredGroup group, IRaftLog log, IStateMachine machine, long now)
     {
         try
         {
-            return new HostedReplica(StartGroup(options, group, log, machine, now), machine, group.CommitPoint);
+            return new HostedReplica(StartGroup(options, group, log, machine, now), machine, group.CommitPoint, options.Observer);
         }
         catch
         {

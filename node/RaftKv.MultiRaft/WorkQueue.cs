@@ -1,3 +1,5 @@
+using RaftKv.MultiRaft.Ports;
+
 namespace RaftKv.MultiRaft;
 
 /// <summary>
@@ -22,6 +24,11 @@ internal sealed class WorkQueue<T>(int maxItems, long maxBytes)
     public bool HasWork
     {
         get { lock (_lock) return _waiting.Count > 0; }
+    }
+
+    public QueueDepth Depth
+    {
+        get { lock (_lock) return new QueueDepth(_waiting.Count, _bytes); }
     }
 
     /// <summary>Adds new work unless the queue is full.</summary>

@@ -9,6 +9,7 @@ using RaftKv.Node.Http;
 using RaftKv.Node.Native;
 using RaftKv.Node.Options;
 using RaftKv.Node.Storage;
+using RaftKv.Node.Telemetry;
 using RaftKv.Raft;
 using RaftKv.RaftLog.Posix;
 using RaftKv.Storage;
@@ -32,9 +33,12 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private readonly TcpPeerLinks _links;
     private readonly HttpApi _api;
     private readonly WebApplication _web;
+    private readonly NodeMetrics _metrics = new();
+    private readonly PumpTelemetry _pumpTelemetry;
+    private readonly Exporters _exporters;
     private readonly ILogger _logger;
 
-    private NodeProcess(NodeOptions options, BoundPorts ports, DataDirectory directory, RocksEnvironment rocks, BootedNode node, RocksShardStores stores, ILoggerFactory loggers)
+    private NodeProcess(NodeOptions options, BoundPorts ports, DataDirectory directory, RocksEnvironment rocks, BootedNode node, RocksShardStores stores, ILoggerFactory loggers, LogSwitch levels)
     {
         _directory = directory;
         _rocks = rocks;
@@ -49,19 +53,24 @@ internal sealed partial class NodeProcess : IAsyncDisposable
             Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
         _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, other));
-        _host = MultiRaftHost.Start(HostOptionsOf(options, identity, bootId), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count)), _links, BootClock.NowMicros);
+        _pumpTelemetry = new PumpTelemetry(_metrics, loggers.CreateLogger<PumpTelemetry>());
+        _exporters = new Exporters(identity.Name, NodeIdentity.FormatId(identity.ClusterId), options.OtlpEndpoint);
+        HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry };
+        _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count)), _links, BootClock.NowMicros);
         _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId) { Nodes = [.. node.Members.Select(member => new NodeId(NodeIdentity.IdOf(member.Name)))] }, node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
+        _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, directory.Path);
 
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
         NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links, node.LogDisk);
-        Door door = new(identity.Name, options.Limits, _host.Worker);
+        Door door = new(identity.Name, options.Limits, _host.Worker, _metrics);
         BodyReader bodies = new(options.Limits);
         KvEndpoint kv = new(door, bodies, node.Map);
         BatchEndpoint batch = new(door, bodies, node.Map);
         TxnEndpoint txn = new(door, bodies, node.Map);
-        _api = new HttpApi(door, kv, batch, txn, new ListEndpoint(door, node.Map), view, loggers.CreateLogger<HttpApi>());
+        DebugEndpoint debug = new(view, _host.Worker, levels, bodies, options.Limits, loggers.CreateLogger<DebugEndpoint>());
+        _api = new HttpApi(door, kv, batch, txn, new ListEndpoint(door, node.Map), debug, view, new RequestTelemetry(_metrics, loggers.CreateLogger<RequestTelemetry>()), _exporters.Scrape, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
         Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count(), ports.Client.ToString(), ports.Peer.ToString());
     }
@@ -83,12 +92,12 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>
     /// Recovers and starts. Throws what <see cref="NodeBoot.Run"/> throws; everything is closed again then, but for the ports.
     /// </summary>
-    public static async Task<NodeProcess> StartAsync(NodeOptions options, BoundPorts ports, DataDirectory directory, ILoggerFactory loggers)
+    public static async Task<NodeProcess> StartAsync(NodeOptions options, BoundPorts ports, DataDirectory directory, ILoggerFactory loggers, LogSwitch levels)
     {
         RocksEnvironment rocks = new(BlockCacheBytes);
         RocksShardStores stores = new(directory.Shards, rocks);
         BootedNode node = NodeBoot.Run(options, directory, stores);
-        NodeProcess process = new(options, ports, directory, rocks, node, stores, loggers);
+        NodeProcess process = new(options, ports, directory, rocks, node, stores, loggers, levels);
         process._pumps.Start();
         process._links.Start();
         await process._web.StartAsync();
@@ -103,6 +112,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         await _links.DisposeAsync();
         _pumps.Stop();
         foreach (KvStateMachine machine in _host.Machines.OfType<KvStateMachine>()) machine.Flush();
+        _exporters.Dispose();
+        _metrics.Dispose();
+        await _pumpTelemetry.DisposeAsync();
         _host.Dispose();
         _rocks.Dispose();
         _directory.MoveOut();

@@ -53,9 +53,10 @@ internal static class Program
             throw new OptionException($"--data-dir {options.DataDirectory} holds no node yet: the first start needs --initial-cluster");
         using BoundPorts ports = BoundPorts.Bind(options);
         using DataDirectory directory = DataDirectory.Open(options.DataDirectory);
-        using ILoggerFactory loggers = ConsoleLog.Create(options.LogLevel);
+        LogSwitch levels = new(options.LogLevel);
+        using ILoggerFactory loggers = ConsoleLog.Create(levels, options.LogFormat);
 
-        NodeProcess node = await NodeProcess.StartAsync(options, ports, directory, loggers);
+        NodeProcess node = await NodeProcess.StartAsync(options, ports, directory, loggers, levels);
         await stopRequested.Task;
         using Timer deadline = new(_ => Libc.ExitNow(Stopped), null, StopTimeout, Timeout.InfiniteTimeSpan); // All that counts is in the log already.
         await node.DisposeAsync();

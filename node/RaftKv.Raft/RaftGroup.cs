@@ -84,6 +84,9 @@ public sealed partial class RaftGroup
     /// <summary>The last role changes, oldest first.</summary>
     public IReadOnlyCollection<RoleChange> RoleChanges => _roleChanges;
 
+    /// <summary>All role changes there ever were, that it started included.</summary>
+    public ulong RoleChangeCount { get; private set; }
+
     /// <summary>The term of the entry at <paramref name="index"/>, or null when the log does not hold it.</summary>
     public Term? TermAt(LogIndex index) => _log.TermAt(index);
 
@@ -274,6 +277,7 @@ public sealed partial class RaftGroup
     {
         if (_roleChanges.Count == MaxRoleChanges) _roleChanges.Dequeue();
         _roleChanges.Enqueue(new RoleChange(_now, Role, to, Term, reason));
+        RoleChangeCount++;
         Role = to;
     }
 }

@@ -53,15 +53,15 @@ internal sealed class TransportMetrics : IDisposable
     public TransportMetrics(string node)
     {
         Meter = new Meter(MeterName, version: null, [new("node", node)]);
-        _framesSent = Meter.CreateCounter<long>("raftkv.transport.frames.sent");
-        _bytesSent = Meter.CreateCounter<long>("raftkv.transport.bytes.sent", "By");
-        _framesReceived = Meter.CreateCounter<long>("raftkv.transport.frames.received");
-        _bytesReceived = Meter.CreateCounter<long>("raftkv.transport.bytes.received", "By");
-        _framesDropped = Meter.CreateCounter<long>("raftkv.transport.frames.dropped");
-        _opened = Meter.CreateCounter<long>("raftkv.transport.connections.opened", description: "Connections that completed the handshake");
-        _refused = Meter.CreateCounter<long>("raftkv.transport.connections.refused", description: "Connections ended by this node's decision in the handshake");
-        _closed = Meter.CreateCounter<long>("raftkv.transport.connections.closed", description: "Connections and attempts that ended otherwise");
-        _reconnects = Meter.CreateCounter<long>("raftkv.transport.reconnects", description: "Dialled connections after a peer's first");
+        _framesSent = Meter.CreateCounter<long>("raftkv.transport.frames.sent", "{frame}", "Frames written to peers");
+        _bytesSent = Meter.CreateCounter<long>("raftkv.transport.bytes.sent", "By", "Bytes of these frames");
+        _framesReceived = Meter.CreateCounter<long>("raftkv.transport.frames.received", "{frame}", "Frames that came from peers");
+        _bytesReceived = Meter.CreateCounter<long>("raftkv.transport.bytes.received", "By", "Bytes of these frames");
+        _framesDropped = Meter.CreateCounter<long>("raftkv.transport.frames.dropped", "{frame}", "Frames that were not sent, or perhaps partly, by reason");
+        _opened = Meter.CreateCounter<long>("raftkv.transport.connections.opened", "{connection}", "Connections that completed the handshake");
+        _refused = Meter.CreateCounter<long>("raftkv.transport.connections.refused", "{connection}", "Connections ended by this node's decision in the handshake");
+        _closed = Meter.CreateCounter<long>("raftkv.transport.connections.closed", "{connection}", "Connections and attempts that ended otherwise");
+        _reconnects = Meter.CreateCounter<long>("raftkv.transport.reconnects", "{connection}", "Dialled connections after a peer's first");
     }
 
     public Meter Meter { get; }

@@ -49,6 +49,9 @@ public sealed class SnapshotStreamer : IDisposable
 
     public bool HasWork => _inbox.HasWork;
 
+    /// <summary>What waits for this pump. Any thread may ask.</summary>
+    public QueueDepth QueueDepth => _inbox.Depth;
+
     /// <summary>Wakes the thread that runs this pump.</summary>
     public Action OnWork { set => _inbox.OnWork = value; }
 
@@ -244,7 +247,12 @@ public sealed class SnapshotStreamer : IDisposable
     private void Settle(SnapshotSettled settled)
     {
         StagedSnapshot staged = settled.Staged;
-        if (settled.IsInstalled) Interlocked.Increment(ref _installed);
+        if (settled.IsInstalled)
+        {
+            Interlocked.Increment(ref _installed);
+            _options.Observer.OnSnapshotInstalled(staged.Replica.Id, staged.Head.Index, staged.Head.LogTerm);
+        }
+
         settled.Obsolete.Dispose();
         TryDelete(staged.Replica.Id, settled.ObsoleteGeneration);
         // It may be another transfer by now, to a newer replica of the group.

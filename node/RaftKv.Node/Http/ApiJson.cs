@@ -51,8 +51,6 @@ internal sealed record NodesJson(NodeJson[] Nodes);
 /// <summary><c>clientUrl</c> and <c>bootId</c> are known of the node that answers and of those it has spoken with.</summary>
 internal sealed record NodeJson(string Name, string Id, string PeerAddress, string? ClientUrl, string? BootId, bool IsSelf);
 
-internal sealed record ReadyJson(bool Ready, ulong[] ShardsNotReady);
-
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ProblemJson))]
 [JsonSerializable(typeof(PutJson))]
@@ -60,7 +58,6 @@ internal sealed record ReadyJson(bool Ready, ulong[] ShardsNotReady);
 [JsonSerializable(typeof(StatusJson))]
 [JsonSerializable(typeof(ShardsJson))]
 [JsonSerializable(typeof(NodesJson))]
-[JsonSerializable(typeof(ReadyJson))]
 [JsonSerializable(typeof(Limits))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {

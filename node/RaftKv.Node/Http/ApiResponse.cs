@@ -6,6 +6,7 @@ using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 using RaftKv.Contracts;
 using RaftKv.Kv;
+using RaftKv.Node.Telemetry;
 
 namespace RaftKv.Node.Http;
 
@@ -54,6 +55,7 @@ internal static class ApiResponse
     public static async Task WriteProblemAsync(HttpContext http, ErrorCode error, string detail, long? limit = null, long? actual = null)
     {
         http.Response.StatusCode = error.HttpStatus;
+        RequestTelemetry.OnProblem(error);
         if (error.HttpStatus == StatusCodes.Status429TooManyRequests) http.Response.Headers.RetryAfter = "1";
         ProblemJson problem = new(error.Title, error.HttpStatus, detail, error.Code, error.OutcomeText, error.Retryable, limit, actual);
         await WriteBytesAsync(http, JsonSerializer.SerializeToUtf8Bytes(problem, ApiJson.Readable.ProblemJson), ProblemType);

@@ -2,12 +2,14 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using RaftKv.Contracts;
+using RaftKv.Node.Telemetry;
 
 namespace RaftKv.Node.Http;
 
 /// <summary>The client port: from a request's path to what answers it, and from what goes wrong to a problem document.</summary>
 /// <remarks>By the raw path, without the framework's routing, which sees only what is left of it after decoding.</remarks>
-internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint batch, TxnEndpoint txn, ListEndpoint list, NodeView view, ILogger<HttpApi> logger)
+internal sealed partial class HttpApi(
+    Door door, KvEndpoint kv, BatchEndpoint batch, TxnEndpoint txn, ListEndpoint list, DebugEndpoint debug, NodeView view, RequestTelemetry telemetry, Func<byte[]> metrics, ILogger<HttpApi> logger)
 {
     private static readonly byte[] s_live = "ok\n"u8.ToArray();
     private volatile bool _isStopping;
@@ -18,9 +20,12 @@ internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint ba
     public async Task HandleAsync(HttpContext http)
     {
         http.Response.Headers["RaftKv-Node"] = door.NodeName;
+        RequestTarget target = RequestTarget.Parse(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+        RequestTelemetry.Request request = RequestTelemetry.Begin(http, target);
+        bool isClientGone = false;
         try
         {
-            await RouteAsync(http, RequestTarget.Parse(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget));
+            await RouteAsync(http, target);
         }
         catch (ApiException problem)
         {
@@ -33,7 +38,7 @@ internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint ba
         }
         catch (Exception exception) when (exception is OperationCanceledException or ConnectionAbortedException or ConnectionResetException or IOException)
         {
-            // The client has gone: nobody is left to answer.
+            isClientGone = true; // Nobody is left to answer.
         }
         catch (Exception exception)
         {
@@ -41,6 +46,8 @@ internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint ba
             if (http.Response.HasStarted) http.Abort(); // What is cut off must not look complete.
             else await ApiResponse.WriteProblemAsync(http, ErrorCode.Internal, "an unexpected fault; the node's log says more");
         }
+
+        telemetry.End(request, http, isClientGone);
     }
 
     private Task RouteAsync(HttpContext http, RequestTarget target)
@@ -51,27 +58,31 @@ internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint ba
             return ApiResponse.WriteBytesAsync(http, s_live, "text/plain");
         }
 
+        if (target.Path is "/readyz") return AnswerReadyAsync(AllowGet(http, target));
+        if (target.Path is "/metrics") return ApiResponse.WriteBytesAsync(AllowGet(http, target), metrics(), PrometheusText.ContentType);
         if (_isStopping) throw new ApiException(ErrorCode.ShuttingDown, $"node {door.NodeName} is stopping");
         if (target.Path == KvParameters.Path && ListEndpoint.IsFor(http.Request, target)) return list.HandleAsync(http, target);
         if (target.Path == KvParameters.Path || target.Path.StartsWith(KvParameters.Path + "/", StringComparison.Ordinal)) return kv.HandleAsync(http, target);
         return target.Path switch
         {
-            "/readyz" => AnswerReadyAsync(AllowGet(http, target)),
             "/v1/status" => AnswerStatusAsync(AllowGet(http, target)),
             "/v1/shards" => AnswerShardsAsync(AllowGet(http, target)),
             "/v1/nodes" => ApiResponse.WriteJsonAsync(AllowGet(http, target), view.Nodes(), ApiJson.Readable.NodesJson),
             "/v1/limits" => ApiResponse.WriteJsonAsync(AllowGet(http, target), door.Limits, ApiJson.Readable.Limits),
             BatchEndpoint.Path => batch.HandleAsync(http, target),
             TxnEndpoint.Path => txn.HandleAsync(http, target),
+            _ when target.Path.StartsWith(DebugEndpoint.Path, StringComparison.Ordinal) => debug.HandleAsync(http, target),
             _ => throw new ApiException(ErrorCode.NoSuchRoute, $"there is nothing at {target.Path}"),
         };
     }
 
+    /// <summary>200, or 503 with a line per reason.</summary>
     private async Task AnswerReadyAsync(HttpContext http)
     {
-        ulong[] waiting = await view.ShardsNotReadyAsync();
-        int status = waiting.Length == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        await ApiResponse.WriteJsonAsync(http, new ReadyJson(waiting.Length == 0, waiting), ApiJson.Readable.ReadyJson, status);
+        IReadOnlyList<string> reasons = _isStopping ? ["this node is stopping"] : await view.WhyNotReadyAsync();
+        if (reasons.Count > 0) http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        string text = reasons.Count == 0 ? "ready\n" : $"not ready\n{string.Concat(reasons.Select(reason => reason + "\n"))}";
+        await ApiResponse.WriteBytesAsync(http, System.Text.Encoding.UTF8.GetBytes(text), "text/plain");
     }
 
     private async Task AnswerStatusAsync(HttpContext http) => await ApiResponse.WriteJsonAsync(http, await view.StatusAsync(), ApiJson.Readable.StatusJson);
@@ -86,7 +97,8 @@ internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint ba
         else await ApiResponse.WriteBytesAsync(http, document, "application/json");
     }
 
-    private static HttpContext AllowGet(HttpContext http, RequestTarget target)
+    /// <summary>For what has no parameters either. Throws <see cref="ApiException"/>.</summary>
+    public static HttpContext AllowGet(HttpContext http, RequestTarget target)
     {
         AllowGet(http);
         target.Parameters([]);

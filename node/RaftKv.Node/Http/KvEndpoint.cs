@@ -31,8 +31,10 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
         }
 
         byte[] encoded = operation == KvOperation.Put ? await bodies.ReadPutAsync(http.Request, request, deadline) : request.Encode();
-        KvResponse written = await door.CallAsync(encoded, operation, hash, deadline);
+        PendingCall call = door.Begin(encoded, operation, hash, deadline);
+        KvResponse written = await call.Completion;
         await AnswerWriteAsync(http, request, written, hash);
+        door.OnAnswered(call, written);
     }
 
     private static KvOperation OperationOf(string method)

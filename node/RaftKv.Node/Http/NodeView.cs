@@ -22,27 +22,40 @@ internal sealed class NodeView(
     public Task<StatusJson> StatusAsync()
     {
         ProcessJson process = ProcessFacts.Read(); // Not on STEP, which has better things to do.
-        return AskStepAsync(() => new StatusJson(
+        return AskStepAsync(_ => new StatusJson(
             identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
             new SnapshotsJson(host.Snapshots.Sent, host.Snapshots.Installed, host.Snapshots.Failed),
             [.. host.Machines.OfType<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))],
             process, new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes)));
     }
 
-    public Task<ShardsJson> ShardsAsync() => AskStepAsync(() => new ShardsJson([.. map.Shards.Select(ShardOf)]));
+    public Task<ShardsJson> ShardsAsync() => AskStepAsync(_ => new ShardsJson([.. map.Shards.Select(ShardOf)]));
 
-    /// <summary>The local shards that know no leader, or have applied nothing of its term yet.</summary>
-    public Task<ulong[]> ShardsNotReadyAsync() => AskStepAsync(() => host.Worker.Groups
-        .Where(group => group.Leader.IsNone || group.TermAt(group.Applied) != group.Term)
-        .Select(group => group.Group.Value)
-        .ToArray());
+    /// <summary>Why this node is not ready: local shards that know no leader or have applied nothing of its term yet, a disk that stands still, STEP itself. None: it is.</summary>
+    public async Task<IReadOnlyList<string>> WhyNotReadyAsync()
+    {
+        try
+        {
+            return await AskStepAsync(_ => host.Worker.Groups.Select(WhyNotReady).Prepend(host.Worker.IsDiskStalled ? "the raft log's disk stands still" : null).OfType<string>().ToArray());
+        }
+        catch (ApiException busy)
+        {
+            return [busy.Message];
+        }
+    }
 
     public NodesJson Nodes() => new([.. members.Select(NodeOf)]);
 
-    private async Task<T> AskStepAsync<T>(Func<T> question)
+    public string NodeName => identity.Name;
+
+    /// <summary>A node's name, or its id if it is no member that this node knows.</summary>
+    public string NameOf(NodeId node) => _names.GetValueOrDefault(node) ?? node.ToString();
+
+    /// <summary>Asks on the STEP thread, which owns the groups, as part of its next turn. Throws <see cref="ApiException"/> when that is too busy.</summary>
+    public async Task<T> AskStepAsync<T>(Func<long, T> question)
     {
         TaskCompletionSource<T> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!host.Worker.TryPost((Action<long>)(_ => answer.SetResult(question())), bytes: 64)) throw new ApiException(ErrorCode.Overloaded, "this node has too much waiting");
+        if (!host.Worker.TryPost((Action<long>)(now => answer.SetResult(question(now))), bytes: 64)) throw new ApiException(ErrorCode.Overloaded, "this node has too much waiting");
         try
         {
             return await answer.Task.WaitAsync(AnswerTimeout);
@@ -54,7 +67,7 @@ internal sealed class NodeView(
     }
 
     private GroupJson GroupOf(RaftGroup group, KvStateMachine machine) => new(
-        group.Group.Value, ApiResponse.Text(group.Replica.Value), RoleText(group.Role), group.Term.Value, LeaderOf(group), group.Commit.Value,
+        group.Group.Value, ApiResponse.Text(group.Replica.Value), GroupText.Of(group.Role), group.Term.Value, LeaderOf(group), group.Commit.Value,
         group.Applied.Value, group.LastIndex.Value, group.DurableIndex.Value, group.SnapshotIndex.Value, machine.CommittedRevision);
 
     private ShardJson ShardOf(ShardDescription shard) => new(
@@ -74,13 +87,11 @@ internal sealed class NodeView(
     private string? LeaderOf(RaftGroup group) =>
         !group.Leader.IsNone && group.Configuration.NodeOf(group.Leader) is { } node ? _names.GetValueOrDefault(node) : null;
 
-    private static string RoleText(Role role) => role switch
+    private static string? WhyNotReady(RaftGroup group)
     {
-        Role.Leader => "leader",
-        Role.Candidate => "candidate",
-        Role.PreCandidate => "pre-candidate",
-        _ => "follower",
-    };
+        if (group.Leader.IsNone) return $"shard {group.Group.Value}: no leader is known in term {group.Term.Value}";
+        return group.TermAt(group.Applied) == group.Term ? null : $"shard {group.Group.Value}: nothing of term {group.Term.Value} is applied yet, index {group.Applied.Value} of {group.LastIndex.Value}";
+    }
 
     private static string Hex(ulong id) => NodeIdentity.FormatId(id);
 }

@@ -1,5 +1,6 @@
 using System.Threading.Tasks.Sources;
 using RaftKv.Kv;
+using RaftKv.Node.Native;
 
 namespace RaftKv.Node.Http;
 
@@ -15,7 +16,20 @@ internal sealed class PendingCall(byte[] request, KvOperation operation, ulong h
 
     public ValueTask<KvResponse> Completion => new(this, _completion.Version);
 
-    protected override void OnCompleted(KvResponse response) => _completion.SetResult(response);
+    /// <summary>When it was made, in µs on the host's clock.</summary>
+    public long StartedAt { get; } = BootClock.NowMicros;
+
+    /// <summary>When its answer was there.</summary>
+    public long CompletedAt { get; private set; }
+
+    /// <summary>Answers a call that was never posted.</summary>
+    public void Refuse(KvResponse response) => OnCompleted(response);
+
+    protected override void OnCompleted(KvResponse response)
+    {
+        CompletedAt = BootClock.NowMicros;
+        _completion.SetResult(response);
+    }
 
     KvResponse IValueTaskSource<KvResponse>.GetResult(short token) => _completion.GetResult(token);
 

@@ -57,6 +57,11 @@ internal sealed record NodeOptions
     public Limits Limits { get; init; } = Limits.Default;
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    public LogFormat LogFormat { get; init; }
+
+    /// <summary>Where metrics and spans are sent by OTLP over HTTP, without the path of either; null: nowhere.</summary>
+    public Uri? OtlpEndpoint { get; init; }
 }
 
 /// <summary>An option is wrong; the message is one line that names it. The process ends with exit code 2 and has created nothing.</summary>

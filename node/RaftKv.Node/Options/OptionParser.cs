@@ -43,6 +43,8 @@ internal static class OptionParser
             CatchUpEntries = read.Number(OptionTable.CatchUpEntries, 0, MaxEntries) ?? defaults.CatchUpEntries,
             Limits = Limits.Default with { MaxValueBytes = (int)(read.Number(OptionTable.MaxValueBytes, 1, Limits.MaxValueBytesCeiling) ?? Limits.Default.MaxValueBytes) },
             LogLevel = read.Level(OptionTable.LogLevel) ?? defaults.LogLevel,
+            LogFormat = CheckLogFormat(read),
+            OtlpEndpoint = CheckCollector(read),
         };
         CheckTimes(options);
         int nodes = options.InitialCluster?.Count ?? 1;
@@ -63,6 +65,20 @@ internal static class OptionParser
         string? url = read.Text(OptionTable.AdvertiseClient);
         if (url is null || (Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https")) return url;
         throw read.Wrong(OptionTable.AdvertiseClient, $"'{url}' is no http URL");
+    }
+
+    private static LogFormat CheckLogFormat(Reader read) => read.Text(OptionTable.LogFormat) switch
+    {
+        null or "text" => LogFormat.Text,
+        "json" => LogFormat.Json,
+        var text => throw read.Wrong(OptionTable.LogFormat, $"'{text}' is neither text nor json"),
+    };
+
+    private static Uri? CheckCollector(Reader read)
+    {
+        if (read.Text(OptionTable.OtlpEndpoint) is not { } text) return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https" && url.Query.Length == 0 && url.Fragment.Length == 0) return url;
+        throw read.Wrong(OptionTable.OtlpEndpoint, $"'{text}' is no http URL without a query");
     }
 
     private static string? CheckAdvertisePeer(Reader read)
@@ -135,8 +151,7 @@ internal static class OptionParser
         public LogLevel? Level(OptionName name)
         {
             if (Text(name) is not { } text) return null;
-            if (Enum.TryParse(text, ignoreCase: true, out LogLevel level) && Enum.IsDefined(level) && level != LogLevel.None && !char.IsAsciiDigit(text[0])) return level;
-            throw Wrong(name, $"'{text}' is none of trace, debug, information, warning, error, critical");
+            return LogSwitch.Parse(text) ?? throw Wrong(name, $"'{text}' is none of {LogSwitch.Allowed}");
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 using RaftKv.MultiRaft.Ports;
 
@@ -113,10 +114,11 @@ public sealed unsafe class PosixDisk : IDisk
     public void SyncDirectory()
     {
         ThrowIfFailed(DirectoryPath);
+        long began = Stopwatch.GetTimestamp();
         try
         {
             SyncDirectory(DirectoryPath);
-            Counters.OnSynced();
+            Counters.OnSynced(began);
         }
         catch (DiskFailedException failure)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 using RaftKv.MultiRaft.Ports;
 
@@ -64,12 +65,13 @@ internal sealed unsafe class PosixFile(PosixDisk disk, string path, string name,
     public void Sync()
     {
         disk.ThrowIfFailed(path);
+        long began = Stopwatch.GetTimestamp();
         while (Libc.SyncData(handle) != 0)
         {
             if (!PosixError.WasInterrupted()) throw disk.Fail(PosixError.Last(path, "fdatasync"));
         }
 
-        disk.Counters.OnSynced();
+        disk.Counters.OnSynced(began);
     }
 
     public void Dispose() => handle.Dispose();

@@ -91,7 +91,8 @@ public sealed class ClusterTests
         await Wait.UntilAsync("the node answers", async () => (await Client.Http.GetAsync(new Uri(node.Url, "/livez"))).IsSuccessStatusCode);
 
         RawResponse ready = await RawHttp.OnceAsync(node.ClientPort, "GET", "/readyz");
-        Assert.Equal((503, "{\"ready\":false,\"shardsNotReady\":[1,2]}"), (ready.Status, ready.Text));
+        Assert.Equal(503, ready.Status);
+        Assert.Matches("^not ready\nshard 1: no leader is known in term [0-9]+\nshard 2: no leader is known in term [0-9]+\n$", ready.Text);
         foreach (string method in (string[])["PUT", "GET", "DELETE"])
         {
             RawResponse answer = await RawHttp.OnceAsync(node.ClientPort, method, "/v1/kv/a", method == "PUT" ? [1] : null, ("RaftKv-Timeout", "200"));

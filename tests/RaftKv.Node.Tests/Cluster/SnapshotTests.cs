@@ -32,6 +32,9 @@ public sealed class SnapshotTests
             Group(await StatusAsync(away)).GetProperty("applied").GetUInt64() == (await Task.WhenAll(cluster.Nodes.Select(StatusAsync))).Max(status => Group(status).GetProperty("commit").GetUInt64()));
         Assert.True(Group(await StatusAsync(away)).GetProperty("snapshotIndex").GetUInt64() > had);
         await Wait.UntilAsync("the sender has heard of it", async () => (await Task.WhenAll(cluster.Nodes.Select(StatusAsync))).Sum(status => Snapshots(status, "sent")) == 1);
+        await Wait.UntilAsync("both sides log it", () => Task.FromResult(
+            away.Output.Contains("Shard 1: installed a snapshot, term ", StringComparison.Ordinal)
+            && cluster.Nodes.Any(node => node.Output.Contains("has installed a snapshot from here, term ", StringComparison.Ordinal))));
         // One live generation in each directory, and no checkpoint left.
         await Wait.UntilAsync("what was replaced is gone", () => Task.FromResult(cluster.Nodes.All(node => Directory.GetDirectories(Path.Combine(node.Directory, "shards", "1")).Length == 1)));
 

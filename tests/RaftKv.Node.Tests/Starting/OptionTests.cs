@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using RaftKv.Node.Options;
 
 namespace RaftKv.Node.Tests.Starting;
@@ -30,6 +31,16 @@ public sealed class OptionTests : IDisposable
         Assert.Equal((1, 22, 233), (options.InitialShards, options.TickMillis, options.HeartbeatMillis));
     }
 
+    [Fact]
+    public void Telemetry_is_set_up_like_everything_else()
+    {
+        File.WriteAllText(_file, """{ "log-level": "DEBUG", "log-format": "json", "otlp-endpoint": "http://file:1" }""");
+        NodeOptions options = Parse(s_least, new() { ["RAFTKV_OTLP_ENDPOINT"] = "https://variable:4318/base", ["RAFTKV_CONFIG"] = _file })!;
+        Assert.Equal((LogLevel.Debug, LogFormat.Json, new Uri("https://variable:4318/base")), (options.LogLevel, options.LogFormat, options.OtlpEndpoint));
+        NodeOptions defaults = Parse(s_least)!;
+        Assert.Equal((LogLevel.Information, LogFormat.Text, null), (defaults.LogLevel, defaults.LogFormat, defaults.OtlpEndpoint));
+    }
+
     [Theory]
     [InlineData("""{ "colour": "red" }""", "no option 'colour'")]
     [InlineData("""[1]""", "not a JSON object")]
@@ -58,7 +69,13 @@ public sealed class OptionTests : IDisposable
     [InlineData("--listen-client", "example.org:80", "'example.org' is no IP address")]
     [InlineData("--advertise-client", "ftp://x", "no http URL")]
     [InlineData("--advertise-peer", "x", "'x' is not HOST:PORT")]
-    [InlineData("--log-level", "loud", "'loud' is none of")]
+    [InlineData("--log-level", "loud", "'loud' is none of trace, debug, information, warning, error, critical")]
+    [InlineData("--log-level", "none", "'none' is none of")]
+    [InlineData("--log-level", "2", "'2' is none of")]
+    [InlineData("--log-level", "debug,error", "'debug,error' is none of")]
+    [InlineData("--log-format", "xml", "--log-format: 'xml' is neither text nor json")]
+    [InlineData("--otlp-endpoint", "127.0.0.1:4318", "--otlp-endpoint: '127.0.0.1:4318' is no http URL")]
+    [InlineData("--otlp-endpoint", "http://h:4318?x", "--otlp-endpoint: 'http://h:4318?x' is no http URL")]
     [InlineData("--tick-ms", "200", "--tick-ms 200 must not be above --heartbeat-ms 100")]
     public void A_bad_option_is_named(string flag, string value, string named)
     {
