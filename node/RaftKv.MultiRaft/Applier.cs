@@ -17,6 +17,7 @@ public sealed class Applier
     private readonly SnapshotStreamer _snapshots;
     private readonly IPumpObserver _observer;
     private readonly WorkQueue<ApplyWork> _queue;
+    private readonly List<(PendingProposal Proposal, object? Result, bool IsApplied)> _outcomes = [];
     private GroupWorker? _worker;
 
     internal Applier(IRaftLog log, SnapshotStreamer snapshots, HostOptions options)
@@ -67,7 +68,8 @@ public sealed class Applier
         int waiting = 0;
         if (work.Entries.Length > 0)
         {
-            ApplyBatch(replica, work.Entries, work.Waiting, ref waiting);
+            ApplyBatch(replica, work.Entries.Span, work.Waiting, ref waiting);
+            work.Entries.Return();
         }
         else
         {
@@ -97,10 +99,9 @@ public sealed class Applier
     }
 
     /// <summary>Applies consecutive entries as one atomic batch; whoever waits for one of them hears of it only after that.</summary>
-    private static void ApplyBatch(HostedReplica replica, ReadOnlySpan<Entry> entries, List<PendingProposal>? waiting, ref int position)
+    private void ApplyBatch(HostedReplica replica, ReadOnlySpan<Entry> entries, List<PendingProposal>? waiting, ref int position)
     {
         Invariant.Holds(entries[0].Index == replica.Machine.Applied.Next, $"{replica.Id}: applying {entries[0].Index} after {replica.Machine.Applied}");
-        List<(PendingProposal Proposal, object? Result, bool IsApplied)>? outcomes = null;
         replica.Machine.Begin();
         foreach (ref readonly Entry entry in entries)
         {
@@ -109,20 +110,21 @@ public sealed class Applier
             {
                 PendingProposal proposal = waiting[position++];
                 if (proposal.Index == entry.Index && proposal.Term == entry.Term) owner = proposal;
-                else (outcomes ??= []).Add((proposal, null, false));
+                else _outcomes.Add((proposal, null, false));
             }
 
             object? result = replica.Machine.Apply(entry, owner is not null);
-            if (owner is { } applied) (outcomes ??= []).Add((applied, result, true));
+            if (owner is { } applied) _outcomes.Add((applied, result, true));
         }
 
         replica.Machine.Commit();
-        if (outcomes is null) return;
-        foreach (var (proposal, result, isApplied) in outcomes)
+        foreach (var (proposal, result, isApplied) in _outcomes)
         {
             if (isApplied) proposal.Owner.OnApplied(replica.Id, proposal.Index, proposal.Term, result);
             else proposal.Owner.OnSuperseded();
         }
+
+        _outcomes.Clear();
     }
 
     private static void ServeOrWait(ServeRead read)
@@ -171,7 +173,7 @@ public sealed class Applier
 internal abstract record ApplyWork(HostedReplica Replica);
 
 /// <summary>Entries [First, Last] to apply; read from the log when <see cref="Entries"/> is empty.</summary>
-internal sealed record ApplyEntries(HostedReplica Replica, LogIndex First, LogIndex Last, Entry[] Entries, List<PendingProposal>? Waiting) : ApplyWork(Replica)
+internal sealed record ApplyEntries(HostedReplica Replica, LogIndex First, LogIndex Last, EntryCopies Entries, List<PendingProposal>? Waiting) : ApplyWork(Replica)
 {
     /// <summary>When it was handed on, if the observer is to hear how long it took: a leader's entries. Else 0.</summary>
     public long TimedFrom { get; init; }

@@ -474,7 +474,7 @@ public sealed class GroupWorker : IPeerReceiver
         replica.Reads.Clear();
         if (replica.Staged is { } staged) _snapshots.Post(new SnapshotSettled(staged, IsInstalled: false, staged.Machine, staged.Point.Generation));
         replica.Staged = null;
-        _logWriter.Add(new PersistWork(replica, 0, null, null, [], []) { IsRemoval = true }, 0);
+        _logWriter.Add(new PersistWork(replica, 0, null, null, default, []) { IsRemoval = true }, 0);
     }
 
     /// <summary>Offers a whole snapshot to its group. Busy: again when what is being applied is.</summary>
@@ -570,13 +570,13 @@ public sealed class GroupWorker : IPeerReceiver
     /// <summary>Copies the Ready for PERSIST: the group may truncate or grow its log while the disk works.</summary>
     private void Persist(long now, HostedReplica replica)
     {
-        Entry[] entries = _ready.Entries.ToArray();
+        ReadOnlySpan<Entry> entries = _ready.Entries.Span;
         if (entries.Length > 0) replica.Stages.OnProposed(now, replica.Group, _ready.Number, entries[^1].Index);
         long bytes = SizeOf(entries);
         replica.Compaction.OnAppended(bytes);
         (CommitPoint Point, bool KeepsLogBehind)? start = null;
         if (_ready.LogStart is { } logStart) start = (MoveCommitPoint(replica, logStart), logStart.KeepsLogBehind);
-        _logWriter.Add(new PersistWork(replica, _ready.Number, start, _ready.HardState, entries, Addressed(replica, _ready.SendAfterPersist)), bytes);
+        _logWriter.Add(new PersistWork(replica, _ready.Number, start, _ready.HardState, EntryCopies.Of(entries), Addressed(replica, _ready.SendAfterPersist)), bytes);
     }
 
     private static AddressedMessage[] Addressed(HostedReplica replica, List<Message> messages)
@@ -609,15 +609,15 @@ public sealed class GroupWorker : IPeerReceiver
     private void Apply(long now, HostedReplica replica)
     {
         replica.Stages.OnCommitted(now, _ready.ApplyLast);
-        Entry[] entries = _ready.ApplyEntries.ToArray();
         List<PendingProposal>? waiting = replica.TakePendingUpTo(_ready.ApplyLast);
-        _applier.Add(new ApplyEntries(replica, _ready.ApplyFirst, _ready.ApplyLast, entries, waiting) { TimedFrom = replica.Group.Role == Role.Leader ? now : 0 }, SizeOf(entries));
+        ReadOnlySpan<Entry> entries = _ready.ApplyEntries.Span;
+        _applier.Add(new ApplyEntries(replica, _ready.ApplyFirst, _ready.ApplyLast, EntryCopies.Of(entries), waiting) { TimedFrom = replica.Group.Role == Role.Leader ? now : 0 }, SizeOf(entries));
     }
 
-    private static long SizeOf(Entry[] entries)
+    private static long SizeOf(ReadOnlySpan<Entry> entries)
     {
         long bytes = 0;
-        foreach (ref readonly Entry entry in entries.AsSpan()) bytes += entry.SizeBytes;
+        foreach (ref readonly Entry entry in entries) bytes += entry.SizeBytes;
         return bytes;
     }
 

@@ -62,8 +62,9 @@ public sealed class LogWriter
             if (work.IsRemoval) _log.AddTombstone(group.Group, group.Replica);
             if (work.Start is { } start) _log.AddCommitPoint(group.Group, start.Point, start.KeepsLogBehind);
             if (work.HardState is { } hardState) _log.AddHardState(group.Group, group.Replica, hardState);
-            if (work.Entries.Length > 0) _log.AddEntries(group.Group, group.Replica, work.Entries);
+            if (work.Entries.Length > 0) _log.AddEntries(group.Group, group.Replica, work.Entries.Span);
             mustSync |= work.IsRemoval || work.Start is not null || work.HardState is not null || work.Entries.Length > 0;
+            work.Entries.Return();
         }
 
         if (mustSync) _log.Commit();
@@ -82,7 +83,7 @@ public sealed class LogWriter
 }
 
 /// <summary>One Ready on its way to the disk, with what may leave once it is there.</summary>
-internal sealed record PersistWork(HostedReplica Replica, ulong ReadyNumber, (CommitPoint Point, bool KeepsLogBehind)? Start, HardState? HardState, Entry[] Entries, AddressedMessage[] SendAfter)
+internal sealed record PersistWork(HostedReplica Replica, ulong ReadyNumber, (CommitPoint Point, bool KeepsLogBehind)? Start, HardState? HardState, EntryCopies Entries, AddressedMessage[] SendAfter)
 {
     /// <summary>The replica is removed: its tombstone is all there is to write.</summary>
     public bool IsRemoval { get; init; }

@@ -50,7 +50,13 @@ internal sealed partial class HttpApi(
         telemetry.End(request, http, isClientGone);
     }
 
-    private Task RouteAsync(HttpContext http, RequestTarget target)
+    private ValueTask RouteAsync(HttpContext http, RequestTarget target)
+    {
+        bool isKv = target.Path.StartsWith(KvParameters.Path, StringComparison.Ordinal) && (target.Path.Length == KvParameters.Path.Length || target.Path[KvParameters.Path.Length] == '/');
+        return isKv && !_isStopping && !ListEndpoint.IsFor(http.Request, target) ? kv.HandleAsync(http, target) : new ValueTask(RouteOtherAsync(http, target));
+    }
+
+    private Task RouteOtherAsync(HttpContext http, RequestTarget target)
     {
         if (target.Path is "/livez")
         {
@@ -61,14 +67,13 @@ internal sealed partial class HttpApi(
         if (target.Path is "/readyz") return AnswerReadyAsync(AllowGet(http, target));
         if (target.Path is "/metrics") return ApiResponse.WriteBytesAsync(AllowGet(http, target), metrics(), PrometheusText.ContentType);
         if (_isStopping) throw new ApiException(ErrorCode.ShuttingDown, $"node {door.NodeName} is stopping");
-        if (target.Path == KvParameters.Path && ListEndpoint.IsFor(http.Request, target)) return list.HandleAsync(http, target);
-        if (target.Path == KvParameters.Path || target.Path.StartsWith(KvParameters.Path + "/", StringComparison.Ordinal)) return kv.HandleAsync(http, target);
         return target.Path switch
         {
             "/v1/status" => AnswerStatusAsync(AllowGet(http, target)),
             "/v1/shards" => AnswerShardsAsync(AllowGet(http, target)),
             "/v1/nodes" => ApiResponse.WriteJsonAsync(AllowGet(http, target), view.Nodes(), ApiJson.Readable.NodesJson),
             "/v1/limits" => ApiResponse.WriteJsonAsync(AllowGet(http, target), door.Limits, ApiJson.Readable.Limits),
+            KvParameters.Path => list.HandleAsync(http, target),
             BatchEndpoint.Path => batch.HandleAsync(http, target),
             TxnEndpoint.Path => txn.HandleAsync(http, target),
             _ when target.Path.StartsWith(DebugEndpoint.Path, StringComparison.Ordinal) => debug.HandleAsync(http, target),

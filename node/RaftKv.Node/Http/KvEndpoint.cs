@@ -1,5 +1,4 @@
-using System.Text;
-using System.Text.Unicode;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using RaftKv.Contracts;
 using RaftKv.Kv;
@@ -13,7 +12,8 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
     private const string Allowed = "GET, HEAD, PUT, DELETE";
 
     /// <summary>Throws <see cref="ApiException"/> for what is refused before it is appended anywhere.</summary>
-    public async Task HandleAsync(HttpContext http, RequestTarget target)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask HandleAsync(HttpContext http, RequestTarget target)
     {
         KvOperation operation = OperationOf(http.Request.Method);
         KvRequest request = KvParameters.ReadRequest(target, http.Request.Headers, operation, door.Limits, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
@@ -99,10 +99,7 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
         }
 
         headers.ETag = ApiResponse.ETagOf(written.Revision);
-        ReadOnlyMemory<byte> key = request.Key;
-        bool isText = Utf8.IsValid(key.Span);
-        PutJson document = new(isText ? Encoding.UTF8.GetString(key.Span) : null, isText ? null : Convert.ToBase64String(key.Span), written.Revision, written.Created, written.Version);
-        await ApiResponse.WriteJsonAsync(http, document, ApiJson.Readable.PutJson);
+        await ApiResponse.WritePutAsync(http, request.Key.Span, written.Revision, written.Created, written.Version);
     }
 
     private static string DetailOf(KvResponse written) =>

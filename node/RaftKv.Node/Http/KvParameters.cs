@@ -24,7 +24,7 @@ internal static class KvParameters
     /// </summary>
     public static KvRequest ReadRequest(in RequestTarget target, IHeaderDictionary headers, KvOperation operation, Limits limits, long nowUnixMillis)
     {
-        byte[] key = ReadKey(target, operation, limits, out Dictionary<string, string> parameters);
+        byte[] key = ReadKey(target, operation, limits, out IReadOnlyDictionary<string, string> parameters);
         if (operation == KvOperation.Get) return new KvRequest(operation, key, Revision: ReadRevision(parameters), Consistency: ReadConsistency(parameters));
         var (condition, revision) = ReadCondition(headers, operation);
         byte[] idempotencyKey = ReadIdempotencyKey(headers, limits, nowUnixMillis);
@@ -45,14 +45,14 @@ internal static class KvParameters
         return key;
     }
 
-    private static ulong ReadTtlMillis(Dictionary<string, string> parameters)
+    private static ulong ReadTtlMillis(IReadOnlyDictionary<string, string> parameters)
     {
         if (!parameters.TryGetValue("ttl", out string? text)) return 0;
         if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seconds) && seconds is >= 1 and <= MaxTtlSeconds) return seconds * 1000;
         throw new ApiException(ErrorCode.BadTtl, $"ttl '{text}' is not a whole number of seconds from 1 to {MaxTtlSeconds}");
     }
 
-    private static byte[] ReadKey(in RequestTarget target, KvOperation operation, Limits limits, out Dictionary<string, string> parameters)
+    private static byte[] ReadKey(in RequestTarget target, KvOperation operation, Limits limits, out IReadOnlyDictionary<string, string> parameters)
     {
         bool isInPath = target.Path.Length > Path.Length;
         parameters = ReadQuery(target, operation, isInPath);
@@ -95,7 +95,7 @@ internal static class KvParameters
         throw new ApiException(ErrorCode.BadDeadline, $"RaftKv-Timeout: {text} is not a number of ms from 1 to {limits.MaxDeadlineMillis}");
     }
 
-    private static Dictionary<string, string> ReadQuery(in RequestTarget target, KvOperation operation, bool isInPath)
+    private static IReadOnlyDictionary<string, string> ReadQuery(in RequestTarget target, KvOperation operation, bool isInPath)
     {
         string[] known = operation switch
         {
@@ -103,13 +103,13 @@ internal static class KvParameters
             KvOperation.Delete => s_deleteParameters,
             _ => s_readParameters,
         };
-        Dictionary<string, string> parameters = target.Parameters(known);
+        IReadOnlyDictionary<string, string> parameters = target.Parameters(known);
         if (isInPath && parameters.ContainsKey(Key64)) throw new ApiException(ErrorCode.BadArgument, $"the key stands in the path and in {Key64}");
         return parameters;
     }
 
     /// <summary>Lease reads are off, so they are served by ReadIndex, and the answer says so (design §6).</summary>
-    private static KvConsistency ReadConsistency(Dictionary<string, string> parameters) => parameters.GetValueOrDefault("consistency", "linearizable") switch
+    private static KvConsistency ReadConsistency(IReadOnlyDictionary<string, string> parameters) => parameters.GetValueOrDefault("consistency", "linearizable") switch
     {
         "linearizable" or "lease" => KvConsistency.Linearizable,
         "stale" => KvConsistency.Stale,
@@ -117,7 +117,7 @@ internal static class KvParameters
     };
 
     /// <summary>0 when the newest is wanted.</summary>
-    private static ulong ReadRevision(Dictionary<string, string> parameters)
+    private static ulong ReadRevision(IReadOnlyDictionary<string, string> parameters)
     {
         if (!parameters.TryGetValue("revision", out string? text)) return 0;
         if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong revision) && revision is > 0 and <= long.MaxValue) return revision;

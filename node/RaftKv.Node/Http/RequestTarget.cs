@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Collections.ObjectModel;
 using RaftKv.Contracts;
 
 namespace RaftKv.Node.Http;
@@ -36,8 +37,9 @@ internal readonly struct RequestTarget
     }
 
     /// <summary>The query's parameters, decoded. Throws <see cref="ApiException"/> for one that is not in <paramref name="known"/> or given twice.</summary>
-    public Dictionary<string, string> Parameters(ReadOnlySpan<string> known)
+    public IReadOnlyDictionary<string, string> Parameters(ReadOnlySpan<string> known)
     {
+        if (Query.Length == 0) return ReadOnlyDictionary<string, string>.Empty;
         Dictionary<string, string> parameters = EncodedParameters(known);
         foreach (var (name, value) in parameters) parameters[name] = TextOf(value);
         return parameters;
@@ -59,7 +61,7 @@ internal readonly struct RequestTarget
     }
 
     /// <summary>Whether the query has a parameter of this name, which needs no encoding.</summary>
-    public bool Has(string name) => Query.Split('&').Any(part => part == name || part.StartsWith(name + "=", StringComparison.Ordinal));
+    public bool Has(string name) => Query.Length > 0 && Query.Split('&').Any(part => part == name || part.StartsWith(name + "=", StringComparison.Ordinal));
 
     /// <summary>Any bytes: <c>%</c> and two hex digits are one byte, every other character is itself. Throws <see cref="ApiException"/>.</summary>
     public static byte[] DecodePercent(ReadOnlySpan<char> encoded)
@@ -86,7 +88,7 @@ internal readonly struct RequestTarget
             }
         }
 
-        return bytes.AsSpan(0, length).ToArray();
+        return length == bytes.Length ? bytes : bytes.AsSpan(0, length).ToArray();
     }
 
     /// <summary>base64url, with or without padding. Throws <see cref="ApiException"/>.</summary>

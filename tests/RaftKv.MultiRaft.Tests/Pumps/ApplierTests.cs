@@ -92,7 +92,7 @@ public sealed class ApplierTests : IDisposable
     {
         Entry[] large = [.. Enumerable.Range(11, 5).Select(index => Some.Entry((ulong)index, payloadBytes: 2 * 1024 * 1024))];
         _log.Write(S1, large);
-        _applier.Add(new ApplyEntries(_replica, new LogIndex(11), new LogIndex(15), [], [Waits("a", 12), Waits("b", 13, term: 9), Waits("c", 15)]), 0);
+        _applier.Add(new ApplyEntries(_replica, new LogIndex(11), new LogIndex(15), default, [Waits("a", 12), Waits("b", 13, term: 9), Waits("c", 15)]), 0);
         _applier.RunOnce();
         Assert.Equal(
             [
@@ -108,7 +108,7 @@ public sealed class ApplierTests : IDisposable
     [Fact]
     public void Entries_that_the_log_no_longer_holds_stop_the_process()
     {
-        _applier.Add(new ApplyEntries(_replica, new LogIndex(11), new LogIndex(12), [], null), 0);
+        _applier.Add(new ApplyEntries(_replica, new LogIndex(11), new LogIndex(12), default, null), 0);
         Assert.Contains("no longer holds 11", Assert.Throws<InvariantViolatedException>(() => _applier.RunOnce()).Message, StringComparison.Ordinal);
     }
 
@@ -152,7 +152,7 @@ public sealed class ApplierTests : IDisposable
     {
         HostedReplica other = new(Some.Group(2, 3), new FakeMachine(new GroupId(2), Some.Birth, _trace), Some.Recovered(2, 3).CommitPoint);
         Serve("r", 11);
-        _applier.Add(new ApplyEntries(other, new LogIndex(11), new LogIndex(11), [Some.Entry(11)], null), 1);
+        _applier.Add(new ApplyEntries(other, new LogIndex(11), new LogIndex(11), EntryCopies.Of([Some.Entry(11)]), null), 1);
         _applier.RunOnce();
         Assert.Equal(["s2 applied 11..11"], _trace.Take());
     }
@@ -161,9 +161,9 @@ public sealed class ApplierTests : IDisposable
     public void It_is_full_once_the_bytes_that_wait_reach_the_bound()
     {
         Applier applier = new(_log, new SnapshotStreamer(HostFixture.Options, new FakeMachines(_trace), new FakeLinks(_trace)), HostFixture.Options with { MaxApplyQueueBytes = 100 });
-        applier.Add(new ApplyEntries(_replica, new LogIndex(11), new LogIndex(11), [], null), 99);
+        applier.Add(new ApplyEntries(_replica, new LogIndex(11), new LogIndex(11), default, null), 99);
         Assert.False(applier.IsFull);
-        applier.Add(new ApplyEntries(_replica, new LogIndex(12), new LogIndex(12), [], null), 1);
+        applier.Add(new ApplyEntries(_replica, new LogIndex(12), new LogIndex(12), default, null), 1);
         Assert.True(applier.IsFull);
     }
 
@@ -172,7 +172,7 @@ public sealed class ApplierTests : IDisposable
     private PendingProposal Waits(string name, ulong index, ulong term = 5) => Waits(name, index, term, _trace);
 
     private void Add(Entry[] entries, params PendingProposal[] waiting) =>
-        _applier.Add(new ApplyEntries(_replica, entries[0].Index, entries[^1].Index, entries, waiting.Length == 0 ? null : [.. waiting]), 1);
+        _applier.Add(new ApplyEntries(_replica, entries[0].Index, entries[^1].Index, EntryCopies.Of(entries), waiting.Length == 0 ? null : [.. waiting]), 1);
 
     private void Serve(string name, ulong index) => _applier.Add(new ServeRead(_replica, new GrantedRead(new LogIndex(index), new Term(5), new FakeReader(name, _trace))), 0);
 }
