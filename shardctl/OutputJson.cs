@@ -45,6 +45,9 @@ internal sealed record ShardOutput(
 /// <param name="Lag">Entries that the leader has committed and this replica has not applied yet; null if either did not answer.</param>
 internal sealed record ReplicaOutput(string Node, string ReplicaId, string Role, ulong? Term, ulong? Applied, ulong? Last, ulong? Durable, ulong? Lag);
 
+/// <summary>shard transfer-leader: who leads now, and in which term.</summary>
+internal sealed record TransferOutput(ulong Shard, string Leader, ulong Term);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(GetOutput))]
 [JsonSerializable(typeof(ListOutput))]
@@ -52,6 +55,7 @@ internal sealed record ReplicaOutput(string Node, string ReplicaId, string Role,
 [JsonSerializable(typeof(PutOutput))]
 [JsonSerializable(typeof(DeleteOutput))]
 [JsonSerializable(typeof(StatusOutput))]
+[JsonSerializable(typeof(TransferOutput))]
 [JsonSerializable(typeof(LoadOutput))]
 [JsonSerializable(typeof(CompareOutput))]
 internal sealed partial class OutputJson : JsonSerializerContext

@@ -46,6 +46,9 @@ internal static class Program
             root.Subcommands.Add(command);
         }
 
+        Command shard = ShardVerb.Create(screen);
+        foreach (Option option in GlobalOptions.All) shard.Subcommands[0].Options.Add(option);
+        root.Subcommands.Add(shard);
         root.SetAction(result =>
         {
             new HelpAction().Invoke(result);

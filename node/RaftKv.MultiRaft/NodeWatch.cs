@@ -5,28 +5,29 @@ namespace RaftKv.MultiRaft;
 
 /// <summary>
 /// Failure detection between nodes, in the place of the heartbeats of groups that sleep: each node says every 100 ms that it is alive, in which life
-/// (boot id), and whether its disk stands still. Pure; owned by STEP.
+/// (boot id), whether its disk stands still, and whether it is about to stop. Pure; owned by STEP.
 /// </summary>
 /// <remarks>
 /// A node counts as gone when it was silent for the timeout at two ticks in a row (a process that was paused itself finds everybody silent at its
 /// first), when it has begun another life, or when its disk has begun to stand still.
 /// <code>
-/// frame NodeHeartbeat: boot id u64 | flags u8 (1 = disk stalled) | version of its list of stopped replicas u64 (0: none yet)
+/// frame NodeHeartbeat: boot id u64 | flags u8 (1 = disk stalled, 2 = about to stop) | version of its list of stopped replicas u64 (0: none yet)
 /// </code>
 /// </remarks>
 internal sealed class NodeWatch(long timeoutMicros)
 {
     private const byte StalledFlag = 1;
+    private const byte LeavingFlag = 2;
     private readonly SortedDictionary<NodeId, Peer> _peers = [];
 
     public IEnumerable<NodeId> Nodes => _peers.Keys;
 
-    public static byte[] Heartbeat(ulong bootId, bool isStalled)
+    public static byte[] Heartbeat(ulong bootId, bool isStalled, bool isLeaving = false)
     {
         ByteWriter writer = new(32);
         PeerFrame.Begin(writer, FrameKind.NodeHeartbeat);
         writer.U64(bootId);
-        writer.U8(isStalled ? StalledFlag : (byte)0);
+        writer.U8((byte)((isStalled ? StalledFlag : 0) | (isLeaving ? LeavingFlag : 0)));
         writer.U64(0);
         PeerFrame.Finish(writer);
         return writer.ToArray();
@@ -37,6 +38,9 @@ internal sealed class NodeWatch(long timeoutMicros)
     /// <summary>Whether the node was heard within the timeout and its disk works.</summary>
     public bool IsAlive(long now, NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 && !peer.IsStalled && now - peer.HeardAt < timeoutMicros;
 
+    /// <summary>Whether leaderships may be given to the node: it is alive, and will be for a while.</summary>
+    public bool MayLead(long now, NodeId node) => IsAlive(now, node) && !_peers[node].IsLeaving;
+
     /// <summary>When the node's last heartbeat arrived; null if none has.</summary>
     public long? HeardAt(NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 ? peer.HeardAt : null;
 
@@ -45,10 +49,11 @@ internal sealed class NodeWatch(long timeoutMicros)
     {
         ByteReader reader = new(body);
         ulong bootId = reader.U64();
-        bool isStalled = (reader.U8() & StalledFlag) != 0;
+        byte flags = reader.U8();
+        bool isStalled = (flags & StalledFlag) != 0;
         if (!_peers.TryGetValue(node, out Peer? peer)) return false;
         bool isGone = (peer.BootId != 0 && peer.BootId != bootId) || (isStalled && !peer.IsStalled);
-        (peer.HeardAt, peer.BootId, peer.IsStalled, peer.SilentTicks) = (now, bootId, isStalled, 0);
+        (peer.HeardAt, peer.BootId, peer.IsStalled, peer.IsLeaving, peer.SilentTicks) = (now, bootId, isStalled, (flags & LeavingFlag) != 0, 0);
         return isGone;
     }
 
@@ -72,6 +77,8 @@ internal sealed class NodeWatch(long timeoutMicros)
         public long HeardAt { get; set; }
 
         public bool IsStalled { get; set; }
+
+        public bool IsLeaving { get; set; }
 
         public int SilentTicks { get; set; }
     }

@@ -20,6 +20,8 @@ namespace RaftKv.Node;
 internal sealed partial class NodeProcess : IAsyncDisposable
 {
     private const long BlockCacheBytes = 64L * Limits.Mebi;
+    private static readonly TimeSpan HandOverTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan RefusingTime = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan HttpStopTimeout = TimeSpan.FromSeconds(3);
 
     private readonly DataDirectory _directory;
@@ -58,7 +60,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         KvEndpoint kv = new(door, bodies, node.Map);
         BatchEndpoint batch = new(door, bodies, node.Map);
         TxnEndpoint txn = new(door, bodies, node.Map);
-        _api = new HttpApi(door, kv, batch, txn, new ListEndpoint(door, node.Map), view, loggers.CreateLogger<HttpApi>());
+        _api = new HttpApi(door, kv, batch, txn, new ListEndpoint(door, node.Map), new TransferEndpoint(door, bodies, node.Map, node.Members), view, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
         Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count(), ports.Client.ToString(), ports.Peer.ToString());
     }
@@ -92,10 +94,16 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         return process;
     }
 
-    /// <summary>Stops in the order of the write path, so that nothing that was taken in is cut off without need; then flushes the stores.</summary>
+    /// <summary>
+    /// Gives away what it leads while it still serves and forwards; then stops in the order of the write path, so that nothing that was taken in is cut off
+    /// without need; then flushes the stores.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
+        await HandOverAsync();
+        // For a moment every connection in use is answered, and told to close: cut off, a request that is just coming would have an unknown outcome.
         _api.BeginStop();
+        await Task.Delay(RefusingTime);
         using (CancellationTokenSource deadline = new(HttpStopTimeout)) await _web.StopAsync(deadline.Token);
         await _links.DisposeAsync();
         _pumps.Stop();
@@ -104,6 +112,20 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _rocks.Dispose();
         _directory.MoveOut();
         Stopped();
+    }
+
+    private async Task HandOverAsync()
+    {
+        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _host.Worker.PostCompletion((Action<long>)(now => _host.Worker.BeginHandOver(now, done.SetResult)));
+        try
+        {
+            await done.Task.WaitAsync(HandOverTimeout);
+        }
+        catch (TimeoutException)
+        {
+            HandOverLate(); // STEP stands still: then it must not keep the process from ending.
+        }
     }
 
     private static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new()
@@ -132,6 +154,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     [LoggerMessage(2, LogLevel.Information, "Stopped; the stores are flushed")]
     private partial void Stopped();
+
+    [LoggerMessage(3, LogLevel.Warning, "Leaderships were not handed over in time")]
+    private partial void HandOverLate();
 
     /// <summary>The links must exist before the pumps that they feed. No frame comes before the peer port is served, and then it is set.</summary>
     private sealed class LateReceiver : IPeerReceiver

@@ -307,4 +307,7 @@ internal enum Fault
     WipeDisk,
     HangDisk,
     HangDiskOfLeader,
+    StopNode,
+    StopLeader,
+    TransferLeadership,
 }

@@ -51,6 +51,9 @@ internal sealed record NodesJson(NodeJson[] Nodes);
 /// <summary><c>clientUrl</c> and <c>bootId</c> are known of the node that answers and of those it has spoken with.</summary>
 internal sealed record NodeJson(string Name, string Id, string PeerAddress, string? ClientUrl, string? BootId, bool IsSelf);
 
+/// <summary>Who leads the shard now, and since which term.</summary>
+internal sealed record TransferJson(ulong Shard, string Leader, ulong Term);
+
 internal sealed record ReadyJson(bool Ready, ulong[] ShardsNotReady);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
@@ -61,6 +64,7 @@ internal sealed record ReadyJson(bool Ready, ulong[] ShardsNotReady);
 [JsonSerializable(typeof(ShardsJson))]
 [JsonSerializable(typeof(NodesJson))]
 [JsonSerializable(typeof(ReadyJson))]
+[JsonSerializable(typeof(TransferJson))]
 [JsonSerializable(typeof(Limits))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {

@@ -7,7 +7,7 @@ namespace RaftKv.Node.Http;
 
 /// <summary>The client port: from a request's path to what answers it, and from what goes wrong to a problem document.</summary>
 /// <remarks>By the raw path, without the framework's routing, which sees only what is left of it after decoding.</remarks>
-internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint batch, TxnEndpoint txn, ListEndpoint list, NodeView view, ILogger<HttpApi> logger)
+internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint batch, TxnEndpoint txn, ListEndpoint list, TransferEndpoint transfer, NodeView view, ILogger<HttpApi> logger)
 {
     private static readonly byte[] s_live = "ok\n"u8.ToArray();
     private volatile bool _isStopping;
@@ -51,7 +51,12 @@ internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint ba
             return ApiResponse.WriteBytesAsync(http, s_live, "text/plain");
         }
 
-        if (_isStopping) throw new ApiException(ErrorCode.ShuttingDown, $"node {door.NodeName} is stopping");
+        if (_isStopping)
+        {
+            http.Response.Headers.Connection = "close"; // So that the client's next request goes elsewhere at once. HTTP/2 has its own way to say so.
+            throw new ApiException(ErrorCode.ShuttingDown, $"node {door.NodeName} is stopping");
+        }
+
         if (target.Path == KvParameters.Path && ListEndpoint.IsFor(http.Request, target)) return list.HandleAsync(http, target);
         if (target.Path == KvParameters.Path || target.Path.StartsWith(KvParameters.Path + "/", StringComparison.Ordinal)) return kv.HandleAsync(http, target);
         return target.Path switch
@@ -63,6 +68,7 @@ internal sealed partial class HttpApi(Door door, KvEndpoint kv, BatchEndpoint ba
             "/v1/limits" => ApiResponse.WriteJsonAsync(AllowGet(http, target), door.Limits, ApiJson.Readable.Limits),
             BatchEndpoint.Path => batch.HandleAsync(http, target),
             TxnEndpoint.Path => txn.HandleAsync(http, target),
+            _ when TransferEndpoint.IsFor(target.Path) => transfer.HandleAsync(http, target),
             _ => throw new ApiException(ErrorCode.NoSuchRoute, $"there is nothing at {target.Path}"),
         };
     }
