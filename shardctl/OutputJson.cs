@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
 using RaftKv.Shardctl.Bench;
+using RaftKv.Shardctl.Offline;
 
 namespace RaftKv.Shardctl;
 
@@ -56,6 +57,8 @@ internal sealed record TransferOutput(ulong Shard, string Leader, ulong Term);
 [JsonSerializable(typeof(DeleteOutput))]
 [JsonSerializable(typeof(StatusOutput))]
 [JsonSerializable(typeof(TransferOutput))]
+[JsonSerializable(typeof(InspectOutput))]
+[JsonSerializable(typeof(VerifyOutput))]
 [JsonSerializable(typeof(LoadOutput))]
 [JsonSerializable(typeof(CompareOutput))]
 internal sealed partial class OutputJson : JsonSerializerContext
