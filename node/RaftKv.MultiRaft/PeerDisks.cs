@@ -54,6 +54,12 @@ public sealed class PeerDisks
         }
     }
 
+    /// <summary>The disk with which the node was first met; 0 if it never was.</summary>
+    public ulong DiskOf(NodeId node)
+    {
+        lock (_lock) return _known.GetValueOrDefault(node);
+    }
+
     public bool Knows(NodeId node)
     {
         lock (_lock) return _known.ContainsKey(node);

@@ -47,7 +47,8 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         Hello hello = new(
             Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
-        _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, other));
+        OwnDisk ownDisk = new(identity.DiskId, identity.Name, node.Members.Count - 1);
+        _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, ownDisk, other), metDiskOf: disks.DiskOf);
         _host = MultiRaftHost.Start(HostOptionsOf(options, identity, bootId), node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default), _links, BootClock.NowMicros);
         _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId) { Nodes = [.. node.Members.Select(member => new NodeId(NodeIdentity.IdOf(member.Name)))] }, node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
@@ -65,12 +66,17 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count(), ports.Client.ToString(), ports.Peer.ToString());
     }
 
-    /// <summary>An error of the file that remembers the peers' disks is an error of persisting: the process stops (design §3.5).</summary>
-    private static string? AdmitOrDie(PeerDisks disks, Hello other)
+    /// <summary>
+    /// An error of the file that remembers the peers' disks is an error of persisting: the process stops (design §3.5). So it does when its own disk is not the one
+    /// that its peers have met it with.
+    /// </summary>
+    private static string? AdmitOrDie(PeerDisks disks, OwnDisk own, Hello other)
     {
         try
         {
-            return disks.Refusal(other);
+            string? refusal = disks.Refusal(other);
+            if (own.Denial(other, isAdmitted: refusal is null) is { } denial) FatalError.Refuse(denial);
+            return refusal;
         }
         catch (DiskFailedException failure)
         {
