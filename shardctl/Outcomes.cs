@@ -25,6 +25,7 @@ internal static class Outcomes
     private static int ExitCodeOf(RequestError error) => error.Status switch
     {
         400 or 413 => ExitCode.Usage,
+        404 => ExitCode.NotFound,
         401 or 403 => ExitCode.Denied,
         412 => ExitCode.Precondition,
         // No leader, shutting down, or the time was up before anything was appended.

@@ -7,6 +7,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
 using RaftKv.Shardctl.Bench;
+using RaftKv.Shardctl.Offline;
 
 namespace RaftKv.Shardctl;
 
@@ -53,6 +54,9 @@ internal sealed record DebugGroupOutput(ulong Shard, ImmutableArray<DebugNodeOut
 /// <param name="Problem">Then, why.</param>
 internal sealed record DebugNodeOutput(string Node, JsonObject? Group, string? Problem);
 
+/// <summary>shard transfer-leader: who leads now, and in which term.</summary>
+internal sealed record TransferOutput(ulong Shard, string Leader, ulong Term);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(GetOutput))]
 [JsonSerializable(typeof(ListOutput))]
@@ -61,6 +65,9 @@ internal sealed record DebugNodeOutput(string Node, JsonObject? Group, string? P
 [JsonSerializable(typeof(DeleteOutput))]
 [JsonSerializable(typeof(StatusOutput))]
 [JsonSerializable(typeof(DebugGroupOutput))]
+[JsonSerializable(typeof(TransferOutput))]
+[JsonSerializable(typeof(InspectOutput))]
+[JsonSerializable(typeof(VerifyOutput))]
 [JsonSerializable(typeof(LoadOutput))]
 [JsonSerializable(typeof(CompareOutput))]
 internal sealed partial class OutputJson : JsonSerializerContext

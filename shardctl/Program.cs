@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using RaftKv.Shardctl.Offline;
 
 namespace RaftKv.Shardctl;
 
@@ -47,6 +48,15 @@ internal static class Program
         }
 
         root.Subcommands.Add(DebugVerb.Create(screen));
+        Command shard = ShardVerb.Create(screen);
+        foreach (Option option in GlobalOptions.All) shard.Subcommands[0].Options.Add(option);
+        root.Subcommands.Add(shard);
+        foreach (Command command in (Command[])[InspectVerb.Create(screen), VerifyVerb.Create(screen)])
+        {
+            command.Options.Add(GlobalOptions.Output);
+            root.Subcommands.Add(command);
+        }
+
         root.SetAction(result =>
         {
             new HelpAction().Invoke(result);

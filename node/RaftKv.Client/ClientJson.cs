@@ -30,12 +30,18 @@ internal sealed record ListDocument(ItemDocument[]? Items, bool More, string? Cu
 
 internal sealed record CountDocument(long Count);
 
+internal sealed record TransferRequest([property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? To);
+
+internal sealed record TransferDocument(string? Leader, ulong Term);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ProblemDocument))]
 [JsonSerializable(typeof(BatchDocument))]
 [JsonSerializable(typeof(TxnDocument))]
 [JsonSerializable(typeof(ListDocument))]
 [JsonSerializable(typeof(CountDocument))]
+[JsonSerializable(typeof(TransferRequest))]
+[JsonSerializable(typeof(TransferDocument))]
 [JsonSerializable(typeof(NodeStatus))]
 [JsonSerializable(typeof(NodeList))]
 [JsonSerializable(typeof(GroupDebug))]

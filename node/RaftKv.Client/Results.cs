@@ -77,3 +77,6 @@ public sealed record GetResult(RequestOutcome Outcome, byte[]? Value, ulong Revi
 /// <param name="PrevRevision">Of the value it replaced or deleted, 0 if there was none.</param>
 /// <param name="CurrentRevision">After a refused condition: the key's revision, 0 if it is absent.</param>
 public sealed record WriteResult(RequestOutcome Outcome, ulong Revision, ulong PrevRevision, ulong CurrentRevision, Position Position, RequestError? Error);
+
+/// <summary>The end of a transfer of leadership. Applied: <c>Leader</c> leads in <c>Term</c>. Else <c>Error</c> says why.</summary>
+public sealed record TransferResult(RequestOutcome Outcome, string? Leader, ulong Term, RequestError? Error);

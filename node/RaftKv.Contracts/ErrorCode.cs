@@ -93,10 +93,14 @@ public sealed class ErrorCode
     public static readonly ErrorCode WrongShard = NotApplied("wrong-shard", 503, GrpcStatus.Unavailable, "The shard no longer owns the key's hash; nothing was applied.", retryable: true);
     public static readonly ErrorCode ShuttingDown = NotApplied("shutting-down", 503, GrpcStatus.Unavailable, "This node is stopping; ask another.", retryable: true);
 
+    public static readonly ErrorCode TransferFailed = NotApplied("transfer-failed", 503, GrpcStatus.Unavailable, "The target could not take over; leadership stayed where it was.", retryable: true);
+
     // 504.
     public static readonly ErrorCode Deadline = NotApplied("deadline", 504, GrpcStatus.DeadlineExceeded, "The deadline passed before anything was appended.", retryable: true);
     // Not UNAVAILABLE: some gRPC clients repeat that by themselves, and etcd's API has no idempotency key to make it safe.
     public static readonly ErrorCode OutcomeUnknown = Unknown("outcome-unknown", 504, GrpcStatus.DeadlineExceeded, retryable: true, "Appended, then neither its commit nor its loss was seen; repeat only with the same idempotency key.");
+
+    public static readonly ErrorCode TransferUnknown = Unknown("transfer-unknown", 504, GrpcStatus.DeadlineExceeded, retryable: true, "Leadership was not seen to move to the target in time; it may yet.");
 
     // 507.
     public static readonly ErrorCode OutOfSpace = NotApplied("out-of-space", 507, GrpcStatus.ResourceExhausted, "Free disk is below the floor; deletes go on.", retryable: true);
@@ -115,8 +119,8 @@ public sealed class ErrorCode
         ValueTooLarge, BatchTooLarge,
         IdempotencyKeyReused,
         Overloaded, RateLimited, IdempotencyRecordsFull,
-        NoLeader, WrongShard, ShuttingDown,
-        Deadline, OutcomeUnknown,
+        NoLeader, WrongShard, ShuttingDown, TransferFailed,
+        Deadline, OutcomeUnknown, TransferUnknown,
         OutOfSpace,
         Internal,
     ];

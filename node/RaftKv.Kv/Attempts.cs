@@ -6,8 +6,8 @@ using RaftKv.Raft;
 
 namespace RaftKv.Kv;
 
-/// <summary>One try of a request at the group this node leads: proposes or reads, and turns what comes of it into a response.</summary>
-internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IProposalOwner, IReadOwner
+/// <summary>One try of a request at the group this node leads: proposes, reads or hands over, and turns what comes of it into a response.</summary>
+internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IProposalOwner, IReadOwner, ITransferOwner
 {
     protected Front Front { get; } = front;
 
@@ -38,6 +38,20 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
             KvOperation.Recall when state.RecallTxn(asked) is { } first => Describe(group, state.Applied, term, first),
             KvOperation.Recall => Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch },
             _ => ServeGet(state, group, term, asked),
+        });
+    }
+
+    /// <inheritdoc/>
+    public void OnEnded(GroupId group, TransferResult result)
+    {
+        KvResponse place = Place(group, LogIndex.Zero, result.Term) with { LeaderHint = result.Leader };
+        Complete(result.Outcome switch
+        {
+            TransferOutcome.Done => place,
+            TransferOutcome.NoTarget => place with { Error = ErrorCode.NoSuchNode, Detail = $"no such node holds a voter of shard {group.Value}; leadership stayed with {Front.NodeName}" },
+            TransferOutcome.Stayed => place with { Error = ErrorCode.TransferFailed, Detail = $"the target lacks entries, or shard {group.Value} is being handed over to another node; leadership stayed with {Front.NodeName}" },
+            TransferOutcome.NotTaken => place with { Error = ErrorCode.TransferUnknown, Detail = $"the target was told to take over and did not in time; {Front.NodeName} still leads shard {group.Value}" },
+            _ => place with { Error = ErrorCode.TransferUnknown, Detail = $"{Front.NodeName} leads shard {group.Value} no more, and the target was not seen to take over" },
         });
     }
 

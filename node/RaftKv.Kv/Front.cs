@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft;
@@ -108,9 +109,16 @@ public sealed class Front : IFront
         switch (kind)
         {
             case FrameKind.Forward: OnForward(now, from, ref reader); break;
-            case FrameKind.Answer: OnAnswer(from, ref reader); break;
+            case FrameKind.Answer: OnAnswer(now, from, ref reader); break;
             default: throw new MalformedException($"frame kind {(byte)kind}");
         }
+    }
+
+    /// <inheritdoc/>
+    public void OnLeaderKnown(long now, GroupId group)
+    {
+        foreach (KvCall call in _active)
+            if (call.IsParked && call.Group == group) Route(now, call);
     }
 
     /// <inheritdoc/>
@@ -198,6 +206,13 @@ public sealed class Front : IFront
     private void TryHere(long now, KvCall call)
     {
         LocalAttempt attempt = new(this, call);
+        if (call.IsTransfer)
+        {
+            call.MayBeAppended = true;
+            Transfer(now, call.Group, call.Request, attempt);
+            return;
+        }
+
         if (!call.IsWrite)
         {
             if (!_worker.TryRead(now, call.Group, attempt)) Park(call);
@@ -210,6 +225,14 @@ public sealed class Front : IFront
             case ProposeStatus.Busy: call.TryComplete(Fail(ErrorCode.Overloaded, "the leader has too much waiting to be committed", call.Group)); break;
             default: Park(call); break;
         }
+    }
+
+    /// <summary>Of a group that this node leads.</summary>
+    private void Transfer(long now, GroupId group, ReadOnlyMemory<byte> request, Attempt attempt)
+    {
+        NodeId to = new(BinaryPrimitives.ReadUInt64LittleEndian(KvRequest.Decode(request).Value.Span));
+        bool leads = _worker.TryTransfer(now, group, to, attempt);
+        Invariant.Holds(leads, $"{group} is not led here");
     }
 
     /// <param name="isLong">The call has waited for long: a replica here that still knows no leader may have been removed and not heard of it.</param>
@@ -244,7 +267,7 @@ public sealed class Front : IFront
         call.ForwardNumber = number;
         call.ForwardedTo = node;
         call.IsHintForgotten = false;
-        call.MayBeAppended = call.IsWrite;
+        call.MayBeAppended = call.IsWrite || call.IsTransfer;
         _forwarded.Add(number, call);
         ByteWriter frame = new(96 + call.Request.Length);
         PeerFrame.Begin(frame, FrameKind.Forward);
@@ -296,17 +319,26 @@ public sealed class Front : IFront
             NodeId leader = _worker.LeaderNodeOf(group) ?? default;
             attempt.Refuse($"node {NodeName} does not lead shard {group.Value}", leader);
         }
+        else if (request.Operation == KvOperation.Transfer)
+        {
+            Transfer(now, group, bytes, attempt);
+        }
         else if (!request.IsWrite)
         {
             _worker.TryRead(now, group, attempt);
         }
-        else if (_worker.Propose(now, group, featureLevel: 0, bytes, attempt).Status == ProposeStatus.Busy)
+        else
         {
-            attempt.Complete(ErrorCode.Overloaded, "the leader has too much waiting to be committed");
+            switch (_worker.Propose(now, group, featureLevel: 0, bytes, attempt).Status)
+            {
+                case ProposeStatus.Busy: attempt.Complete(ErrorCode.Overloaded, "the leader has too much waiting to be committed"); break;
+                // It leads, but not for long.
+                case ProposeStatus.NotLeader: attempt.Refuse($"node {NodeName} is handing over shard {group.Value}", _worker.TransferTargetOf(group) ?? default); break;
+            }
         }
     }
 
-    private void OnAnswer(NodeId from, ref ByteReader reader)
+    private void OnAnswer(long now, NodeId from, ref ByteReader reader)
     {
         ulong originBoot = reader.U64();
         ulong number = reader.U64();
@@ -322,6 +354,8 @@ public sealed class Front : IFront
             if (call.IsStaleRead) return;
             if (response.LeaderHint != default) _leaderHints[call.Group] = response.LeaderHint;
             else _leaderHints.Remove(call.Group);
+            // The replica here has heard of another leader while the call was on its way.
+            if (_worker.LeaderNodeOf(call.Group) is { } leader && leader != from) Route(now, call);
             return;
         }
 
@@ -341,8 +375,9 @@ public sealed class Front : IFront
     private bool IsLedElsewhere(KvCall call) =>
         _worker.LeaderNodeOf(call.Group) is { } leader && leader != call.ForwardedTo;
 
-    private void GiveUp(KvCall call) =>
-        call.TryComplete(Fail(ErrorCode.OutcomeUnknown, "the node it was forwarded to no longer leads the shard and has not answered; it may have appended the write", call.Group));
+    private void GiveUp(KvCall call) => call.TryComplete(call.IsTransfer
+        ? Fail(ErrorCode.TransferUnknown, "the node that led the shard leads it no more and has not answered", call.Group)
+        : Fail(ErrorCode.OutcomeUnknown, "the node it was forwarded to no longer leads the shard and has not answered; it may have appended the write", call.Group));
 
     private void Expire(KvCall call)
     {
@@ -353,6 +388,8 @@ public sealed class Front : IFront
 #endif
         call.TryComplete(call.IsStaleRead
             ? Fail(ErrorCode.Deadline, "no replica could be reached before the deadline", call.Group)
+            : mayBeApplied && call.IsTransfer
+            ? Fail(ErrorCode.TransferUnknown, "the leader was asked to hand over and had not answered when the deadline passed", call.Group)
             : mayBeApplied
             ? Fail(ErrorCode.OutcomeUnknown, "the write may have been appended; its outcome was not known when the deadline passed", call.Group)
             : Fail(ErrorCode.NoLeader, "no leader could be reached before the deadline; nothing was appended", call.Group));

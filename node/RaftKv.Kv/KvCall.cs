@@ -18,8 +18,10 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
 
     public bool IsWrite => KvRequest.IsWriteOperation(Operation);
 
+    public bool IsTransfer => Operation == KvOperation.Transfer;
+
     /// <summary>It may be tried again even when an earlier attempt may have been applied: a read, or a write with an idempotency key.</summary>
-    public bool IsRepeatable { get; } = !KvRequest.IsWriteOperation(operation) || KvRequest.HasIdempotencyKey(request);
+    public bool IsRepeatable { get; } = KvRequest.IsWriteOperation(operation) ? KvRequest.HasIdempotencyKey(request) : operation != KvOperation.Transfer;
 
     /// <summary>Any replica may serve it, as it is.</summary>
     public bool IsStaleRead => KvRequest.IsStaleRead(Request);
@@ -32,7 +34,7 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
 
     public bool IsCompleted => Volatile.Read(ref _isCompleted) != 0;
 
-    /// <summary>The attempt under way may have appended the write somewhere: until it is known, its outcome is unknown.</summary>
+    /// <summary>The attempt under way may have appended the write, or begun the transfer, somewhere: until it is known, its outcome is unknown.</summary>
     internal bool MayBeAppended { get; set; }
 
     /// <summary>

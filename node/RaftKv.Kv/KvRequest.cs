@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
 
 namespace RaftKv.Kv;
 
@@ -34,6 +35,12 @@ public enum KvOperation : byte
 
     /// <summary>Some of the shard's keys, in order: <see cref="KvListRequest"/>, answered with a <see cref="KvListChunk"/>.</summary>
     List = 20,
+
+    /// <summary>
+    /// Hands over the shard's leadership. Its value is the node u64 that is to lead, 0 for whichever takes over soonest. It changes no data and comes into
+    /// no log, but is not repeated either: the next leader would give its leadership away too.
+    /// </summary>
+    Transfer = 21,
 }
 
 /// <summary>When a write may take effect.</summary>
@@ -72,7 +79,7 @@ public enum KvConsistency : byte
 /// </code>
 /// Expire (proposed by leaders only) has neither key nor value. Requests on several keys have none of the rest but an idempotency key, and
 /// their content as the value: batch <see cref="KvBatch"/>, get many <see cref="KvGets"/>, txn and read txn <see cref="KvTxn"/>,
-/// list <see cref="KvListRequest"/>.
+/// list <see cref="KvListRequest"/>. So has a transfer, which is about no key.
 /// </remarks>
 public readonly record struct KvRequest(
     KvOperation Operation,
@@ -93,6 +100,14 @@ public readonly record struct KvRequest(
     public static readonly byte[] ExpireCommand = new KvRequest(KvOperation.Expire, default).Encode();
 
     public bool IsWrite => IsWriteOperation(Operation);
+
+    /// <summary>Asks to hand over a shard's leadership: <see cref="KvOperation.Transfer"/>.</summary>
+    public static KvRequest TransferTo(NodeId node)
+    {
+        byte[] value = new byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, node.Value);
+        return new KvRequest(KvOperation.Transfer, default, value);
+    }
 
     /// <summary>Asks what became of a transaction: <see cref="KvOperation.Recall"/>.</summary>
     public static KvRequest RecallOf(ReadOnlySpan<byte> encodedTxn, ReadOnlyMemory<byte> smallestKey, ReadOnlyMemory<byte> idempotencyKey)
@@ -155,6 +170,7 @@ public readonly record struct KvRequest(
             case KvOperation.List: KvListRequest.Decode(request.Value); break;
             case KvOperation.Txn: KvTxn.Decode(request.Value); break;
             case KvOperation.ReadTxn when KvTxn.Decode(request.Value).HasWrites: throw new MalformedException("a write in a transaction that is only read");
+            case KvOperation.Transfer when request.Value.Length != 8: throw new MalformedException($"a node id of {request.Value.Length} bytes");
             case KvOperation.Recall when request.Value.Length != 8: throw new MalformedException($"a fingerprint of {request.Value.Length} bytes");
         }
 
@@ -192,7 +208,7 @@ public readonly record struct KvRequest(
         return request;
     }
 
-    private static bool IsOnOneKey(KvOperation operation) => operation is not (KvOperation.Batch or KvOperation.Txn or KvOperation.GetMany or KvOperation.ReadTxn or KvOperation.List);
+    private static bool IsOnOneKey(KvOperation operation) => operation is not (KvOperation.Batch or KvOperation.Txn or KvOperation.GetMany or KvOperation.ReadTxn or KvOperation.List or KvOperation.Transfer);
 
     internal static bool IsWriteOperation(KvOperation operation) => (byte)operation < 16;
 }

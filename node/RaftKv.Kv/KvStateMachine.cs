@@ -292,7 +292,7 @@ public sealed partial class KvStateMachine : IStateMachine
         _meta = _meta with { Epoch = _meta.Epoch with { ConfVersion = _meta.Epoch.ConfVersion + 1 } };
     }
 
-    private static Configuration ReadConfiguration(IOrderedStore store, GroupId group)
+    internal static Configuration ReadConfiguration(IOrderedStore store, GroupId group)
     {
         byte[] row = store.Get(RowLayout.ConfigurationKey) ?? throw new StoreFailedException($"{group}: the store has no configuration row");
         try

@@ -136,6 +136,31 @@ internal static class RowLayout
         key.Raw(escaped);
     }
 
+    /// <summary>Undoes the escaping at the front of <paramref name="escaped"/>: the key, and how many bytes it took with its end. False: it is not escaped so.</summary>
+    public static bool TryReadEscaped(ReadOnlySpan<byte> escaped, ByteWriter key, out int length)
+    {
+        for (length = 0; length + 1 < escaped.Length; length++)
+        {
+            if (escaped[length] == EscapeByte)
+            {
+                length++;
+                if (escaped[length] == EndOfKey)
+                {
+                    length++;
+                    return true;
+                }
+
+                if (escaped[length] != EscapedZero) return false;
+                key.U8(EscapeByte);
+                continue;
+            }
+
+            key.U8(escaped[length]);
+        }
+
+        return false;
+    }
+
     public static void WriteVersionValue(ByteWriter writer, in KeyVersion version, ReadOnlySpan<byte> value)
     {
         writer.U8(version.IsDelete ? (byte)1 : (byte)0);

@@ -27,6 +27,9 @@ public sealed class GroupWorker : IPeerReceiver
     private readonly PeerOutbox _outbox;
     private readonly NodeWatch _nodes;
     private readonly DiskWatch _disk;
+    private readonly Transfers _transfers;
+    private HandOver? _handOver;
+    private bool _isLeaving;
     private readonly Ready _ready = new();
     private readonly List<HostedReplica> _touched = [];
     private readonly SortedDictionary<GroupId, ReplicaId> _tombstones = [];
@@ -47,6 +50,7 @@ public sealed class GroupWorker : IPeerReceiver
         _outbox = new PeerOutbox(links);
         _nodes = new NodeWatch(options.ElectionTimeoutMicros);
         _disk = new DiskWatch(options);
+        _transfers = new Transfers(2 * options.ElectionTimeoutMicros);
         _inbox = new WorkQueue<WorkerEvent>(options.MaxInboxItems, options.MaxInboxBytes);
     }
 
@@ -76,6 +80,8 @@ public sealed class GroupWorker : IPeerReceiver
 
         foreach (WorkerEvent work in events) Handle(now, work);
         if (isTick) Tick(now);
+        _transfers.Advance(now);
+        if (_handOver is not null && _handOver.Advance(now, _replicas.Values, _nodes, Touch)) _handOver = null;
 
         // By index: what is handed on may touch further groups (a dropped read that the front tries again).
         for (int i = 0; i < _touched.Count; i++)
@@ -94,6 +100,7 @@ public sealed class GroupWorker : IPeerReceiver
             HandOn(now, replica);
             WatchMembers(replica);
             NoteSleep(now, replica);
+            NoteLeader(now, replica);
         }
 
         _touched.Clear();
@@ -137,6 +144,35 @@ public sealed class GroupWorker : IPeerReceiver
         replica.Reads.Add(context, owner);
         Touch(replica);
         return true;
+    }
+
+    /// <summary>
+    /// Hands the group's leadership to the voter on node <paramref name="to"/>, or (default) to the one that takes over soonest; for the front, on the
+    /// STEP thread. False: this node does not lead the group, and the owner will hear nothing. Else it hears of the end once, at the latest after
+    /// two election timeouts, on the STEP thread.
+    /// </summary>
+    public bool TryTransfer(long now, GroupId group, NodeId to, ITransferOwner owner)
+    {
+        if (!_replicas.TryGetValue(group, out HostedReplica? replica) || replica.Group.Role != Role.Leader) return false;
+        replica.UsedAtMicros = now;
+        Touch(replica);
+        _transfers.Begin(now, replica, to, owner);
+        return true;
+    }
+
+    /// <summary>To which node this one is just handing over the group's leadership; null when it is not.</summary>
+    public NodeId? TransferTargetOf(GroupId group) =>
+        _replicas.TryGetValue(group, out HostedReplica? replica) && !replica.Group.TransferTarget.IsNone ? replica.NodeOf(replica.Group.TransferTarget) : null;
+
+    /// <summary>
+    /// This node is about to stop: it gives away whatever it leads, many groups at once, while everything else goes on; on the STEP thread.
+    /// <paramref name="onDone"/> is called there when it leads nothing any more that another node could, at the latest after two election timeouts.
+    /// </summary>
+    public void BeginHandOver(long now, Action onDone)
+    {
+        _isLeaving = true;
+        _handOver = new HandOver(now + 2 * _options.ElectionTimeoutMicros, onDone);
+        SendNodeHeartbeats(now);
     }
 
     /// <summary>Has the replica here serve a read from the state it has; for the front, on the STEP thread. The node must hold one.</summary>
@@ -342,13 +378,14 @@ public sealed class GroupWorker : IPeerReceiver
             }
         }
 
-        if (now >= _nextNodeHeartbeat)
-        {
-            _nextNodeHeartbeat = now + _options.HeartbeatIntervalMicros;
-            foreach (NodeId node in _nodes.Nodes) _links.Send(node, _nodes.HeartbeatTo(node, _options.BootId, _disk.IsStalled));
-        }
-
+        if (now >= _nextNodeHeartbeat) SendNodeHeartbeats(now);
         foreach (NodeId gone in _nodes.Tick(now)) OnNodeGone(now, gone);
+    }
+
+    private void SendNodeHeartbeats(long now)
+    {
+        _nextNodeHeartbeat = now + _options.HeartbeatIntervalMicros;
+        foreach (NodeId node in _nodes.Nodes) _links.Send(node, _nodes.HeartbeatTo(node, _options.BootId, _disk.IsStalled, _isLeaving));
     }
 
     private void OnNodeHeartbeat(long now, NodeId from, byte[] body)
@@ -410,6 +447,14 @@ public sealed class GroupWorker : IPeerReceiver
         if (leaderNode is { } mistrusted) _nodes.OnMistrusted(mistrusted);
         group.OnLeaderNodeGone(now);
         replica.WasAsleep = false;
+    }
+
+    private void NoteLeader(long now, HostedReplica replica)
+    {
+        (Term Term, ReplicaId Leader) leader = (replica.Group.Term, replica.Group.Leader);
+        if (leader.Leader.IsNone || leader == replica.ToldLeader) return;
+        replica.ToldLeader = leader;
+        _front!.OnLeaderKnown(now, replica.Id);
     }
 
     /// <summary>The node of the leader that the group's replica here knows; null when it knows none, or there is no replica here.</summary>

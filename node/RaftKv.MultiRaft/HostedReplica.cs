@@ -33,6 +33,9 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     /// <summary>When the leader last asked the members to sleep.</summary>
     public long HibernateAskedAtMicros { get; set; }
 
+    /// <summary>The leader that the front was last told of.</summary>
+    public (Term Term, ReplicaId Leader) ToldLeader { get; set; }
+
     /// <summary>The group's sleep was noticed.</summary>
     public bool WasAsleep { get; set; }
 

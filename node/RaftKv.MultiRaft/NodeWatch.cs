@@ -5,32 +5,33 @@ namespace RaftKv.MultiRaft;
 
 /// <summary>
 /// Failure detection between nodes, in the place of the heartbeats of groups that sleep: each node says every 100 ms that it is alive, in which life
-/// (boot id), and whether its disk stands still. Pure; owned by STEP.
+/// (boot id), whether its disk stands still, and whether it is about to stop. Pure; owned by STEP.
 /// </summary>
 /// <remarks>
 /// A node counts as gone when it was silent for the timeout at two ticks in a row (a process that was paused itself finds everybody silent at its
 /// first), when it has begun another life, or when its disk has begun to stand still. Whoever was taken for gone learns it from the count in the
 /// heartbeats, if it could be reached or not: a leader that sleeps may have been replaced meanwhile, and even been removed.
 /// <code>
-/// frame NodeHeartbeat: boot id u64 | flags u8 (1 = disk stalled) | version of its list of stopped replicas u64 (0: none yet)
+/// frame NodeHeartbeat: boot id u64 | flags u8 (1 = disk stalled, 2 = about to stop) | version of its list of stopped replicas u64 (0: none yet)
 ///                    | how often it has taken the addressee for gone u32
 /// </code>
 /// </remarks>
 internal sealed class NodeWatch(long timeoutMicros)
 {
     private const byte StalledFlag = 1;
+    private const byte LeavingFlag = 2;
     private readonly SortedDictionary<NodeId, Peer> _peers = [];
 
     public IEnumerable<NodeId> Nodes => _peers.Keys;
 
-    public byte[] HeartbeatTo(NodeId node, ulong bootId, bool isStalled) => Heartbeat(bootId, isStalled, _peers[node].Losses);
+    public byte[] HeartbeatTo(NodeId node, ulong bootId, bool isStalled, bool isLeaving) => Heartbeat(bootId, isStalled, isLeaving, _peers[node].Losses);
 
-    public static byte[] Heartbeat(ulong bootId, bool isStalled, uint losses)
+    public static byte[] Heartbeat(ulong bootId, bool isStalled, bool isLeaving, uint losses)
     {
         ByteWriter writer = new(32);
         PeerFrame.Begin(writer, FrameKind.NodeHeartbeat);
         writer.U64(bootId);
-        writer.U8(isStalled ? StalledFlag : (byte)0);
+        writer.U8((byte)((isStalled ? StalledFlag : 0) | (isLeaving ? LeavingFlag : 0)));
         writer.U64(0);
         writer.U32(losses);
         PeerFrame.Finish(writer);
@@ -42,6 +43,9 @@ internal sealed class NodeWatch(long timeoutMicros)
     /// <summary>Whether the node was heard within the timeout and its disk works.</summary>
     public bool IsAlive(long now, NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 && !peer.IsStalled && now - peer.HeardAt < timeoutMicros;
 
+    /// <summary>Whether leaderships may be given to the node: it is alive, and will be for a while.</summary>
+    public bool MayLead(long now, NodeId node) => IsAlive(now, node) && !_peers[node].IsLeaving;
+
     /// <summary>
     /// A heartbeat arrived. IsGone: the groups led from there must not trust in their leaders any more. HasLostUs: it does not trust in the leaders here, or did
     /// not for a while.
@@ -50,7 +54,8 @@ internal sealed class NodeWatch(long timeoutMicros)
     {
         ByteReader reader = new(body);
         ulong bootId = reader.U64();
-        bool isStalled = (reader.U8() & StalledFlag) != 0;
+        byte flags = reader.U8();
+        bool isStalled = (flags & StalledFlag) != 0;
         reader.U64();
         uint losses = reader.U32();
         if (!_peers.TryGetValue(node, out Peer? peer)) return (false, false);
@@ -58,7 +63,7 @@ internal sealed class NodeWatch(long timeoutMicros)
         bool isGone = isReborn || (isStalled && !peer.IsStalled);
         bool hasLostUs = isReborn || losses != peer.LossesOfUs;
         if (isGone) peer.Losses++;
-        (peer.HeardAt, peer.BootId, peer.IsStalled, peer.SilentTicks, peer.LossesOfUs) = (now, bootId, isStalled, 0, losses);
+        (peer.HeardAt, peer.BootId, peer.IsStalled, peer.IsLeaving, peer.SilentTicks, peer.LossesOfUs) = (now, bootId, isStalled, (flags & LeavingFlag) != 0, 0, losses);
         return (isGone, hasLostUs);
     }
 
@@ -90,6 +95,8 @@ internal sealed class NodeWatch(long timeoutMicros)
         public long HeardAt { get; set; }
 
         public bool IsStalled { get; set; }
+
+        public bool IsLeaving { get; set; }
 
         public int SilentTicks { get; set; }
 

@@ -27,7 +27,7 @@ public sealed class PeerDisks
 
     private PeerDisks(IDiskFile file) => _file = file;
 
-    /// <summary>Opens or makes the file. What it returns is durable.</summary>
+    /// <summary>Opens or makes the file. What it returns is durable. Throws <see cref="DiskFailedException"/>, also on rot.</summary>
     public static PeerDisks Open(IDisk disk)
     {
         bool exists = disk.List().Contains(FileName);
@@ -54,6 +54,12 @@ public sealed class PeerDisks
         }
     }
 
+    /// <summary>The disk with which the node was first met; 0 if it never was.</summary>
+    public ulong DiskOf(NodeId node)
+    {
+        lock (_lock) return _known.GetValueOrDefault(node);
+    }
+
     public bool Knows(NodeId node)
     {
         lock (_lock) return _known.ContainsKey(node);
@@ -74,19 +80,44 @@ public sealed class PeerDisks
 
     private void Load()
     {
-        byte[] bytes = new byte[RecordBytes];
-        for (; _file.Read(_end, bytes) == RecordBytes; _end += RecordBytes)
-        {
-            ByteReader reader = new(bytes);
-            NodeId node = new(reader.U64());
-            ulong diskId = reader.U64();
-            if (reader.U32() != Crc32C.Of(bytes.AsSpan(0, 16))) break;
-            _known[node] = diskId;
-        }
-
+        PeerDisksContent content = Read(_file);
+        if (content.RotAt is { } offset) throw new DiskFailedException($"{FileName} at offset {offset}: the record does not check, but one behind it does: which disks the peers had is not known any more");
+        foreach (var (node, diskId) in content.Known) _known[node] = diskId;
+        _end = content.End;
         // What reads back may not be on the disk: write it again, so that the sync that follows covers it.
         byte[] all = new byte[_end];
         _file.Read(0, all);
         _file.Write(0, all);
     }
+
+    /// <summary>What the file says. A record is written when the one before is durable; so only the last may be torn.</summary>
+    public static PeerDisksContent Read(IDiskFile file)
+    {
+        byte[] bytes = new byte[RecordBytes];
+        List<(NodeId Node, ulong DiskId)> known = [];
+        long? end = null;
+        long offset = 0;
+        int read;
+        for (; (read = file.Read(offset, bytes)) == RecordBytes; offset += RecordBytes)
+        {
+            ByteReader reader = new(bytes);
+            (NodeId Node, ulong DiskId) record = (new NodeId(reader.U64()), reader.U64());
+            if (reader.U32() != Crc32C.Of(bytes.AsSpan(0, 16)))
+            {
+                end ??= offset;
+                continue;
+            }
+
+            if (end is { } rot) return new PeerDisksContent(known, rot, IsTorn: false, rot);
+            known.Add(record);
+        }
+
+        return new PeerDisksContent(known, end ?? offset, IsTorn: end is not null || read > 0, RotAt: null);
+    }
 }
+
+/// <summary>What the file of peers' disks says.</summary>
+/// <param name="End">Where the records that count end.</param>
+/// <param name="IsTorn">A record that is not whole follows; it was never relied on.</param>
+/// <param name="RotAt">Where a record does not check although a later one does; null if there is none.</param>
+public sealed record PeerDisksContent(IReadOnlyList<(NodeId Node, ulong DiskId)> Known, long End, bool IsTorn, long? RotAt);

@@ -21,6 +21,8 @@ namespace RaftKv.Node;
 internal sealed partial class NodeProcess : IAsyncDisposable
 {
     private const long BlockCacheBytes = 64L * Limits.Mebi;
+    private static readonly TimeSpan HandOverTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan RefusingTime = TimeSpan.FromMilliseconds(100);
 
     /// <summary>For all shards together, as many as there were when the node started.</summary>
     private const long VersionCacheBytes = 64L * Limits.Mebi;
@@ -52,7 +54,8 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         Hello hello = new(
             Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
-        _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, other));
+        OwnDisk ownDisk = new(identity.DiskId, identity.Name, node.Members.Count - 1);
+        _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, ownDisk, other), metDiskOf: disks.DiskOf);
         _pumpTelemetry = new PumpTelemetry(_metrics, loggers.CreateLogger<PumpTelemetry>());
         _exporters = new Exporters(identity.Name, NodeIdentity.FormatId(identity.ClusterId), options.OtlpEndpoint);
         HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry };
@@ -70,17 +73,22 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         BatchEndpoint batch = new(door, bodies, node.Map);
         TxnEndpoint txn = new(door, bodies, node.Map);
         DebugEndpoint debug = new(view, _host.Worker, levels, bodies, options.Limits, loggers.CreateLogger<DebugEndpoint>());
-        _api = new HttpApi(door, kv, batch, txn, new ListEndpoint(door, node.Map), debug, view, new RequestTelemetry(_metrics, loggers.CreateLogger<RequestTelemetry>()), _exporters.Scrape, loggers.CreateLogger<HttpApi>());
+        _api = new HttpApi(door, kv, batch, txn, new ListEndpoint(door, node.Map), new TransferEndpoint(door, bodies, node.Map, node.Members), debug, view, new RequestTelemetry(_metrics, loggers.CreateLogger<RequestTelemetry>()), _exporters.Scrape, loggers.CreateLogger<HttpApi>());
         _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
         Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count(), ports.Client.ToString(), ports.Peer.ToString());
     }
 
-    /// <summary>An error of the file that remembers the peers' disks is an error of persisting: the process stops (design §3.5).</summary>
-    private static string? AdmitOrDie(PeerDisks disks, Hello other)
+    /// <summary>
+    /// An error of the file that remembers the peers' disks is an error of persisting: the process stops (design §3.5). So it does when its own disk is not the one
+    /// that its peers have met it with.
+    /// </summary>
+    private static string? AdmitOrDie(PeerDisks disks, OwnDisk own, Hello other)
     {
         try
         {
-            return disks.Refusal(other);
+            string? refusal = disks.Refusal(other);
+            if (own.Denial(other, isAdmitted: refusal is null) is { } denial) FatalError.Refuse(denial);
+            return refusal;
         }
         catch (DiskFailedException failure)
         {
@@ -104,10 +112,16 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         return process;
     }
 
-    /// <summary>Stops in the order of the write path, so that nothing that was taken in is cut off without need; then flushes the stores.</summary>
+    /// <summary>
+    /// Gives away what it leads while it still serves and forwards; then stops in the order of the write path, so that nothing that was taken in is cut off
+    /// without need; then flushes the stores.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
+        await HandOverAsync();
+        // For a moment every connection in use is answered, and told to close: cut off, a request that is just coming would have an unknown outcome.
         _api.BeginStop();
+        await Task.Delay(RefusingTime);
         using (CancellationTokenSource deadline = new(HttpStopTimeout)) await _web.StopAsync(deadline.Token);
         await _links.DisposeAsync();
         _pumps.Stop();
@@ -119,6 +133,20 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _rocks.Dispose();
         _directory.MoveOut();
         Stopped();
+    }
+
+    private async Task HandOverAsync()
+    {
+        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _host.Worker.PostCompletion((Action<long>)(now => _host.Worker.BeginHandOver(now, done.SetResult)));
+        try
+        {
+            await done.Task.WaitAsync(HandOverTimeout);
+        }
+        catch (TimeoutException)
+        {
+            HandOverLate(); // STEP stands still: then it must not keep the process from ending.
+        }
     }
 
     private static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new()
@@ -147,6 +175,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     [LoggerMessage(2, LogLevel.Information, "Stopped; the stores are flushed")]
     private partial void Stopped();
+
+    [LoggerMessage(3, LogLevel.Warning, "Leaderships were not handed over in time")]
+    private partial void HandOverLate();
 
     /// <summary>The links must exist before the pumps that they feed. No frame comes before the peer port is served, and then it is set.</summary>
     private sealed class LateReceiver : IPeerReceiver

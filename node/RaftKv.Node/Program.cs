@@ -11,8 +11,9 @@ using RaftKv.Storage.Native;
 namespace RaftKv.Node;
 
 /// <summary>
-/// raftkv-node. Exit codes: 0 after SIGTERM or SIGINT; 1 when what the directory holds forbids to start; 2 when an option is wrong, a port taken
-/// or the directory not ours to use, in which case nothing was created; 86 when a disk or an invariant failed while running.
+/// raftkv-node. Exit codes: 0 after SIGTERM or SIGINT; 1 when what the directory holds forbids to start or to go on (rot, lost log, another disk than its peers
+/// have met this node with); 2 when an option is wrong, a port taken or the directory not ours to use, in which case nothing was created; 86 when a disk or
+/// an invariant failed while running.
 /// </summary>
 internal static class Program
 {

@@ -25,14 +25,14 @@ public sealed partial class RaftGroup
         return true;
     }
 
-    /// <summary>The voter that would take over with the least delay; none when there is none.</summary>
-    public ReplicaId BestTransferTarget()
+    /// <summary>The voter that would take over with the least delay, of those that <paramref name="mayTake"/> allows; none when there is none.</summary>
+    public ReplicaId BestTransferTarget(Predicate<ReplicaId>? mayTake = null)
     {
         ReplicaId best = ReplicaId.None;
         LogIndex bestMatch = LogIndex.Zero;
         foreach (Progress progress in _progress)
         {
-            if (!Configuration.IsVoter(progress.Replica) || progress.Match <= bestMatch) continue;
+            if (!Configuration.IsVoter(progress.Replica) || progress.Match <= bestMatch || mayTake?.Invoke(progress.Replica) == false) continue;
             (best, bestMatch) = (progress.Replica, progress.Match);
         }
 

@@ -7,4 +7,6 @@ public sealed class LogCorruptException(string file, long offset, string what)
     public string File { get; } = file;
 
     public long Offset { get; } = offset;
+
+    public string What { get; } = what;
 }

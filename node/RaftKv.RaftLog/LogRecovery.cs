@@ -26,12 +26,18 @@ internal sealed class LogRecovery
     private readonly List<Segment> _segments = [];
     private readonly SortedDictionary<GroupId, GroupReplay> _replays = [];
     private readonly SortedDictionary<GroupId, GroupLog> _groups = [];
-    private byte[] _buffer = [];
+    private readonly SegmentReader _reader = new();
     private ulong? _first;
     private DiskIdentity? _identity;
     private RecordPlace? _identityPlace;
 
-    private LogRecovery(IDisk disk) => _disk = disk;
+    private readonly bool _isOffline;
+
+    private LogRecovery(IDisk disk, bool isOffline)
+    {
+        _disk = disk;
+        _isOffline = isOffline;
+    }
 
     /// <summary>The segments that count, ascending and consecutive. None in a new log.</summary>
     public IReadOnlyList<Segment> Segments => _segments;
@@ -47,9 +53,10 @@ internal sealed class LogRecovery
     /// <summary>Where in the last segment the next batch goes.</summary>
     public long EndOffset { get; private set; }
 
-    public static LogRecovery Run(IDisk disk)
+    /// <param name="isOffline">Only looks: nothing is synced or written, so that nothing it finds may be relied on as durable.</param>
+    public static LogRecovery Run(IDisk disk, bool isOffline = false)
     {
-        LogRecovery recovery = new(disk);
+        LogRecovery recovery = new(disk, isOffline);
         recovery.FindSegments();
         if (recovery._present.Count > 0) recovery.ReplaySegments();
         return recovery;
@@ -74,12 +81,7 @@ internal sealed class LogRecovery
     private void ReplaySegments()
     {
         Segment newest = Open(_present.Max);
-        // Directory and open segment: what reads back may not be durable yet.
-#if MUTANTS
-        if (!Mutants.On(Mutant.RecoveryTrustsUnsyncedPages))
-#endif
-        newest.File.Sync();
-        _disk.SyncDirectory();
+        if (!_isOffline) Sync(newest);
         var (end, lastBatch) = Replay(newest, out ulong nextBatch);
         (EndOffset, NextBatch) = (end, nextBatch);
         ExpectNothingValidBehind(newest, end);
@@ -93,8 +95,18 @@ internal sealed class LogRecovery
         }
 
         if (_identityPlace is { } identity) identity.Segment.LiveBytes += identity.Bytes;
-        if (lastBatch is { } start) WriteAgain(newest.File, start, end);
+        if (lastBatch is { } start && !_isOffline) WriteAgain(newest.File, start, end);
         Retired = [.. _present.GetViewBetween(0, First - 1)];
+    }
+
+    /// <summary>Directory and open segment: what reads back may not be durable yet.</summary>
+    private void Sync(Segment newest)
+    {
+#if MUTANTS
+        if (!Mutants.On(Mutant.RecoveryTrustsUnsyncedPages))
+#endif
+        newest.File.Sync();
+        _disk.SyncDirectory();
     }
 
     private void ReplayBefore(Segment later)
@@ -106,14 +118,8 @@ internal sealed class LogRecovery
 
     private Segment Open(ulong sequence)
     {
-        string name = SegmentNames.Of(sequence);
-        if (!_present.Contains(sequence)) throw new LogCorruptException(name, 0, $"segment {sequence} is missing");
-        IDiskFile file = _disk.Open(name);
-        byte[] block = new byte[SegmentFormat.BlockBytes];
-        int read = file.Read(0, block);
-        SegmentHeader header = SegmentFormat.ReadSegmentHeader(block.AsMemory(0, read), out string reason) ?? throw new LogCorruptException(name, 0, reason);
-        if (header.Sequence != sequence) throw new LogCorruptException(name, 8, $"the header says segment {header.Sequence}");
-        Segment segment = new(header, file);
+        if (!_present.Contains(sequence)) throw new LogCorruptException(SegmentNames.Of(sequence), 0, $"segment {sequence} is missing");
+        Segment segment = SegmentReader.Open(_disk, sequence);
         _segments.Insert(0, segment);
         return segment;
     }
@@ -125,7 +131,7 @@ internal sealed class LogRecovery
         long offset = SegmentFormat.BlockBytes;
         long? lastBatch = null;
         ulong? first = null;
-        for (; TryReadBatch(segment, offset, nextBatch) is { } batch; nextBatch++)
+        for (; _reader.TryReadBatch(segment, offset, nextBatch) is { } batch; nextBatch++)
         {
             lastBatch = offset;
             ReplayBatch(segment, offset, batch, ref first);
@@ -151,35 +157,13 @@ internal sealed class LogRecovery
     /// <summary>The last batch may be torn. If any valid batch follows what does not check, it was not the last: rot.</summary>
     private void ExpectNothingValidBehind(Segment segment, long end)
     {
-        byte[] header = new byte[SegmentFormat.BatchHeaderBytes];
-        for (long offset = end + SegmentFormat.BlockBytes; offset < segment.Bytes; offset += SegmentFormat.BlockBytes)
-        {
-            int read = segment.File.Read(offset, header);
-            if (SegmentFormat.ReadBatchHeader(header.AsSpan(0, read), segment.Header.Seal) is { } later && later.Number > NextBatch)
-                throw new LogCorruptException(segment.File.Name, end, $"batch {NextBatch} does not check, but batch {later.Number} behind it does");
-        }
-    }
-
-    /// <summary>Reads the batch into the buffer. Null when there is none of this number that checks.</summary>
-    private BatchHeader? TryReadBatch(Segment segment, long offset, ulong expectedNumber)
-    {
-        Span<byte> headerBytes = stackalloc byte[SegmentFormat.BatchHeaderBytes];
-        int read = segment.File.Read(offset, headerBytes);
-        if (SegmentFormat.ReadBatchHeader(headerBytes[..read], segment.Header.Seal) is not { } header) return null;
-        bool isExpected = header.Number == expectedNumber;
-#if MUTANTS
-        if (Mutants.On(Mutant.RecycledRecordAccepted)) isExpected = true;
-#endif
-        if (!isExpected || header.Length > segment.Bytes - offset) return null;
-        if (_buffer.Length < header.Length) _buffer = new byte[header.Length];
-        Span<byte> records = _buffer.AsSpan(0, (int)header.Length);
-        if (segment.File.Read(offset + SegmentFormat.BatchHeaderBytes, records) != records.Length) return null;
-        return Crc32C.Of(records) == header.Checksum ? header : null;
+        if (SegmentReader.FindLater(segment, end, NextBatch) is { } later)
+            throw new LogCorruptException(segment.File.Name, end, $"batch {NextBatch} does not check, but batch {later.Number} behind it does");
     }
 
     private void ReplayBatch(Segment segment, long offset, in BatchHeader header, ref ulong? first)
     {
-        ReadOnlyMemory<byte> records = _buffer.AsMemory(0, (int)header.Length);
+        ReadOnlyMemory<byte> records = _reader.Records;
         int position = 0;
         try
         {

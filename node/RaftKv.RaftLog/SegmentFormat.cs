@@ -73,6 +73,8 @@ internal static class SegmentFormat
         return new SplitMix(sequence ^ salt).Next() ^ FormatVersion;
     }
 
+    public static bool IsBatchMagic(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadUInt32LittleEndian(bytes) == BatchMagic;
+
     public static void WriteSegmentHeader(ByteWriter writer, in SegmentHeader header)
     {
         int start = writer.Length;

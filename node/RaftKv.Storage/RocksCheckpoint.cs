@@ -42,8 +42,10 @@ public sealed unsafe class RocksCheckpoint : ICheckpoint
     /// <summary>Deletes the checkpoints that an earlier process left in <paramref name="directory"/>.</summary>
     public static void DeleteLeftovers(string directory)
     {
-        foreach (string leftover in Directory.GetDirectories(directory, "*" + Infix + "*")) Directory.Delete(leftover, recursive: true);
+        foreach (string leftover in LeftoversIn(directory)) Directory.Delete(leftover, recursive: true);
     }
+
+    internal static string[] LeftoversIn(string directory) => Directory.GetDirectories(directory, "*" + Infix + "*");
 
     /// <inheritdoc/>
     public int Read(CheckpointFile file, long offset, Span<byte> into)

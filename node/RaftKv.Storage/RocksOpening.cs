@@ -27,6 +27,34 @@ internal static unsafe class RocksOpening
         return new RocksDatabaseHandle(db, environment.Cache, environment.Env);
     }
 
+    /// <summary>Opens the database to look at it; not a byte of its directory changes. Throws <see cref="StoreFailedException"/>.</summary>
+    public static RocksDatabaseHandle OpenReadOnly(RocksEnvironment environment, string path)
+    {
+        using RocksEnvironment.UseScope use = environment.Use();
+        PrepareDirectory(path, createIfMissing: false);
+        Options* native = rocksdb_options_create();
+        Configure(native, environment, RocksStoreOptions.Default, RocksCompression.None); // Which compression a file has, it says itself.
+        byte* error = null;
+        Db* db = rocksdb_open_for_read_only(native, path, errorIfLogFileExists: 0, &error);
+        rocksdb_options_destroy(native);
+        string? failure = RocksError.Take(error);
+        if (db == null) throw RocksError.Failure(path, "open", $"{Explain(failure)} ({ManifestOf(path)})");
+        return new RocksDatabaseHandle(db, environment.Cache, environment.Env);
+    }
+
+    /// <summary>RocksDB's errors do not name the MANIFEST, which is what an opening mostly reads.</summary>
+    private static string ManifestOf(string path)
+    {
+        try
+        {
+            return "its manifest is " + File.ReadAllText(Path.Combine(path, "CURRENT")).Trim();
+        }
+        catch (IOException exception)
+        {
+            return exception.Message;
+        }
+    }
+
     /// <summary>RocksDB leaves a directory with a log file behind when it refuses to open a missing store; this refuses first.</summary>
     private static void PrepareDirectory(string path, bool createIfMissing)
     {

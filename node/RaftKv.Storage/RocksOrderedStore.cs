@@ -43,6 +43,12 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
         return new RocksOrderedStore(database, path);
     }
 
+    /// <summary>
+    /// Opens the store in <paramref name="path"/> to look at it: nothing in its directory changes, and writing fails. What was not flushed is
+    /// gone already. Throws <see cref="StoreFailedException"/>. No other process may have it open; RocksDB does not check that here.
+    /// </summary>
+    public static RocksOrderedStore OpenReadOnly(RocksEnvironment environment, string path) => new(RocksOpening.OpenReadOnly(environment, path), path);
+
     public byte[]? Get(ReadOnlySpan<byte> key)
     {
         using RocksDatabaseHandle.UseScope use = _database.Use();

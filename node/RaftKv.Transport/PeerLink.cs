@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
 using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
 
 namespace RaftKv.Transport;
 
@@ -14,7 +15,7 @@ namespace RaftKv.Transport;
 /// <see cref="RunAsync"/>. While there is no connection the queue is closed and empty, but for the frames that a bulk connection is dialled for.
 /// </remarks>
 internal sealed class PeerLink(
-    Hello own, PeerAddress peer, PeerChannel channel, TransportOptions options, TransportMetrics metrics, TransportLog log, TimeProvider time, Func<Hello, string?> admit) : IDisposable
+    Hello own, PeerAddress peer, PeerChannel channel, TransportOptions options, TransportMetrics metrics, TransportLog log, TimeProvider time, Func<Hello, string?> admit, Func<NodeId, ulong> metDiskOf) : IDisposable
 {
     private readonly SendQueue _queue = channel == PeerChannel.Bulk
         ? new(options.MaxQueuedBulkFrames, options.MaxQueuedBulkBytes)
@@ -155,7 +156,7 @@ internal sealed class PeerLink(
 
             using (CancellationTokenSource deadline = Deadline(options.HelloTimeout, stopping))
             {
-                await Handshake.SendAsync(connection.Output, own with { Addressee = peer.Node, Channel = channel }, deadline.Token);
+                await Handshake.SendAsync(connection.Output, own with { Addressee = peer.Node, Channel = channel, MetDiskId = metDiskOf(peer.Node) }, deadline.Token);
                 Hello answer = await Handshake.ReceiveAsync(connection.Input, deadline.Token);
                 if (Accepts(answer)) return (connection, answer);
             }

@@ -21,7 +21,7 @@ internal sealed class PeerListener(
     TransportOptions options,
     TransportMetrics metrics,
     TransportLog log,
-    Func<Hello, string?> admit)
+    Func<Hello, string?> admit, Func<NodeId, ulong> metDiskOf)
 {
     private readonly Lock _gate = new();
     private readonly HashSet<PeerConnection> _connections = [];
@@ -132,7 +132,7 @@ internal sealed class PeerListener(
                 reason = RefuseReason.NotAdmitted;
             }
 
-            await Handshake.SendAsync(connection.Output, own, deadline.Token);
+            await Handshake.SendAsync(connection.Output, own with { MetDiskId = metDiskOf(hello.Node) }, deadline.Token);
             if (refusal is not null)
             {
                 Refuse(connection, hello, reason, refusal);

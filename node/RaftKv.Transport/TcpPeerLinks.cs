@@ -30,19 +30,23 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
     /// <param name="peers">All other nodes; others are refused.</param>
     /// <param name="receiver">May be called as soon as the port listens, before <see cref="Start"/>.</param>
     /// <param name="admit">Asked about each peer that the handshake itself does not refuse: the reason to refuse it, or null. It may block on a disk.</param>
-    public TcpPeerLinks(Hello own, IReadOnlyCollection<PeerAddress> peers, IPeerReceiver receiver, ILogger logger, TransportOptions? options = null, TimeProvider? time = null, Func<Hello, string?>? admit = null)
+    /// <param name="metDiskOf">The disk with which this node first met a peer, 0 if it never did: the peer is told.</param>
+    public TcpPeerLinks(
+        Hello own, IReadOnlyCollection<PeerAddress> peers, IPeerReceiver receiver, ILogger logger, TransportOptions? options = null, TimeProvider? time = null, Func<Hello, string?>? admit = null,
+        Func<NodeId, ulong>? metDiskOf = null)
     {
         if (peers.Any(peer => peer.Node == own.Node)) throw new ArgumentException($"node {own.Name} is among its own peers", nameof(peers));
         own = own with { Addressee = default, Channel = default };
         admit ??= static _ => null;
+        metDiskOf ??= static _ => 0;
         options ??= new TransportOptions();
         time ??= TimeProvider.System;
         _metrics = new TransportMetrics(own.Name);
         TransportLog log = new(logger, new LogLimiter(options.RepeatLogAfter, time));
-        _links = peers.SelectMany(_ => Enum.GetValues<PeerChannel>(), (peer, channel) => new PeerLink(own, peer, channel, options, _metrics, log, time, admit))
+        _links = peers.SelectMany(_ => Enum.GetValues<PeerChannel>(), (peer, channel) => new PeerLink(own, peer, channel, options, _metrics, log, time, admit, metDiskOf))
             .ToFrozenDictionary(link => (link.Peer.Node, link.Channel));
         Nodes = [.. peers.Select(peer => peer.Node)];
-        Listener = new PeerListener(own, _links, receiver, options, _metrics, log, admit);
+        Listener = new PeerListener(own, _links, receiver, options, _metrics, log, admit, metDiskOf);
     }
 
     /// <inheritdoc/>

@@ -67,8 +67,10 @@ public sealed class ErrorCodeTests
     [InlineData("no-leader", 503, 14, "not-applied", true)]
     [InlineData("wrong-shard", 503, 14, "not-applied", true)]
     [InlineData("shutting-down", 503, 14, "not-applied", true)]
+    [InlineData("transfer-failed", 503, 14, "not-applied", true)]
     [InlineData("deadline", 504, 4, "not-applied", true)]
     [InlineData("outcome-unknown", 504, 4, "unknown", true)]
+    [InlineData("transfer-unknown", 504, 4, "unknown", true)]
     [InlineData("out-of-space", 507, 8, "not-applied", true)]
     [InlineData("internal", 500, 13, "unknown", false)]
     public void A_code_keeps_its_meaning(string code, int http, int grpc, string? outcome, bool retryable)

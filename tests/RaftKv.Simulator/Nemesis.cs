@@ -64,6 +64,9 @@ internal sealed class Nemesis(World world, SplitMix random)
             case Fault.SlowDisk: node.SlowDiskFor(random.Below(5_000_000)); break;
             case Fault.HangDisk: node.HangDiskFor(random.Below(30_000_000)); break;
             case Fault.HangDiskOfLeader: (Leader() ?? node).HangDiskFor(random.Below(10_000_000)); break;
+            case Fault.StopNode: node.Stop(restartAfter: random.Below(2_000_000)); break;
+            case Fault.StopLeader: (Leader() ?? node).Stop(restartAfter: random.Below(2_000_000)); break;
+            case Fault.TransferLeadership: (Leader() ?? node).TransferLeaderships(); break;
             case Fault.WipeDisk: world.TryWipe(node); break;
             case Fault.FailSync: node.FailNextSync(); break;
             case Fault.ChangeClockRate: node.RunClockAt(perMille: 100 + random.Below(FastestClockPerMille - 100), forMicros: random.Below(8_000_000)); break;

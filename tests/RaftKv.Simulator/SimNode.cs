@@ -123,6 +123,31 @@ internal sealed class SimNode : IPeerLinks
         Calls.Clear();
     }
 
+    /// <summary>SIGTERM: the node gives away what it leads, and then ends; it comes back after a while.</summary>
+    public void Stop(long restartAfter)
+    {
+        if (!IsRunning) return;
+        _world.Trace(() => $"{Name} is asked to stop");
+        long life = _life;
+        Host!.Worker.PostCompletion((Action<long>)(now => Host.Worker.BeginHandOver(now, () => _world.After(1, () =>
+        {
+            if (life != _life) return;
+            Crash(cutPower: false);
+            _world.After(restartAfter, () => { if (!IsRunning) Start(); });
+        }))));
+    }
+
+    /// <summary>An operator asks for every leadership of this node to be handed to whoever takes over soonest.</summary>
+    public void TransferLeaderships()
+    {
+        if (!IsRunning) return;
+        _world.Trace(() => $"{Name} is asked to hand over");
+        Host!.Worker.PostCompletion((Action<long>)(now =>
+        {
+            foreach (RaftGroup group in Host.Worker.Groups) Host.Worker.TryTransfer(now, group.Group, default, new Nobody());
+        }));
+    }
+
     /// <summary>Every peer has met this node, and would know another disk of its.</summary>
     public bool IsKnownToAll => _world.Nodes.All(peer => peer == this || (peer._peerDisks?.Knows(Id) ?? false));
 
@@ -366,6 +391,14 @@ internal sealed class SimNode : IPeerLinks
             _snapshotsScheduledFor = 0; // As with ticks: a clock that has slowed makes this come too early.
             Run(Pump.Snapshot);
         });
+    }
+
+    /// <summary>Whoever asked has gone.</summary>
+    private sealed class Nobody : ITransferOwner
+    {
+        public void OnEnded(GroupId group, TransferResult result)
+        {
+        }
     }
 
     private long TakeHang()

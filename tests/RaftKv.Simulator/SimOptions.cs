@@ -346,4 +346,7 @@ internal enum Fault
     WipeDisk,
     HangDisk,
     HangDiskOfLeader,
+    StopNode,
+    StopLeader,
+    TransferLeadership,
 }

@@ -12,6 +12,9 @@ public interface IFront
     /// <summary>A forwarded request or an answer. Throws <see cref="MalformedException"/> when it does not parse.</summary>
     void OnPeerFrame(long now, NodeId from, FrameKind kind, ReadOnlyMemory<byte> body);
 
+    /// <summary>The group's replica here has learned of another leader, perhaps itself: what waited for one can go on.</summary>
+    void OnLeaderKnown(long now, GroupId group);
+
     /// <summary>Once a tick: deadlines and retries.</summary>
     void OnTick(long now);
 }

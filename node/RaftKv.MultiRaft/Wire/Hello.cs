@@ -11,15 +11,16 @@ namespace RaftKv.MultiRaft.Wire;
 /// <param name="BootId">Random, made at each start of the process.</param>
 /// <param name="ClientUrl">Where clients reach the node; empty if it does not say.</param>
 /// <param name="Channel">What the dialler wants the connection for; not used in the answer.</param>
+/// <param name="MetDiskId">The disk with which this node first met the one it speaks to; 0 if it never did. Whoever has another one now learns so that it may not come back.</param>
 /// <remarks>
 /// <code>
 /// magic "RKVP" u32 | protocol min u16 | protocol max u16 | cluster id u64 | map digest u64 | node u64 | disk id u64
 /// | boot id u64 | addressee u64 (the node the dialler means to reach; 0 in the answer) | name (block)
-/// | client url (block; absent: empty) | channel u8 (absent: 0, messages)
+/// | client url (block; absent: empty) | channel u8 (absent: 0, messages) | met disk id u64 (absent: 0)
 /// </code>
 /// </remarks>
 public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong ClusterId, ulong MapDigest, NodeId Node, ulong DiskId, ulong BootId, NodeId Addressee, string Name, string ClientUrl = "",
-    PeerChannel Channel = PeerChannel.Messages)
+    PeerChannel Channel = PeerChannel.Messages, ulong MetDiskId = 0)
 {
     public const ushort CurrentProtocol = 1;
     private const uint Magic = 0x50564B52; // "RKVP"
@@ -39,6 +40,7 @@ public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong Cluster
         writer.Text(Name);
         writer.Text(ClientUrl);
         writer.U8((byte)Channel);
+        writer.U64(MetDiskId);
         PeerFrame.Finish(writer);
     }
 
@@ -50,8 +52,9 @@ public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong Cluster
         string clientUrl = reader.Remaining > 0 ? reader.Text() : "";
         byte channel = reader.Remaining > 0 ? reader.U8() : (byte)0;
         if (channel > (byte)PeerChannel.Bulk) throw new MalformedException($"channel {channel}");
+        ulong metDiskId = reader.Remaining > 0 ? reader.U64() : 0;
         // What a newer node may add behind this is not for us; versions are compared next.
-        return hello with { ClientUrl = clientUrl, Channel = (PeerChannel)channel };
+        return hello with { ClientUrl = clientUrl, Channel = (PeerChannel)channel, MetDiskId = metDiskId };
     }
 
     /// <summary>

@@ -51,6 +51,9 @@ internal sealed record NodesJson(NodeJson[] Nodes);
 /// <summary><c>clientUrl</c> and <c>bootId</c> are known of the node that answers and of those it has spoken with.</summary>
 internal sealed record NodeJson(string Name, string Id, string PeerAddress, string? ClientUrl, string? BootId, bool IsSelf);
 
+/// <summary>Who leads the shard now, and since which term.</summary>
+internal sealed record TransferJson(ulong Shard, string Leader, ulong Term);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ProblemJson))]
 [JsonSerializable(typeof(PutJson))]
@@ -58,6 +61,7 @@ internal sealed record NodeJson(string Name, string Id, string PeerAddress, stri
 [JsonSerializable(typeof(StatusJson))]
 [JsonSerializable(typeof(ShardsJson))]
 [JsonSerializable(typeof(NodesJson))]
+[JsonSerializable(typeof(TransferJson))]
 [JsonSerializable(typeof(Limits))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {

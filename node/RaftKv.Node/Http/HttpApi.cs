@@ -9,7 +9,7 @@ namespace RaftKv.Node.Http;
 /// <summary>The client port: from a request's path to what answers it, and from what goes wrong to a problem document.</summary>
 /// <remarks>By the raw path, without the framework's routing, which sees only what is left of it after decoding.</remarks>
 internal sealed partial class HttpApi(
-    Door door, KvEndpoint kv, BatchEndpoint batch, TxnEndpoint txn, ListEndpoint list, DebugEndpoint debug, NodeView view, RequestTelemetry telemetry, Func<byte[]> metrics, ILogger<HttpApi> logger)
+    Door door, KvEndpoint kv, BatchEndpoint batch, TxnEndpoint txn, ListEndpoint list, TransferEndpoint transfer, DebugEndpoint debug, NodeView view, RequestTelemetry telemetry, Func<byte[]> metrics, ILogger<HttpApi> logger)
 {
     private static readonly byte[] s_live = "ok\n"u8.ToArray();
     private volatile bool _isStopping;
@@ -66,7 +66,12 @@ internal sealed partial class HttpApi(
 
         if (target.Path is "/readyz") return AnswerReadyAsync(AllowGet(http, target));
         if (target.Path is "/metrics") return ApiResponse.WriteBytesAsync(AllowGet(http, target), metrics(), PrometheusText.ContentType);
-        if (_isStopping) throw new ApiException(ErrorCode.ShuttingDown, $"node {door.NodeName} is stopping");
+        if (_isStopping)
+        {
+            http.Response.Headers.Connection = "close"; // So that the client's next request goes elsewhere at once. HTTP/2 has its own way to say so.
+            throw new ApiException(ErrorCode.ShuttingDown, $"node {door.NodeName} is stopping");
+        }
+
         return target.Path switch
         {
             "/v1/status" => AnswerStatusAsync(AllowGet(http, target)),
@@ -77,6 +82,7 @@ internal sealed partial class HttpApi(
             BatchEndpoint.Path => batch.HandleAsync(http, target),
             TxnEndpoint.Path => txn.HandleAsync(http, target),
             _ when target.Path.StartsWith(DebugEndpoint.Path, StringComparison.Ordinal) => debug.HandleAsync(http, target),
+            _ when TransferEndpoint.IsFor(target.Path) => transfer.HandleAsync(http, target),
             _ => throw new ApiException(ErrorCode.NoSuchRoute, $"there is nothing at {target.Path}"),
         };
     }

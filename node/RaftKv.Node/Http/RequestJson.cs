@@ -12,6 +12,9 @@ internal sealed record BatchRequestJson(OperationJson[]? Operations);
 /// <summary>POST /v1/txn. If all comparisons hold the operations of <c>then</c> run, else those of <c>else</c>.</summary>
 internal sealed record TxnRequestJson(CompareJson[]? Compare, OperationJson[]? Then, OperationJson[]? Else);
 
+/// <summary>POST /v1/admin/shards/{id}/transfer-leader. Without <c>to</c> leadership goes to whoever takes over soonest.</summary>
+internal sealed record TransferRequestJson(string? To);
+
 /// <summary>One comparison; <c>op</c> is =, !=, &lt; or &gt;, and = when it is left out. Exactly one of the others is the operand and says what is compared.</summary>
 internal sealed record CompareJson(string? Key, string? KeyBase64, string? Op, string? Value, string? ValueBase64, ulong? Revision, ulong? Version, ulong? Created, bool? Exists);
 
@@ -23,6 +26,7 @@ internal sealed record OperationJson(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, AllowDuplicateProperties = false, MaxDepth = 8)]
 [JsonSerializable(typeof(BatchRequestJson))]
 [JsonSerializable(typeof(TxnRequestJson))]
+[JsonSerializable(typeof(TransferRequestJson))]
 internal sealed partial class RequestJson : JsonSerializerContext
 {
     /// <summary>Throws <see cref="ApiException"/>, naming the place.</summary>

@@ -1,3 +1,5 @@
+using RaftKv.RaftLog;
+
 namespace RaftKv.Node.Native;
 
 /// <summary>
@@ -11,14 +13,26 @@ internal static class FatalError
 
     private const int WriteTimeoutMillis = 1_000;
 
+    /// <summary>What the directory holds forbids to go on, as it would forbid a start: rot in the raft log, or another disk than this node had.</summary>
+    public const int RefusedExitCode = 1;
+
     /// <summary>Logs the reason and ends the process. Does not return.</summary>
     public static void Exit(string where, Exception reason)
     {
+        if (reason is LogCorruptException) Refuse(reason.Message);
+        else End(Line(where, reason), ExitCode);
+    }
+
+    /// <summary>Ends a process that its own directory forbids to go on, with one line, as at start. Does not return.</summary>
+    public static void Refuse(string why) => End($"raftkv-node: {why}", RefusedExitCode);
+
+    private static void End(string line, int exitCode)
+    {
         // A reader of our stderr that has stopped reading must not keep a node alive that has failed.
-        Thread writer = new(() => Console.Error.WriteLine(Line(where, reason))) { IsBackground = true };
+        Thread writer = new(() => Console.Error.WriteLine(line)) { IsBackground = true };
         writer.Start();
         writer.Join(WriteTimeoutMillis);
-        Libc.ExitNow(ExitCode);
+        Libc.ExitNow(exitCode);
     }
 
     private static string Line(string where, Exception reason) =>

@@ -1,45 +1,33 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using RaftKv.Contracts;
 using RaftKv.Node.Native;
 using RaftKv.Node.Options;
 using RaftKv.RaftLog.Posix;
 
 namespace RaftKv.Node.Storage;
 
-/// <summary>
-/// The node's directory, locked against a second process.
-/// <code>
-/// DIR/lock        held with flock while the process lives
-/// DIR/node.pid    the process id, as text
-/// DIR/peers       NAME=HOST:PORT, one per line: where the members were reached last, so that a restart needs no --initial-cluster
-/// DIR/peer-disks  which disk each peer was met with: see PeerDisks
-/// DIR/log/        the raft log's segments
-/// DIR/shards/     &lt;id&gt;/&lt;generation&gt;/, a store each
-/// </code>
-/// </summary>
+/// <summary>The node's directory, locked against a second process. What lies where: <see cref="NodeLayout"/>.</summary>
 internal sealed class DataDirectory : IDisposable
 {
+    private readonly NodeLayout _layout;
     private readonly SafeFileHandle _lock;
 
     private DataDirectory(string path, SafeFileHandle held)
     {
-        Path = path;
+        _layout = new NodeLayout(path);
         _lock = held;
     }
 
-    public string Path { get; }
+    public string Path => _layout.Path;
 
-    public string Log => System.IO.Path.Combine(Path, "log");
+    public string Log => _layout.Log;
 
-    public string Shards => System.IO.Path.Combine(Path, "shards");
-
-    private string PidFile => System.IO.Path.Combine(Path, "node.pid");
-
-    private string PeersFile => System.IO.Path.Combine(Path, "peers");
+    public string Shards => _layout.Shards;
 
     /// <summary>Whether a node has begun to live in <paramref name="path"/>: then it has a raft log.</summary>
-    public static bool IsInhabited(string path) => Directory.Exists(System.IO.Path.Combine(path, "log"));
+    public static bool IsInhabited(string path) => new NodeLayout(path).IsInhabited;
 
     /// <summary>Makes the directory if need be and locks it. Throws <see cref="OptionException"/> without rights, or if another process has it.</summary>
     public static DataDirectory Open(string path)
@@ -62,28 +50,28 @@ internal sealed class DataDirectory : IDisposable
     public void MoveIn()
     {
         Directory.CreateDirectory(Log);
-        File.WriteAllText(PidFile, Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
+        File.WriteAllText(_layout.Pid, Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
         PosixDisk.SyncDirectory(Path);
     }
 
-    public IReadOnlyList<string> ReadPeers() => File.Exists(PeersFile) ? File.ReadAllLines(PeersFile) : [];
+    public IReadOnlyList<string> ReadPeers() => File.Exists(_layout.Peers) ? File.ReadAllLines(_layout.Peers) : [];
 
     /// <summary>Replaces the file of peers as a whole. A loss of it in a crash costs no more than a flag at the next start.</summary>
     public void WritePeers(IEnumerable<ClusterMember> members)
     {
-        string next = PeersFile + ".new";
+        string next = _layout.Peers + ".new";
         File.WriteAllLines(next, members.Select(member => member.ToString()));
-        File.Move(next, PeersFile, overwrite: true);
+        File.Move(next, _layout.Peers, overwrite: true);
     }
 
     /// <summary>A clean end: nobody lives here any more.</summary>
-    public void MoveOut() => File.Delete(PidFile);
+    public void MoveOut() => File.Delete(_layout.Pid);
 
     public void Dispose() => _lock.Dispose();
 
     private static SafeFileHandle Lock(string path)
     {
-        int descriptor = Libc.Open(System.IO.Path.Combine(path, "lock"), Libc.ReadWriteOrCreate, Libc.OwnerReadWriteOthersRead);
+        int descriptor = Libc.Open(new NodeLayout(path).Lock, Libc.ReadWriteOrCreate, Libc.OwnerReadWriteOthersRead);
         if (descriptor < 0) throw new OptionException($"--data-dir {path}: cannot be written to: {LastError()}");
         SafeFileHandle handle = new(descriptor, ownsHandle: true);
         if (Libc.Lock(handle, Libc.ExclusiveOrFail) == 0) return handle;
@@ -99,7 +87,7 @@ internal sealed class DataDirectory : IDisposable
     {
         try
         {
-            return "process " + File.ReadAllText(System.IO.Path.Combine(path, "node.pid")).Trim();
+            return "process " + File.ReadAllText(new NodeLayout(path).Pid).Trim();
         }
         catch (IOException)
         {

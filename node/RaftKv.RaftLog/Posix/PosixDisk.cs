@@ -13,7 +13,13 @@ public sealed unsafe class PosixDisk : IDisk
 {
     private DiskFailedException? _failure;
 
-    private PosixDisk(string directory) => DirectoryPath = directory;
+    private readonly bool _isReadOnly;
+
+    private PosixDisk(string directory, bool isReadOnly = false)
+    {
+        DirectoryPath = directory;
+        _isReadOnly = isReadOnly;
+    }
 
     public string DirectoryPath { get; }
 
@@ -29,6 +35,10 @@ public sealed unsafe class PosixDisk : IDisk
         if (!Directory.Exists(directory)) throw new DiskFailedException($"{directory}: there is no such directory");
         return new PosixDisk(directory);
     }
+
+    /// <summary>Opens an existing directory to look at what nobody uses: whatever would change it fails. Throws <see cref="DiskFailedException"/>.</summary>
+    public static PosixDisk OpenReadOnly(string directory) =>
+        Directory.Exists(directory) ? new PosixDisk(directory, isReadOnly: true) : throw new DiskFailedException($"{directory}: there is no such directory");
 
     /// <summary>
     /// What must not be synced must not look synced: on a descriptor that is none, and on a pipe, fdatasync has to fail. Were an
@@ -85,7 +95,7 @@ public sealed unsafe class PosixDisk : IDisk
     }
 
     /// <inheritdoc/>
-    public IDiskFile Open(string name) => new PosixFile(this, PathOf(name), name, OpenHandle(PathOf(name), Libc.ReadWrite));
+    public IDiskFile Open(string name) => new PosixFile(this, PathOf(name), name, OpenHandle(PathOf(name), _isReadOnly ? Libc.ReadOnly : Libc.ReadWrite));
 
     /// <inheritdoc/>
     public IDiskFile Create(string name)
@@ -135,6 +145,7 @@ public sealed unsafe class PosixDisk : IDisk
 
     internal void ThrowIfFailed(string path)
     {
+        if (_isReadOnly) throw new DiskFailedException($"{path}: refused, it was opened only to be looked at");
         if (Volatile.Read(ref _failure) is { } failure) throw new DiskFailedException($"{path}: refused, for the disk has failed before: {failure.Message}", failure);
     }
 

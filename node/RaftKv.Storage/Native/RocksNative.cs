@@ -83,6 +83,7 @@ internal static unsafe partial class RocksNative
 
     // The database.
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial Db* rocksdb_open(Options* options, string path, byte** error);
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial Db* rocksdb_open_for_read_only(Options* options, string path, byte errorIfLogFileExists, byte** error);
     [LibraryImport(Library)] internal static partial void rocksdb_close(Db* db);
     [LibraryImport(Library)] internal static partial void rocksdb_write(Db* db, WriteOptions* options, Batch* batch, byte** error);
     [LibraryImport(Library)] internal static partial PinnedValue* rocksdb_get_pinned(Db* db, ReadOptions* options, byte* key, nuint length, byte** error);

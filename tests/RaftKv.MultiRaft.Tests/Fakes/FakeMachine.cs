@@ -269,5 +269,7 @@ internal sealed class FakeFront(Trace trace) : IFront
         trace.Add($"frame {kind} from {from.Value}: {body.Length} bytes");
     }
 
+    public void OnLeaderKnown(long now, GroupId group) { }
+
     public void OnTick(long now) { }
 }

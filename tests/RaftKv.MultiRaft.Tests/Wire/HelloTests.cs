@@ -23,15 +23,19 @@ public sealed class HelloTests
     public void Every_truncation_is_malformed_and_what_a_newer_node_adds_is_ignored()
     {
         byte[] body = Body(Samples.Hello);
-        int beforeUrl = body.Length - 1 - 4 - Samples.Hello.ClientUrl.Length;
-        for (int length = 0; length < body.Length - 1; length++)
+        int beforeDisk = body.Length - 8;
+        int beforeChannel = beforeDisk - 1;
+        int beforeUrl = beforeChannel - 4 - Samples.Hello.ClientUrl.Length;
+        for (int length = 0; length < body.Length; length++)
         {
-            if (length == beforeUrl) continue;
+            if (length == beforeUrl || length == beforeChannel || length == beforeDisk) continue;
             Assert.Throws<MalformedException>(() => Hello.Read(body[..length]));
         }
 
         Assert.Equal(Samples.Hello, Hello.Read([.. body, 1, 2, 3]));
-        Assert.Equal(Samples.Hello with { ClientUrl = "" }, Hello.Read(body[..beforeUrl])); // An older node's.
+        // Older nodes'.
+        Assert.Equal(Samples.Hello with { ClientUrl = "", MetDiskId = 0 }, Hello.Read(body[..beforeUrl]));
+        Assert.Equal(Samples.Hello with { MetDiskId = 0 }, Hello.Read(body[..beforeDisk]));
     }
 
     [Fact]
@@ -40,8 +44,8 @@ public sealed class HelloTests
         foreach (PeerChannel channel in Enum.GetValues<PeerChannel>())
             Assert.Equal(channel, Hello.Read(Body(Samples.Hello with { Channel = channel })).Channel);
         byte[] body = Body(Samples.Hello with { Channel = PeerChannel.Bulk });
-        Assert.Equal(PeerChannel.Messages, Hello.Read(body[..^1]).Channel);
-        body[^1] = 2;
+        Assert.Equal(PeerChannel.Messages, Hello.Read(body[..^9]).Channel);
+        body[^9] = 2;
         Assert.Contains("channel 2", Assert.Throws<MalformedException>(() => Hello.Read(body)).Message, StringComparison.Ordinal);
     }
 

@@ -12,7 +12,7 @@ internal static class Samples
         new ConfigurationHalf([Member(1), Member(2), Member(3)], []),
         new ReplicaId(0x7_0003));
 
-    public static readonly Hello Hello = new(1, 2, 0x0102030405060708, 0x1112131415161718, new NodeId(0x2122232425262728), 0x3132333435363738, 0x4142434445464748, new NodeId(0x5152535455565758), "n1", "http://n1:2379");
+    public static readonly Hello Hello = new(1, 2, 0x0102030405060708, 0x1112131415161718, new NodeId(0x2122232425262728), 0x3132333435363738, 0x4142434445464748, new NodeId(0x5152535455565758), "n1", "http://n1:2379", MetDiskId: 0x6162636465666768);
 
     /// <summary>A message with every field set to something recognisable and an entry of every kind.</summary>
     public static readonly Message Append = new()

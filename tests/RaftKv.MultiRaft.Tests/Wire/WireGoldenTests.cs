@@ -59,7 +59,7 @@ public sealed class WireGoldenTests
         yield return ("frame Forward", Frame(FrameKind.Forward, "forward"u8));
         yield return ("frame Answer", Frame(FrameKind.Answer, []));
 
-        yield return ("frame NodeHeartbeat", NodeWatch.Heartbeat(0x4142434445464748, isStalled: true, losses: 3));
+        yield return ("frame NodeHeartbeat", NodeWatch.Heartbeat(0x4142434445464748, isStalled: true, isLeaving: false, losses: 3));
         yield return ("frame SnapshotOffer", Samples.Offer.ToFrame());
         yield return ("frame SnapshotFetch", Samples.Fetch.ToFrame());
         yield return ("frame SnapshotChunk", Samples.Chunk.ToFrame());

@@ -30,6 +30,12 @@ internal sealed class WriteLoad
         get { lock (_lock) return _applied; }
     }
 
+    /// <summary>Writes that ended in an error, definite or not.</summary>
+    public int NotAcknowledged
+    {
+        get { lock (_lock) return _history.Count - _applied; }
+    }
+
     /// <summary>Completes when <paramref name="more"/> further writes have been acknowledged.</summary>
     public async Task MoreAppliedAsync(int more)
     {
