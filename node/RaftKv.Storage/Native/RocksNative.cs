@@ -62,6 +62,8 @@ internal static unsafe partial class RocksNative
     [LibraryImport(Library)] internal static partial void rocksdb_block_based_options_destroy(TableOptions* table);
     [LibraryImport(Library)] internal static partial void rocksdb_block_based_options_set_block_cache(TableOptions* table, Cache* cache);
     [LibraryImport(Library)] internal static partial void rocksdb_block_based_options_set_cache_index_and_filter_blocks(TableOptions* table, byte value);
+    [LibraryImport(Library)] internal static partial void rocksdb_block_based_options_set_index_type(TableOptions* table, int type);
+    [LibraryImport(Library)] internal static partial void rocksdb_block_based_options_set_partition_filters(TableOptions* table, byte value);
     [LibraryImport(Library)] internal static partial void rocksdb_block_based_options_set_format_version(TableOptions* table, int version);
     [LibraryImport(Library)] internal static partial void rocksdb_block_based_options_set_checksum(TableOptions* table, byte type);
     /// <summary>Takes ownership of <paramref name="policy"/>.</summary>
