@@ -32,7 +32,12 @@ public sealed class InstallTests
         Entry change = new(new LogIndex(6), new Term(5), EntryKind.Configuration, 0, 0, 0, four.ToBytes());
         Message append = new()
         {
-            Kind = MessageKind.Append, From = new ReplicaId(2), To = follower.Id, Term = new Term(5), Index = new LogIndex(4), LogTerm = new Term(2),
+            Kind = MessageKind.Append,
+            From = new ReplicaId(2),
+            To = follower.Id,
+            Term = new Term(5),
+            Index = new LogIndex(4),
+            LogTerm = new Term(2),
             Entries = new[] { Some.Entry(5, 5), change },
         };
         follower.Group.Step(follower.Clock.Micros, append); // No turn of the host in between: nothing was handed out to be written.
