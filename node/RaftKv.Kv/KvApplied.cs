@@ -18,7 +18,7 @@ internal interface IRecordedResult
 /// error code (text, empty = none) | revision u64 | prev revision u64 | created u64 | version u64 | existed u8
 /// </code>
 /// </remarks>
-public sealed record KvApplied(
+public readonly record struct KvApplied(
     ErrorCode? Error, ulong Revision, ulong PrevRevision, ulong Created, ulong Version, bool Existed, ShardEpoch Epoch, LogIndex FirstIndex = default, Term FirstTerm = default) : IRecordedResult
 {
     public bool IsReplay => FirstIndex != LogIndex.Zero;

@@ -72,7 +72,8 @@ public sealed partial class KvStateMachine
 
     private KvApplied Refused(ErrorCode error) => new(error, 0, 0, 0, 0, false, _meta.Epoch);
 
-    private void WriteDedup(byte[] recordKey, in WriteName name, in Entry entry, IRecordedResult result)
+    private void WriteDedup<T>(byte[] recordKey, in WriteName name, in Entry entry, T result)
+        where T : IRecordedResult
     {
         ulong deadline = _meta.ShardTimeMillis + (ulong)_limits.IdempotencyWindowMillis;
         _row.Clear();

@@ -106,7 +106,12 @@ public sealed partial class KvStateMachine : IStateMachine
         if (request.Operation == KvOperation.Expire) Expire(entry.RevisionFloor);
         else if (request.Operation == KvOperation.Batch) result = ApplyBatch(entry, request);
         else if (request.Operation == KvOperation.Txn) result = ApplyTxn(entry, request);
-        else if (entry.Kind == EntryKind.Command) result = ApplyOnce(entry, request, new WriteName(request.IdempotencyKey, 0, FingerprintOf(entry, request)));
+        else if (entry.Kind == EntryKind.Command)
+        {
+            KvApplied applied = ApplyOnce(entry, request, new WriteName(request.IdempotencyKey, 0, FingerprintOf(entry, request)));
+            if (wantsResult) result = applied; // Else it is not boxed: nobody waits on a follower.
+        }
+
         // By entry, not by batch: replicas batch differently.
         _meta = _meta with { ChainHash = ChainHash(_meta.ChainHash, entry.Index, _batch.Bytes[start..]) };
         if (request.Operation == KvOperation.Expire)

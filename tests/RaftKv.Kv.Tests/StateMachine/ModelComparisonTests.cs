@@ -148,7 +148,7 @@ public sealed class ModelComparisonTests
     private static object[] ResultsOf(object? result) => result switch
     {
         null => [],
-        KvApplied[] items => items,
+        KvApplied[] items => [.. items.Cast<object>()],
         _ => [result],
     };
 
