@@ -359,7 +359,8 @@ public sealed class Front : IFront
             return;
         }
 
-        if (!call.IsStaleRead) _leaderHints[call.Group] = from; // It leads, or it would have refused.
+        if (call.IsTransfer) _leaderHints.Remove(call.Group); // Whoever led has just given that up.
+        else if (!call.IsStaleRead) _leaderHints[call.Group] = from; // It leads, or it would have refused.
         call.TryComplete(response);
     }
 

@@ -156,7 +156,7 @@ public sealed class GroupWorker : IPeerReceiver
         if (!_replicas.TryGetValue(group, out HostedReplica? replica) || replica.Group.Role != Role.Leader) return false;
         replica.UsedAtMicros = now;
         Touch(replica);
-        _transfers.Begin(now, replica, to, owner);
+        _transfers.Begin(now, replica, to, node => _nodes.MayLead(now, node), owner);
         return true;
     }
 
@@ -452,9 +452,9 @@ public sealed class GroupWorker : IPeerReceiver
     private void NoteLeader(long now, HostedReplica replica)
     {
         (Term Term, ReplicaId Leader) leader = (replica.Group.Term, replica.Group.Leader);
-        if (leader.Leader.IsNone || leader == replica.ToldLeader) return;
+        if (leader == replica.ToldLeader) return;
         replica.ToldLeader = leader;
-        _front!.OnLeaderKnown(now, replica.Id);
+        if (!leader.Leader.IsNone) _front!.OnLeaderKnown(now, replica.Id);
     }
 
     /// <summary>The node of the leader that the group's replica here knows; null when it knows none, or there is no replica here.</summary>

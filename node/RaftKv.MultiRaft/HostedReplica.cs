@@ -121,7 +121,7 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
             _older.RemoveAll(proposal => proposal.Index <= last);
         }
 
-        while (_pending.TryPeek(out PendingProposal proposal) && proposal.Index <= last) (taken ??= new List<PendingProposal>(_pending.Count)).Add(_pending.Dequeue());
+        while (_pending.TryPeek(out PendingProposal proposal) && proposal.Index <= last) (taken ??= new List<PendingProposal>(Math.Min(_pending.Count, 256))).Add(_pending.Dequeue());
         if (taken is not null && taken.Count > 1) taken.Sort(static (left, right) => left.Index.CompareTo(right.Index));
         return taken is { Count: 0 } ? null : taken;
     }

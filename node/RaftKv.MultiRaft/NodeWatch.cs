@@ -57,7 +57,7 @@ internal sealed class NodeWatch(long timeoutMicros)
         byte flags = reader.U8();
         bool isStalled = (flags & StalledFlag) != 0;
         reader.U64();
-        uint losses = reader.U32();
+        uint losses = reader.Remaining >= 4 ? reader.U32() : 0;
         if (!_peers.TryGetValue(node, out Peer? peer)) return (false, false);
         bool isReborn = peer.BootId != 0 && peer.BootId != bootId;
         bool isGone = isReborn || (isStalled && !peer.IsStalled);

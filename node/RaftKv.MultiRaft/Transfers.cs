@@ -10,11 +10,11 @@ internal sealed class Transfers(long patienceMicros)
     private readonly List<Transfer> _running = [];
 
     /// <summary>Begins one; the replica leads. What can be said at once is said at once.</summary>
-    /// <param name="to">Default: whoever takes over soonest.</param>
-    public void Begin(long now, HostedReplica replica, NodeId to, ITransferOwner owner)
+    /// <param name="to">Default: whoever takes over soonest, of the nodes that <paramref name="mayLead"/> allows.</param>
+    public void Begin(long now, HostedReplica replica, NodeId to, Predicate<NodeId> mayLead, ITransferOwner owner)
     {
         RaftGroup group = replica.Group;
-        ReplicaId target = to == default ? group.BestTransferTarget() : VoterOn(group, to);
+        ReplicaId target = to == default ? group.BestTransferTarget(candidate => replica.NodeOf(candidate) is { } node && mayLead(node)) : VoterOn(group, to);
         Transfer transfer = new(replica, target, group.Term, now + patienceMicros, owner);
         if (target.IsNone) End(transfer, TransferOutcome.NoTarget);
         else if (target == group.Replica) End(transfer, TransferOutcome.Done);
@@ -37,16 +37,15 @@ internal sealed class Transfers(long patienceMicros)
     private static TransferOutcome? OutcomeOf(long now, Transfer transfer)
     {
         RaftGroup group = transfer.Replica.Group;
+        if (transfer.Replica.IsRemoved || now >= transfer.Deadline) return TransferOutcome.Lost;
         if (group.Role == Role.Leader && group.Term == transfer.Term)
         {
             if (group.TransferTarget == transfer.Target) return null;
-            // While it hands over it appends nothing, so whoever has all entries now was told.
-            bool wasTold = group.Followers.Any(follower => follower.Replica == transfer.Target && follower.Match >= group.LastIndex);
-            return wasTold ? TransferOutcome.NotTaken : TransferOutcome.Stayed;
+            return group.ToldToTakeOver == transfer.Target ? TransferOutcome.NotTaken : TransferOutcome.Stayed;
         }
 
         if (group.Term > transfer.Term && !group.Leader.IsNone) return group.Leader == transfer.Target ? TransferOutcome.Done : TransferOutcome.Lost;
-        return now >= transfer.Deadline || transfer.Replica.IsRemoved ? TransferOutcome.Lost : null;
+        return null;
     }
 
     private static void End(Transfer transfer, TransferOutcome outcome)

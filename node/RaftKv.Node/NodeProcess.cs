@@ -24,8 +24,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private static readonly TimeSpan HandOverTimeout = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan RefusingTime = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>For all shards together, as many as there were when the node started.</summary>
+    /// <summary>For all shards together, as many as there were when the node started, but no more than <see cref="MaxVersionCacheBytes"/> for one: others may come.</summary>
     private const long VersionCacheBytes = 64L * Limits.Mebi;
+    private const long MaxVersionCacheBytes = 32L * Limits.Mebi;
     private static readonly TimeSpan HttpStopTimeout = TimeSpan.FromSeconds(3);
 
     private readonly DataDirectory _directory;
@@ -59,7 +60,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _pumpTelemetry = new PumpTelemetry(_metrics, loggers.CreateLogger<PumpTelemetry>());
         _exporters = new Exporters(identity.Name, NodeIdentity.FormatId(identity.ClusterId), options.OtlpEndpoint);
         HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry };
-        _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count)), _links, BootClock.NowMicros);
+        _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, Math.Min(MaxVersionCacheBytes, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count))), _links, BootClock.NowMicros);
         _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId) { Nodes = [.. node.Members.Select(member => new NodeId(NodeIdentity.IdOf(member.Name)))] }, node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);

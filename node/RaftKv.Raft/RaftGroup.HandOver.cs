@@ -10,6 +10,9 @@ public sealed partial class RaftGroup
     /// <summary>To whom leadership is being handed over; none when it is not.</summary>
     public ReplicaId TransferTarget => _transferTo;
 
+    /// <summary>Whom this leader has told to campaign, in the hand-over under way or the last one: it may do so however late it hears of it; none when it was not told.</summary>
+    public ReplicaId ToldToTakeOver { get; private set; }
+
     /// <summary>
     /// Hands leadership to <paramref name="to"/>, a voter: takes no proposals until it has all entries, then tells it to campaign. Given up
     /// after an election timeout. False: this replica does not lead, or that one does not vote.
@@ -20,20 +23,25 @@ public sealed partial class RaftGroup
         if (Role != Role.Leader || to == Replica || !Configuration.IsVoter(to)) return false;
         Wake(now);
         _transferTo = to;
+        ToldToTakeOver = ReplicaId.None;
         _transferDeadline = _now + _options.ElectionTimeoutMicros;
         HandOverIfCaughtUp();
         return true;
     }
 
-    /// <summary>The voter that would take over with the least delay, of those that <paramref name="mayTake"/> allows; none when there is none.</summary>
+    /// <summary>
+    /// The voter that would take over with the least delay, of those that <paramref name="mayTake"/> allows: whoever has most, and of those who was heard last;
+    /// none when there is none.
+    /// </summary>
     public ReplicaId BestTransferTarget(Predicate<ReplicaId>? mayTake = null)
     {
         ReplicaId best = ReplicaId.None;
-        LogIndex bestMatch = LogIndex.Zero;
+        (LogIndex Match, long HeardAt) most = default;
         foreach (Progress progress in _progress)
         {
-            if (!Configuration.IsVoter(progress.Replica) || progress.Match <= bestMatch || mayTake?.Invoke(progress.Replica) == false) continue;
-            (best, bestMatch) = (progress.Replica, progress.Match);
+            (LogIndex Match, long HeardAt) has = (progress.Match, progress.LastContactMicros);
+            if (!Configuration.IsVoter(progress.Replica) || has.Match == LogIndex.Zero || has.CompareTo(most) <= 0 || mayTake?.Invoke(progress.Replica) == false) continue;
+            (best, most) = (progress.Replica, has);
         }
 
         return best;
@@ -57,6 +65,7 @@ public sealed partial class RaftGroup
     private void HandOverIfCaughtUp()
     {
         if (_transferTo.IsNone || FindProgress(_transferTo) is not { } progress || progress.Match < _log.Last) return;
+        ToldToTakeOver = _transferTo;
         SendTimeoutNow(_transferTo);
     }
 

@@ -1,3 +1,6 @@
+#if MUTANTS
+using RaftKv.Raft;
+#endif
 using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Wire;
 

@@ -46,8 +46,10 @@ internal sealed partial class HttpApi(
             if (http.Response.HasStarted) http.Abort(); // What is cut off must not look complete.
             else await ApiResponse.WriteProblemAsync(http, ErrorCode.Internal, "an unexpected fault; the node's log says more");
         }
-
-        telemetry.End(request, http, isClientGone);
+        finally
+        {
+            telemetry.End(request, http, isClientGone); // Also when the client has gone while it was told of a problem.
+        }
     }
 
     private ValueTask RouteAsync(HttpContext http, RequestTarget target)

@@ -12,6 +12,7 @@ internal static class FatalError
     public const int ExitCode = 86;
 
     private const int WriteTimeoutMillis = 1_000;
+    private static int s_ending;
 
     /// <summary>What the directory holds forbids to go on, as it would forbid a start: rot in the raft log, or another disk than this node had.</summary>
     public const int RefusedExitCode = 1;
@@ -28,6 +29,7 @@ internal static class FatalError
 
     private static void End(string line, int exitCode)
     {
+        if (Interlocked.Exchange(ref s_ending, 1) != 0) Thread.Sleep(Timeout.Infinite); // Another thread has said why, and ends the process.
         // A reader of our stderr that has stopped reading must not keep a node alive that has failed.
         Thread writer = new(() => Console.Error.WriteLine(line)) { IsBackground = true };
         writer.Start();

@@ -34,9 +34,19 @@ public sealed class TransferTests
     [Fact]
     public void Without_a_target_it_is_who_has_most_of_the_log()
     {
-        HostFixture leader = HostFixture.Leading();
+        HostFixture leader = Watched();
         Transfer(leader, 0);
         Assert.Equal(new ReplicaId(2), leader.Group.TransferTarget);
+    }
+
+    [Fact]
+    public void Without_a_target_it_is_nobody_whose_node_is_silent_or_about_to_stop()
+    {
+        HostFixture leader = HostFixture.Leading();
+        Assert.Equal(TransferOutcome.NoTarget, Assert.Single(Transfer(leader, 0)).Outcome);
+        Hear(leader, 2, isLeaving: true);
+        Assert.Equal(TransferOutcome.NoTarget, Assert.Single(Transfer(leader, 0)).Outcome);
+        Assert.Equal(default, leader.Group.TransferTarget);
     }
 
     [Fact]
