@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using RaftKv.Client;
-using RaftKv.Shardctl.Bench.Servers;
+using RaftKv.Node.Tests.Support;
 using RaftKv.Shardctl.Playground;
 
 namespace RaftKv.Shardctl.Tests.Bench;
@@ -11,7 +11,7 @@ public sealed class BenchVerbTests : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly string _directory = Directory.CreateTempSubdirectory("bench-").FullName;
-    private readonly int _port = BenchPorts.First(1);
+    private readonly int _port = FreePorts.Block(2);
     private Process? _server;
 
     private string Endpoint => $"127.0.0.1:{_port}";
