@@ -16,7 +16,7 @@ internal static class DebugVerb
     {
         Argument<ulong> shard = new("id") { Description = "The shard's number.", CustomParser = ShardNumber };
         Command group = new("group", "Show a shard's group as every node that holds it sees it, and why replicas changed their roles. Exit code 5 if one of these nodes does not answer.") { shard };
-        foreach (Option option in GlobalOptions.All) group.Options.Add(option);
+        GlobalOptions.AddTo(group);
         group.SetAction((result, cancellation) => RunAsync(screen, result, result.GetValue(shard), cancellation));
         return new Command("debug", "Look inside.") { group };
     }

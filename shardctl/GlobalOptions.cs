@@ -35,6 +35,11 @@ internal static class GlobalOptions
 
     public static readonly IReadOnlyList<Option> All = [Endpoints, Output, Seconds];
 
+    public static void AddTo(Command command)
+    {
+        foreach (Option option in All) command.Options.Add(option);
+    }
+
     /// <summary>Throws <see cref="CommandException"/> when one of these was given, for the verb has no use for it.</summary>
     public static void Refuse(ParseResult result, string verb, params IEnumerable<Option> useless)
     {

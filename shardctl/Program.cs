@@ -39,18 +39,16 @@ internal static class Program
     {
         RootCommand root = new("Reads, writes and looks after a RaftKv cluster.");
         root.Directives.Clear(); // A key may stand in brackets.
-        foreach (Option option in GlobalOptions.All) root.Options.Add(option);
+        GlobalOptions.AddTo(root);
         root.Subcommands.Add(PlaygroundVerb.Create(screen));
         foreach (Command command in (Command[])[GetVerb.Create(screen), PutVerb.Create(screen), ListVerb.Create(screen), DeleteVerb.Create(screen), StatusVerb.Create(screen), BenchVerb.Create(screen)])
         {
-            foreach (Option option in GlobalOptions.All) command.Options.Add(option);
+            GlobalOptions.AddTo(command);
             root.Subcommands.Add(command);
         }
 
         root.Subcommands.Add(DebugVerb.Create(screen));
-        Command shard = ShardVerb.Create(screen);
-        foreach (Option option in GlobalOptions.All) shard.Subcommands[0].Options.Add(option);
-        root.Subcommands.Add(shard);
+        root.Subcommands.Add(ShardVerb.Create(screen));
         foreach (Command command in (Command[])[InspectVerb.Create(screen), VerifyVerb.Create(screen)])
         {
             command.Options.Add(GlobalOptions.Output);

@@ -10,11 +10,8 @@ namespace RaftKv.Kv;
 
 /// <summary>Who this node is to its clients and peers.</summary>
 /// <param name="BootId">Random, made at each start of the process.</param>
-public sealed record FrontOptions(NodeId Node, string NodeName, ulong BootId)
+public sealed record FrontOptions(string NodeName, ulong BootId)
 {
-    /// <summary>All nodes of the cluster: who has a replica of a shard now, its first map does not say for ever.</summary>
-    public required IReadOnlyList<NodeId> Nodes { get; init; }
-
     /// <summary>Calls under way at once; more are refused (backpressure).</summary>
     public int MaxCalls { get; init; } = 65_536;
 
@@ -51,7 +48,7 @@ public sealed class Front : IFront
     private readonly ShardMap _map;
     private readonly GroupWorker _worker;
     private readonly IPeerLinks _links;
-    private readonly NodeId[] _nodes;
+    private readonly NodeId[] _others;
     private readonly List<KvCall> _active = [];
     private readonly Dictionary<ulong, KvCall> _forwarded = [];
     private readonly Dictionary<NodeId, (ulong BootId, NumberWindow Window)> _origins = [];
@@ -65,7 +62,7 @@ public sealed class Front : IFront
         _map = map;
         _worker = worker;
         _links = links;
-        _nodes = [.. options.Nodes.Order()];
+        _others = [.. links.Nodes.Order()];
     }
 
     public string NodeName => _options.NodeName;
@@ -252,10 +249,10 @@ public sealed class Front : IFront
     /// <summary>The next node that was ever reached: it may know more. The map says who the members were once; they may all have moved.</summary>
     private NodeId? AnyOtherNode()
     {
-        for (int i = 0; i < _nodes.Length; i++)
+        for (int i = 0; i < _others.Length; i++)
         {
-            NodeId node = _nodes[(int)(_nextProbe++ % (uint)_nodes.Length)];
-            if (node != _options.Node && _links.BootIdOf(node) != 0) return node;
+            NodeId node = _others[(int)(_nextProbe++ % (uint)_others.Length)];
+            if (_links.BootIdOf(node) != 0) return node;
         }
 
         return null;

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Snapshots;
 using RaftKv.MultiRaft.Wire;
@@ -14,7 +13,7 @@ namespace RaftKv.MultiRaft;
 /// Called by one thread, which owns every group. Hot path: no lock but the queues', no Information log, nothing
 /// allocated per message beyond what it carries.
 /// </remarks>
-public sealed class GroupWorker : IPeerReceiver
+public sealed partial class GroupWorker : IPeerReceiver
 {
     private readonly HostOptions _options;
     private readonly SortedDictionary<GroupId, HostedReplica> _replicas = [];
@@ -28,12 +27,12 @@ public sealed class GroupWorker : IPeerReceiver
     private readonly NodeWatch _nodes;
     private readonly DiskWatch _disk;
     private readonly Transfers _transfers;
-    private HandOver? _handOver;
-    private bool _isLeaving;
     private readonly Ready _ready = new();
     private readonly List<HostedReplica> _touched = [];
     private readonly SortedDictionary<GroupId, ReplicaId> _tombstones = [];
     private IFront? _front;
+    private HandOver? _handOver;
+    private bool _isLeaving;
     private ulong _nextReadContext;
     private long _nextTick;
     private long _nextNodeHeartbeat;
@@ -210,19 +209,6 @@ public sealed class GroupWorker : IPeerReceiver
 
     internal void Connect(IFront front) => _front = front;
 
-    internal void Add(HostedReplica replica)
-    {
-        _replicas.Add(replica.Id, replica);
-        WatchMembers(replica);
-        Touch(replica);
-    }
-
-    /// <summary>The group's replica with this id and all below were removed from this node, and are not made again.</summary>
-    internal void AddTombstone(GroupId group, ReplicaId replica)
-    {
-        if (!_tombstones.TryGetValue(group, out ReplicaId known) || known.CompareTo(replica) < 0) _tombstones[group] = replica;
-    }
-
     internal void PostPersisted(HostedReplica replica, ulong readyNumber) => _inbox.AddAlways(new WorkerEvent(WorkKind.Persisted, replica, readyNumber, null));
 
     internal void PostApplied(HostedReplica replica, LogIndex index, ulong timeMillis, ulong? nextDeadlineMillis) =>
@@ -364,91 +350,6 @@ public sealed class GroupWorker : IPeerReceiver
         _front!.OnTick(now);
     }
 
-    /// <summary>Tells the other nodes that this one is alive, notices who is not any more, and whether the own disk works.</summary>
-    private void WatchNodes(long now)
-    {
-        if (_disk.Tick(now, _logWriter.WritingSince))
-        {
-            _nextNodeHeartbeat = now;
-            _options.Observer.OnDiskStalled(_disk.IsStalled);
-            foreach (HostedReplica replica in _replicas.Values)
-            {
-                replica.Group.SetStalled(now, _disk.IsStalled);
-                Touch(replica);
-            }
-        }
-
-        if (now >= _nextNodeHeartbeat) SendNodeHeartbeats(now);
-        foreach (NodeId gone in _nodes.Tick(now)) OnNodeGone(now, gone);
-    }
-
-    private void SendNodeHeartbeats(long now)
-    {
-        _nextNodeHeartbeat = now + _options.HeartbeatIntervalMicros;
-        foreach (NodeId node in _nodes.Nodes) _links.Send(node, _nodes.HeartbeatTo(node, _options.BootId, _disk.IsStalled, _isLeaving));
-    }
-
-    private void OnNodeHeartbeat(long now, NodeId from, byte[] body)
-    {
-        var (isGone, hasLostUs) = _nodes.OnHeartbeat(now, from, body);
-        if (isGone) OnNodeGone(now, from);
-        if (hasLostUs) OnNodeHasLostUs(now, from);
-    }
-
-    /// <summary>Groups that this node led may have other leaders since, and other members; asleep they would never hear of it.</summary>
-    private void OnNodeHasLostUs(long now, NodeId node)
-    {
-#if MUTANTS
-        if (Mutants.On(Mutant.SleepingLeaderIsForgotten)) return;
-#endif
-        foreach (HostedReplica replica in _replicas.Values)
-        {
-            if (replica.Group is not { IsAsleep: true, Role: Role.Leader } group || group.Configuration.Members.All(member => member.Node != node)) continue;
-            group.Wake(now);
-            Touch(replica);
-        }
-    }
-
-    /// <summary>Groups that sleep under a leader there have nobody else to tell them. Those that are awake notice for themselves.</summary>
-    private void OnNodeGone(long now, NodeId node)
-    {
-#if MUTANTS
-        if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
-#endif
-        foreach (HostedReplica replica in _replicas.Values)
-        {
-            if (!replica.Group.IsAsleep || LeaderNodeOf(replica) != node) continue;
-            replica.Group.OnLeaderNodeGone(now);
-            Touch(replica);
-        }
-    }
-
-    private void TryHibernate(long now, HostedReplica replica)
-    {
-        if (replica.Group.Role != Role.Leader || now - replica.UsedAtMicros < _options.HibernateAfterMicros) return;
-        if (now - replica.HibernateAskedAtMicros < 10 * _options.HeartbeatIntervalMicros || replica.Clock.WakeAtMicros(now, replica.Group) - now < _options.HibernateAfterMicros) return;
-        replica.HibernateAskedAtMicros = now;
-        replica.Group.TryHibernate(now);
-    }
-
-    /// <summary>A group that has just fallen asleep: a leader for its next deadline, a follower as long as its leader's node is alive.</summary>
-    private void NoteSleep(long now, HostedReplica replica)
-    {
-        RaftGroup group = replica.Group;
-        if (replica.WasAsleep == group.IsAsleep) return;
-        replica.WasAsleep = group.IsAsleep;
-        if (!group.IsAsleep) return;
-        replica.WakeAtMicros = group.Role == Role.Leader ? replica.Clock.WakeAtMicros(now, group) : long.MaxValue;
-        NodeId? leaderNode = LeaderNodeOf(replica);
-        if (group.Role == Role.Leader || (leaderNode is { } watched && _nodes.IsAlive(now, watched))) return;
-#if MUTANTS
-        if (Mutants.On(Mutant.SleepersAreNotWoken)) return;
-#endif
-        if (leaderNode is { } mistrusted) _nodes.OnMistrusted(mistrusted);
-        group.OnLeaderNodeGone(now);
-        replica.WasAsleep = false;
-    }
-
     private void NoteLeader(long now, HostedReplica replica)
     {
         (Term Term, ReplicaId Leader) leader = (replica.Group.Term, replica.Group.Leader);
@@ -470,96 +371,6 @@ public sealed class GroupWorker : IPeerReceiver
     }
 
     private static NodeId? LeaderNodeOf(HostedReplica replica) => replica.Group.Leader.IsNone ? null : replica.NodeOf(replica.Group.Leader);
-
-    private void WatchMembers(HostedReplica replica)
-    {
-        if (ReferenceEquals(replica.WatchedConfiguration, replica.Group.Configuration)) return;
-        replica.WatchedConfiguration = replica.Group.Configuration;
-        foreach (Member member in replica.Group.Configuration.Members)
-            if (member.Node != _options.Node) _nodes.Add(member.Node);
-    }
-
-    /// <summary>
-    /// A leader speaks to a replica that is not here: it was added to the group, and begins empty, unless it was removed before. Whoever else speaks
-    /// to it is no reason to make it.
-    /// </summary>
-    private bool TryCreate(long now, GroupId group, in Message message, [NotNullWhen(true)] out HostedReplica? replica)
-    {
-        replica = null;
-        if (message.Kind is not (MessageKind.Append or MessageKind.Heartbeat) || message.To.IsNone) return false;
-        if (_tombstones.TryGetValue(group, out ReplicaId removed) && message.To.CompareTo(removed) <= 0) return false;
-        replica = MultiRaftHost.CreateEmpty(_options, group, message.To, now);
-        replica.IsNew = true;
-        Add(replica);
-        return true;
-    }
-
-    /// <summary>
-    /// A new replica's existence is durable: only now may SNAPSHOT make a directory for it, or a crash would leave a store of which the log knows nothing.
-    /// </summary>
-    private void Introduce(HostedReplica replica)
-    {
-        if (!replica.IsNew) return;
-        replica.IsNew = false;
-        _snapshots.Post(new ReplicaAdded(replica));
-    }
-
-    /// <summary>
-    /// The replica is no member any more, by an applied configuration. Its tombstone is made durable, then its store is closed and deleted. What it
-    /// was asked and has not answered stays unanswered: nobody can say here what became of it.
-    /// </summary>
-    private void Remove(HostedReplica replica)
-    {
-        foreach (Message message in _ready.SendNow)
-            if (replica.NodeOf(message.To) is { } node) _outbox.Add(replica.Id, node, message);
-        replica.IsRemoved = true;
-        _replicas.Remove(replica.Id);
-        AddTombstone(replica.Id, replica.Group.Replica);
-        foreach (IReadOwner read in replica.Reads.Values) read.OnDropped();
-        replica.Reads.Clear();
-        if (replica.Staged is { } staged) _snapshots.Post(new SnapshotSettled(staged, IsInstalled: false, staged.Machine, staged.Point.Generation));
-        replica.Staged = null;
-        _logWriter.Add(new PersistWork(replica, 0, null, null, default, []) { IsRemoval = true }, 0);
-    }
-
-    /// <summary>Offers a whole snapshot to its group. Busy: again when what is being applied is.</summary>
-    private void Install(long now, StagedSnapshot snapshot)
-    {
-        HostedReplica replica = snapshot.Replica;
-        if (replica.IsRemoved)
-        {
-            replica.Staged = null;
-            _snapshots.Post(new SnapshotSettled(snapshot, IsInstalled: false, snapshot.Machine, snapshot.Point.Generation));
-            return;
-        }
-
-        InstallStatus status = replica.Group.TryInstall(now, snapshot.Head);
-        replica.Staged = status == InstallStatus.Busy ? snapshot : null;
-        if (status == InstallStatus.Stale) _snapshots.Post(new SnapshotSettled(snapshot, IsInstalled: false, snapshot.Machine, snapshot.Point.Generation));
-        if (status == InstallStatus.Accepted)
-        {
-            replica.Installing = (snapshot, 0, replica.Point.Generation);
-            // Whether what they wait for is in the snapshot, nobody can say any more: their outcome is unknown.
-            List<PendingProposal>? forgotten = replica.TakePendingUpTo(snapshot.Head.Index);
-#if MUTANTS
-            if (Mutants.On(Mutant.SnapshotRefusesProposals)) forgotten?.ForEach(proposal => proposal.Owner.OnSuperseded());
-            if (Mutants.On(Mutant.SnapshotSwitchedBeforePersist)) _applier.Add(new SwitchStore(replica, snapshot, replica.Point.Generation), 0);
-#endif
-        }
-
-        Touch(replica);
-    }
-
-    /// <summary>When the commit point of an accepted snapshot is durable, APPLY goes over to its store.</summary>
-    private void SwitchStore(HostedReplica replica, ulong persisted)
-    {
-        if (replica.Installing is not { } installing || installing.ReadyNumber != persisted) return;
-        replica.Installing = null;
-#if MUTANTS
-        if (Mutants.On(Mutant.SnapshotSwitchedBeforePersist)) return;
-#endif
-        _applier.Add(new SwitchStore(replica, installing.Snapshot, installing.OldGeneration), 0);
-    }
 
     /// <summary>Lets the deadlines that have passed in the group's time pass in its state too, on every replica at one index.</summary>
     private void ProposeDeadlines(long now, HostedReplica replica)
@@ -602,16 +413,6 @@ public sealed class GroupWorker : IPeerReceiver
         foreach (ReplicaId target in _ready.SnapshotsToSend) _snapshots.Post(new SendSnapshot(replica, new Member(target, replica.NodeOf(target)!.Value)));
     }
 
-    /// <summary>Whoever holds a newer replica of the group knows whether this one was removed, though neither is a member to the other.</summary>
-    private void AskEverybody(HostedReplica replica)
-    {
-#if MUTANTS
-        if (Mutants.On(Mutant.OrphanAsksNobodyElse)) return;
-#endif
-        ReplicaId own = replica.Group.Replica;
-        foreach (NodeId node in _links.Nodes) _outbox.Add(replica.Id, node, new Message { Kind = MessageKind.AmIMember, From = own, To = own, Term = replica.Group.Term });
-    }
-
     /// <summary>Copies the Ready for PERSIST: the group may truncate or grow its log while the disk works.</summary>
     private void Persist(long now, HostedReplica replica)
     {
@@ -631,24 +432,6 @@ public sealed class GroupWorker : IPeerReceiver
         foreach (Message message in messages)
             if (replica.NodeOf(message.To) is { } node) addressed.Add(new AddressedMessage(node, message));
         return [.. addressed];
-    }
-
-    /// <summary>The one record that says which store is live and where the log begins (design §7).</summary>
-    private CommitPoint MoveCommitPoint(HostedReplica replica, in LogStart start)
-    {
-        if (replica.Installing is { ReadyNumber: 0 } accepted)
-        {
-            replica.Point = accepted.Snapshot.Point;
-            replica.Installing = accepted with { ReadyNumber = _ready.Number };
-            replica.Compaction.OnInstalled();
-        }
-        else
-        {
-            replica.Point = replica.Point with { Index = start.Index, Term = start.Term, Configuration = start.Configuration };
-        }
-
-        Invariant.Holds(replica.Point.Index == start.Index && replica.Point.Term == start.Term, $"{replica.Id}: {replica.Point} for a log that begins after {start}");
-        return replica.Point;
     }
 
     private void Apply(long now, HostedReplica replica)

@@ -61,7 +61,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _exporters = new Exporters(identity.Name, NodeIdentity.FormatId(identity.ClusterId), options.OtlpEndpoint);
         HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry };
         _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, Math.Min(MaxVersionCacheBytes, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count))), _links, BootClock.NowMicros);
-        _host.Connect(new Front(new FrontOptions(identity.Node, identity.Name, bootId) { Nodes = [.. node.Members.Select(member => new NodeId(NodeIdentity.IdOf(member.Name)))] }, node.Map, _host.Worker, _links));
+        _host.Connect(new Front(new FrontOptions(identity.Name, bootId), node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
         _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, directory.Path);

@@ -73,7 +73,7 @@ public sealed partial class RaftGroup
         // One at a time, and none before an entry of this term is committed (Ongaro's correction of single changes; harmless for joint ones).
         if (IsChangingMembers || _log.TermAt(Commit) != Term) return new ProposeResult(ProposeStatus.Busy, default, Term);
         Configuration current = Configuration;
-        Configuration target = Target(current, changes);
+        Configuration target = Target(current, changes, Term);
         foreach (MemberChange change in changes)
             if (change.Kind == MemberChangeKind.Promote && FindProgress(change.Replica) is { } progress && !IsCaughtUp(progress))
                 return new ProposeResult(ProposeStatus.Busy, default, Term);
@@ -129,8 +129,6 @@ public sealed partial class RaftGroup
         if (voters.Count == 0) throw new ArgumentException("no voter would be left");
         return new Configuration(new ConfigurationHalf(Sorted(voters), Sorted(learners)), ConfigurationHalf.Empty, highest);
     }
-
-    private Configuration Target(Configuration current, ReadOnlySpan<MemberChange> changes) => Target(current, changes, Term);
 
     private static void Move(List<Member> from, List<Member> to, ReplicaId replica, string role)
     {

@@ -262,7 +262,7 @@ internal sealed class SimNode : IPeerLinks
             SnapshotChunkBytes = world.SnapshotChunkBytes,
         };
         Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores, World.Limits, _world.Options.VersionCacheBytes), this, Now);
-        Host.Connect(new Front(new FrontOptions(Id, Name, BootId) { Nodes = [.. _world.Nodes.Select(node => node.Id)] }, _world.Map, Host.Worker, this));
+        Host.Connect(new Front(new FrontOptions(Name, BootId), _world.Map, Host.Worker, this));
         Host.Worker.OnWork = () => Schedule(Pump.Step);
         Host.LogWriter.OnWork = () => Schedule(Pump.Persist);
         Host.Applier.OnWork = () => Schedule(Pump.Apply);

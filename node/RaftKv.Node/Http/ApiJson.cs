@@ -8,9 +8,6 @@ namespace RaftKv.Node.Http;
 /// <summary>RFC 9457, with the members of the HTTP API. <c>type</c> is absent, which means about:blank.</summary>
 internal sealed record ProblemJson(string Title, int Status, string Detail, string Code, string? Outcome, bool Retryable, long? Limit = null, long? Actual = null);
 
-/// <summary>A key is <c>key</c> when it is valid UTF-8, else <c>keyBase64</c>.</summary>
-internal sealed record PutJson(string? Key, string? KeyBase64, ulong Revision, ulong Created, ulong Version);
-
 internal sealed record DeleteJson(bool Deleted, ulong Revision);
 
 /// <summary><c>uptimeMillis</c> is by the clock that consensus runs on, sleep of the machine included.</summary>
@@ -56,7 +53,6 @@ internal sealed record TransferJson(ulong Shard, string Leader, ulong Term);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ProblemJson))]
-[JsonSerializable(typeof(PutJson))]
 [JsonSerializable(typeof(DeleteJson))]
 [JsonSerializable(typeof(StatusJson))]
 [JsonSerializable(typeof(ShardsJson))]

@@ -80,7 +80,10 @@ internal static class ApiResponse
         await http.Response.BodyWriter.WriteAsync(body, http.RequestAborted);
     }
 
-    /// <summary>The answer to a put: what <see cref="PutJson"/> says, but without an object, a text or bytes of its own. Hot path.</summary>
+    /// <summary>
+    /// The answer to a put, written without an object, a text or bytes of its own, for this is the hot path. A key is <c>keyBase64</c> when it is no UTF-8:
+    /// <code>{"key":"greeting","revision":7,"created":3,"version":2}</code>
+    /// </summary>
     public static ValueTask<FlushResult> WritePutAsync(HttpContext http, ReadOnlySpan<byte> key, ulong revision, ulong created, ulong version)
     {
         t_buffer ??= new ArrayBufferWriter<byte>();

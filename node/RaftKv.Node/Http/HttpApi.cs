@@ -54,8 +54,8 @@ internal sealed partial class HttpApi(
 
     private ValueTask RouteAsync(HttpContext http, RequestTarget target)
     {
-        bool isKv = target.Path.StartsWith(KvParameters.Path, StringComparison.Ordinal) && (target.Path.Length == KvParameters.Path.Length || target.Path[KvParameters.Path.Length] == '/');
-        return isKv && !_isStopping && !ListEndpoint.IsFor(http.Request, target) ? kv.HandleAsync(http, target) : new ValueTask(RouteOtherAsync(http, target));
+        bool isOfKey = KvParameters.IsAt(target.Path) && !ListEndpoint.IsFor(http.Request, target);
+        return isOfKey && !_isStopping ? kv.HandleAsync(http, target) : new ValueTask(RouteOtherAsync(http, target));
     }
 
     private Task RouteOtherAsync(HttpContext http, RequestTarget target)

@@ -10,13 +10,16 @@ namespace RaftKv.Node.Http;
 /// <summary>What a call on one key says beside its body: the key, conditions, consistency, deadline. Every complaint names its parameter.</summary>
 internal static class KvParameters
 {
+    /// <summary>Of lists, and the beginning of each key's; a key may also be a parameter.</summary>
     public const string Path = "/v1/kv";
-
     public const string Key64 = "key64";
     public const ulong MaxTtlSeconds = 100UL * 366 * 24 * 3600;
     private static readonly string[] s_readParameters = [Key64, "consistency", "revision"];
     private static readonly string[] s_putParameters = [Key64, "ttl"];
     private static readonly string[] s_deleteParameters = [Key64];
+
+    /// <summary>Whether a path is <see cref="Path"/> or one below it.</summary>
+    public static bool IsAt(string path) => path.StartsWith(Path, StringComparison.Ordinal) && (path.Length == Path.Length || path[Path.Length] == '/');
 
     /// <summary>
     /// The request that target and headers make, without a put's value. <paramref name="nowUnixMillis"/> is the wall clock: a UUIDv7

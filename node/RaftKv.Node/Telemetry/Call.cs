@@ -41,8 +41,7 @@ internal sealed class Call
     public static Call Of(HttpRequest request, RequestTarget target)
     {
         string path = target.Path;
-        if (path.StartsWith(KvParameters.Path, StringComparison.Ordinal) && (path.Length == KvParameters.Path.Length || path[KvParameters.Path.Length] == '/'))
-            return ListEndpoint.IsFor(request, target) ? s_list : OfKey(request.Method);
+        if (KvParameters.IsAt(path)) return ListEndpoint.IsFor(request, target) ? s_list : OfKey(request.Method);
         return path switch
         {
             BatchEndpoint.Path => s_batch,

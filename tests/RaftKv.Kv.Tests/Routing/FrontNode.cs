@@ -23,13 +23,13 @@ internal sealed class FrontNode
     {
         Map = map;
         Trace trace = new();
-        Links = new FakeLinks(trace);
+        Links = new FakeLinks(trace) { Nodes = [.. map.Shards.SelectMany(shard => shard.Replicas).Select(replica => new NodeId(replica.NodeId)).Distinct().Where(node => node != N1)] };
         MemoryLog log = new(trace);
         SimShardStores stores = new();
         RecoveredLog born = NodeBirth.Run(new DiskIdentity(0xC1, N1, 0xD1, "n1", map.ToFile()), map, log, stores);
         HostOptions options = new() { Node = N1, BootId = 1, Seed = 1, ElectionTimeoutMicros = NeverMicros };
         Host = MultiRaftHost.Start(host?.Invoke(options) ?? options, born, log, new KvStateMachines(stores, Limits.Default), Links, Now);
-        FrontOptions frontOptions = new(N1, "n1", BootId) { Nodes = [.. map.Shards.SelectMany(shard => shard.Replicas).Select(replica => new NodeId(replica.NodeId)).Distinct()] };
+        FrontOptions frontOptions = new("n1", BootId);
         Front = new Kv.Front(front?.Invoke(frontOptions) ?? frontOptions, map, Host.Worker, Links);
         Host.Connect(Front);
         Settle();
@@ -104,6 +104,9 @@ internal sealed class FrontNode
     {
         foreach (NodeId node in nodes) Links.BootIds[node] = BootOf(node);
     }
+
+    /// <summary>n2 says that it is alive, in its first life, with nothing else to tell.</summary>
+    public void HearFromN2() => Deliver(N2, FrameKind.NodeHeartbeat, [.. BitConverter.GetBytes(BootOf(N2)), .. new byte[1 + 8 + 4]]);
 
     public void Step() => Host.Worker.RunOnce(Now);
 

@@ -1,5 +1,4 @@
 using RaftKv.Contracts;
-using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
 namespace RaftKv.Kv.Tests.Routing;
@@ -98,14 +97,14 @@ public sealed class StaleReadTests
     public void A_follower_asleep_is_as_old_as_what_it_heard_last_and_wakes_its_leader()
     {
         FrontNode node = FrontNode.FollowerOfN2();
-        NodeHeartbeat(node);
+        node.HearFromN2();
         node.Receive(node.From(2, MessageKind.Heartbeat, 6) with { Commit = new LogIndex(10), Hint = new LogIndex(10) });
         node.Receive(node.From(2, MessageKind.Hibernate, 6) with { Index = new LogIndex(10) });
         Assert.True(node.Group.IsAsleep);
         for (int i = 0; i < 40; i++)
         {
             node.Tick();
-            NodeHeartbeat(node);
+            node.HearFromN2();
         }
 
         node.Links.Take();
@@ -205,8 +204,6 @@ public sealed class StaleReadTests
         KvResponse refused = node.Call(at with { Revision = 3 }).Ended;
         Assert.Equal((ErrorCode.BadRevision, 2UL, "revision 3 is above 2, the newest one at index 13"), (refused.Error, refused.Revision, refused.Detail));
     }
-
-    private static void NodeHeartbeat(FrontNode node) => node.Deliver(FrontNode.N2, FrameKind.NodeHeartbeat, [.. BitConverter.GetBytes(FrontNode.BootOf(FrontNode.N2)), .. new byte[13]]);
 
     private static Message NoOp(FrontNode node, ulong index) => node.From(2, MessageKind.Append, 6) with
     {

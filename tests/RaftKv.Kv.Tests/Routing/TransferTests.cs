@@ -1,5 +1,4 @@
 using RaftKv.Contracts;
-using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
 namespace RaftKv.Kv.Tests.Routing;
@@ -34,7 +33,7 @@ public sealed class TransferTests
     public void A_forwarded_transfer_is_begun_here_and_its_end_sent_back()
     {
         FrontNode node = FrontNode.LeaderOfThree();
-        node.Deliver(FrontNode.N2, FrameKind.NodeHeartbeat, [.. BitConverter.GetBytes(FrontNode.BootOf(FrontNode.N2)), .. new byte[9]]);
+        node.HearFromN2();
         node.Forwarded(1, KvRequest.TransferTo(default));
         Assert.Equal(new ReplicaId(2), node.Group.TransferTarget);
         node.Receive(node.From(2, MessageKind.Heartbeat, 7));
