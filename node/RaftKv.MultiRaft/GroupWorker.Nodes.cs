@@ -25,7 +25,7 @@ public sealed partial class GroupWorker
 
     private void SendNodeHeartbeats(long now)
     {
-        _nextNodeHeartbeat = now + _options.HeartbeatIntervalMicros;
+        _nextNodeHeartbeat = now + (_isQuiet ? _options.QuietHeartbeatMicros : _options.HeartbeatIntervalMicros);
         foreach (NodeId node in _nodes.Nodes) _links.Send(node, _nodes.HeartbeatTo(node, _options.BootId, _disk.IsStalled, _isLeaving));
     }
 

@@ -35,6 +35,7 @@ public sealed partial class GroupWorker : IPeerReceiver
     private bool _isLeaving;
     private ulong _nextReadContext;
     private long _nextTick;
+    private bool _isQuiet;
     private long _nextNodeHeartbeat;
     private long _droppedFrames;
 
@@ -79,6 +80,7 @@ public sealed partial class GroupWorker : IPeerReceiver
 
         foreach (WorkerEvent work in events) Handle(now, work);
         if (isTick) Tick(now);
+        if (_isQuiet && _touched.Count > 0) EndQuiet(now);
         _transfers.Advance(now);
         if (_handOver is not null && _handOver.Advance(now, _replicas.Values, _nodes, Touch)) _handOver = null;
 
@@ -321,16 +323,15 @@ public sealed partial class GroupWorker : IPeerReceiver
 
     private void Tick(long now)
     {
-        _nextTick = now + _options.TickMicros;
         LogUsage usage = _log.Usage;
-        bool isLogLarge = usage.Bytes > usage.BudgetBytes / 2;
+        IReadOnlyList<GroupId> pinning = usage.Bytes > usage.BudgetBytes / 2 ? _log.PinningOldest : [];
         WatchNodes(now);
         GroupCounts counts = default;
         foreach (HostedReplica replica in _replicas.Values)
         {
             counts.Count(replica.Group);
             // Also of a group that sleeps: its old entries may keep the node's log from being freed.
-            bool isPinning = isLogLarge && usage.PinningOldest.Contains(replica.Id);
+            bool isPinning = pinning.Contains(replica.Id);
             if (replica.Compaction.TryAsk(now, replica.Group, _options, isPinning, out bool beginFlush)) _applier.Add(new AskFlushed(replica, beginFlush), 0);
             if (replica.Group.IsAsleep)
             {
@@ -346,8 +347,17 @@ public sealed partial class GroupWorker : IPeerReceiver
             Touch(replica);
         }
 
+        _isQuiet = counts.AreAsleep;
+        _nextTick = now + (_isQuiet ? _options.QuietTickMicros : _options.TickMicros);
         _options.Observer.OnTick(counts);
         _front!.OnTick(now);
+    }
+
+    private void EndQuiet(long now)
+    {
+        _isQuiet = false;
+        _nextTick = Math.Min(_nextTick, now + _options.TickMicros);
+        _nextNodeHeartbeat = Math.Min(_nextNodeHeartbeat, now + _options.HeartbeatIntervalMicros);
     }
 
     private void NoteLeader(long now, HostedReplica replica)

@@ -45,7 +45,10 @@ public sealed class SegmentedRaftLog : IRaftLog
     }
 
     /// <inheritdoc/>
-    public LogUsage Usage => new(_segments.Bytes, _options.BudgetBytes, _options.SegmentBytes, _live.WithEntriesIn(_segments.Oldest));
+    public LogUsage Usage => new(_segments.Bytes, _options.BudgetBytes);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<GroupId> PinningOldest => _live.WithEntriesIn(_segments.Oldest);
 
     /// <inheritdoc/>
     public void AddHardState(GroupId group, ReplicaId replica, HardState hardState)

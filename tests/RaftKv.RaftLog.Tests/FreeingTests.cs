@@ -64,7 +64,7 @@ public sealed class FreeingTests
         log.Log.Commit();
         log.Truncate(segments: 3);
         Assert.Equal([SegmentNames.Of(1), SegmentNames.Of(2), SegmentNames.Of(3), SegmentNames.Of(4)], disk.List());
-        Assert.Equal([s_idle, large], log.Log.Usage.PinningOldest);
+        Assert.Equal([s_idle, large], log.Log.PinningOldest);
 
         log.Log.AddCommitPoint(large, LogScript.PointAt(11, 5), keepsLogBehind: true);
         log.Log.Commit();
@@ -108,13 +108,13 @@ public sealed class FreeingTests
         MemoryDisk disk = new();
         using SmallLog log = SmallLog.Born(disk);
         log.Append(1);
-        Assert.Equal([s_busy, s_idle], log.Log.Usage.PinningOldest);
+        Assert.Equal([s_busy, s_idle], log.Log.PinningOldest);
         log.Truncate();
-        Assert.Equal([s_idle], log.Log.Usage.PinningOldest);
+        Assert.Equal([s_idle], log.Log.PinningOldest);
         log.Log.AddCommitPoint(s_idle, LogScript.PointAt(13, 5), keepsLogBehind: true);
         log.Log.Commit();
-        Assert.Empty(log.Log.Usage.PinningOldest);
-        Assert.Equal((SmallLog.SegmentBytes, SmallLog.BudgetBytes), (log.Log.Usage.SegmentBytes, log.Log.Usage.BudgetBytes));
+        Assert.Empty(log.Log.PinningOldest);
+        Assert.Equal(SmallLog.BudgetBytes, log.Log.Usage.BudgetBytes);
     }
 
     /// <summary>No batch waits for a whole segment's worth of copies; a crash between two steps leaves copies and originals.</summary>

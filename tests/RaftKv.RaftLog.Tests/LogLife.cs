@@ -127,7 +127,7 @@ internal sealed class LogLife(ulong seed, long segmentBytes)
     /// <summary>As a host does when the log passes half of its budget.</summary>
     private void TruncateWhoPins(SegmentedRaftLog log)
     {
-        foreach (GroupId id in log.Usage.PinningOldest)
+        foreach (GroupId id in log.PinningOldest)
             if (_inFlight.Groups.TryGetValue(id, out ModelGroup? group)) TruncateTo(log, id, group.LastIndex); // Else the batch removes it.
     }
 

@@ -171,6 +171,8 @@ internal sealed class ObservedLog(IRaftLog inner, DurabilityOracle oracle) : IRa
 
     public LogUsage Usage => inner.Usage;
 
+    public IReadOnlyList<GroupId> PinningOldest => inner.PinningOldest;
+
     public void Dispose() => inner.Dispose();
 
     private GroupPromise Pending(GroupId group)

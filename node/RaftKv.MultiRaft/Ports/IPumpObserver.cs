@@ -43,6 +43,8 @@ public interface IPumpObserver
 /// <summary>How many groups of a node have which role, asleep or awake. Candidates include pre-candidates, and are awake.</summary>
 public record struct GroupCounts(int AwakeLeaders, int AsleepLeaders, int AwakeFollowers, int AsleepFollowers, int Candidates)
 {
+    internal readonly bool AreAsleep => AwakeLeaders + AwakeFollowers + Candidates == 0;
+
     internal void Count(RaftGroup group)
     {
         switch (group.Role, group.IsAsleep)

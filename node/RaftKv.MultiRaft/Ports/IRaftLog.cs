@@ -42,8 +42,11 @@ public interface IRaftLog : IDisposable
     /// </summary>
     Entry[] Read(GroupId group, LogIndex first, LogIndex last, int maxBytes);
 
-    /// <summary>What the log occupies now, and who keeps it from giving some back. Any thread may ask.</summary>
+    /// <summary>What the log occupies now. Any thread may ask.</summary>
     LogUsage Usage { get; }
+
+    /// <summary>The groups with live entries in the oldest segment, by id: they keep the log from giving it back. Any thread may ask; it looks at every group.</summary>
+    IReadOnlyList<GroupId> PinningOldest { get; }
 }
 
 /// <summary>
@@ -52,9 +55,7 @@ public interface IRaftLog : IDisposable
 /// </summary>
 /// <param name="Bytes">Size of all segments but the spare ones.</param>
 /// <param name="BudgetBytes">What the log should stay within; it grows on beyond rather than refuse a write.</param>
-/// <param name="SegmentBytes">Size of one segment.</param>
-/// <param name="PinningOldest">The groups with live entries in the oldest segment, by id.</param>
-public sealed record LogUsage(long Bytes, long BudgetBytes, long SegmentBytes, IReadOnlyList<GroupId> PinningOldest);
+public readonly record struct LogUsage(long Bytes, long BudgetBytes);
 
 /// <summary>Who this data directory belongs to.</summary>
 /// <param name="DiskId">Random, never 0.</param>

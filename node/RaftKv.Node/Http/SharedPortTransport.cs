@@ -21,9 +21,9 @@ internal sealed class SharedPortEndPoint(IPEndPoint address, bool isHttp2) : End
 /// but an HTTP/2 connection begins with 24 fixed bytes, so the accept loop looks at those and hands the connection on,
 /// nothing consumed (dotnet-facts §4, way b).
 /// </summary>
-internal sealed class SharedPortTransport(IOptions<SocketTransportOptions> options, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class SharedPortTransport(SocketTransportOptions options, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    private readonly SocketTransportFactory _sockets = new(options, loggers);
+    private readonly SocketTransportFactory _sockets = new(new OptionsWrapper<SocketTransportOptions>(options), loggers);
     private readonly Dictionary<IPEndPoint, SharedPort> _ports = [];
 
     public bool CanBind(EndPoint endpoint) => endpoint is SharedPortEndPoint;

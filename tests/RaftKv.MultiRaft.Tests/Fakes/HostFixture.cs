@@ -96,6 +96,20 @@ internal sealed class HostFixture
 
     public void OnStep(Action<long> action) => Assert.True(Worker.TryPost(action, 0));
 
+    /// <summary>The group of three that this node leads, whose options let it sleep at once, falls asleep: both followers have everything and agree.</summary>
+    public void FallAsleep()
+    {
+        Receive(Some.Message(MessageKind.AppendResponse, 3, 1, 6, index: 11));
+        for (int i = 0; i < 40 && !Group.IsAsleep; i++)
+        {
+            After(50_000);
+            Settle();
+            Receive(Some.Message(MessageKind.HibernateResponse, 2, 1, 6), Some.Message(MessageKind.HibernateResponse, 3, 1, 6));
+        }
+
+        Assert.True(Group.IsAsleep);
+    }
+
     private void Lead()
     {
         After(1_000_001);

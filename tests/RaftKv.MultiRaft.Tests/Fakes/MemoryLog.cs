@@ -10,7 +10,9 @@ internal sealed class MemoryLog(Trace trace) : IRaftLog
     private readonly Dictionary<GroupId, CommitPoint> _points = [];
     private readonly List<Action> _added = [];
 
-    public LogUsage Usage { get; set; } = new(0, 1L << 30, 1L << 26, []);
+    public LogUsage Usage { get; set; } = new(0, 1L << 30);
+
+    public IReadOnlyList<GroupId> PinningOldest { get; set; } = [];
 
     public int Commits { get; private set; }
 

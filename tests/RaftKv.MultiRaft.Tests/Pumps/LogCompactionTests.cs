@@ -156,7 +156,8 @@ public sealed class LogCompactionTests
         HostFixture host = HostFixture.Leading(1, HostFixture.Options);
         FakeMachine machine = host.Machines.Opened[S1];
         machine.Flush();
-        host.Log.Usage = new LogUsage(bytes, 1000, 100, [new GroupId(pinning)]);
+        host.Log.Usage = new LogUsage(bytes, 1000);
+        host.Log.PinningOldest = [new GroupId(pinning)];
         Tick(host);
         Assert.Equal(isCut ? 11UL : 10UL, host.Group.SnapshotIndex.Value);
     }

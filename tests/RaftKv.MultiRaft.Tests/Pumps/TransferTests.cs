@@ -119,15 +119,7 @@ public sealed class TransferTests
     public void A_sleeping_group_is_given_away_too()
     {
         HostFixture leader = Watched(HostFixture.Options with { HibernateAfterMicros = 0 });
-        leader.Receive(Some.Message(MessageKind.AppendResponse, 3, 1, 6, index: 11));
-        for (int i = 0; i < 40 && !leader.Group.IsAsleep; i++)
-        {
-            leader.After(50_000);
-            leader.Settle();
-            leader.Receive(Answers(leader, 2, MessageKind.HibernateResponse), Answers(leader, 3, MessageKind.HibernateResponse));
-        }
-
-        Assert.True(leader.Group.IsAsleep);
+        leader.FallAsleep();
         Hear(leader, 2);
         BeginHandOver(leader, out _);
         Assert.Contains("send s1 r1>r2 TimeoutNow t6", leader.Trace.Take());

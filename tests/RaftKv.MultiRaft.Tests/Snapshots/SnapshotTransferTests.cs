@@ -282,7 +282,8 @@ public sealed class SnapshotTransferTests
     {
         TestNetwork network = HalfWay();
         network.Fill(1, 10);
-        network.One.Log.Usage = network.One.Log.Usage with { Bytes = network.One.Log.Usage.BudgetBytes, PinningOldest = [S1] };
+        network.One.Log.Usage = network.One.Log.Usage with { Bytes = network.One.Log.Usage.BudgetBytes };
+        network.One.Log.PinningOldest = [S1];
         network.Pass(1_200_000); // A flush a second at most.
         Assert.Equal(31UL, network.One.Group.SnapshotIndex.Value);
         network.Loses = static _ => false;
