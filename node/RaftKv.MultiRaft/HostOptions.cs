@@ -17,11 +17,14 @@ public sealed record HostOptions
 
     public long ElectionTimeoutMicros { get; init; } = 500_000;
 
-    /// <summary>The tick while all groups sleep: half as often, for a node is woken by whatever happens, and an idle one should cost nothing.</summary>
-    public long QuietTickMicros => Math.Max(TickMicros, ElectionTimeoutMicros / 5);
+    /// <summary>The tick while all groups sleep: a node is woken by whatever happens, and an idle one should cost nothing.</summary>
+    public long QuietTickMicros => Math.Max(TickMicros, ElectionTimeoutMicros / 4);
 
-    /// <summary>Between the heartbeats of a node all of whose groups sleep: one may be late, and it is still not taken for gone.</summary>
-    public long QuietHeartbeatMicros => Math.Max(HeartbeatIntervalMicros, ElectionTimeoutMicros * 2 / 5);
+    /// <summary>
+    /// Between the heartbeats of a node all of whose groups sleep. Who is silent for the election timeout at two ticks in a row counts as gone, so one heartbeat
+    /// may still be late; and taken for gone wrongly costs only that groups wake.
+    /// </summary>
+    public long QuietHeartbeatMicros => Math.Max(HeartbeatIntervalMicros, ElectionTimeoutMicros / 2);
 
     /// <summary>How long a group must have been without a request before its leader lets it sleep; long.MaxValue: never.</summary>
     public long HibernateAfterMicros { get; init; } = 5_000_000;

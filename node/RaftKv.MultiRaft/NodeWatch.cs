@@ -4,7 +4,7 @@ using RaftKv.Raft;
 namespace RaftKv.MultiRaft;
 
 /// <summary>
-/// Failure detection between nodes, in the place of the heartbeats of groups that sleep: each node says every 100 ms (200 while all its groups sleep) that it is alive, in which life
+/// Failure detection between nodes, in the place of the heartbeats of groups that sleep: each node says every 100 ms (250 while all its groups sleep) that it is alive, in which life
 /// (boot id), whether its disk stands still, and whether it is about to stop. Pure; owned by STEP.
 /// </summary>
 /// <remarks>
