@@ -278,7 +278,12 @@ public sealed class Front : IFront
         frame.U64(_map.ById(call.Group.Value)!.Epoch.Version);
         frame.Block(call.Request);
         PeerFrame.Finish(frame);
-        _links.Send(node, frame.Written);
+        if (_links.Send(node, frame.Written)) return;
+        // It will never arrive, so nothing was appended: another node may lead before the deadline.
+        call.MayBeAppended = false;
+        ForgetHint(call);
+        ForgetForward(call);
+        Park(call);
     }
 
     private void OnForward(long now, NodeId from, ref ByteReader reader)

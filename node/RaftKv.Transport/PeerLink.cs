@@ -47,11 +47,14 @@ internal sealed class PeerLink(
 
     public long QueuedBytes => _queue.Bytes;
 
-    public void Send(ReadOnlySpan<byte> frame)
+    /// <summary>False: it was dropped, and counted.</summary>
+    public bool Send(ReadOnlySpan<byte> frame)
     {
         if (IsOnDemand) Volatile.Write(ref _usedAt, time.GetTimestamp());
         string? reason = frame.Length > TransportOptions.MaxFrameBytes ? DropReason.TooLarge : _queue.TryAdd(frame);
-        if (reason is not null) metrics.Dropped(peer.Name, channel, reason);
+        if (reason is null) return true;
+        metrics.Dropped(peer.Name, channel, reason);
+        return false;
     }
 
     /// <summary>Keeps the link up, or ready to be dialled, until <paramref name="stopping"/>. Never fails.</summary>

@@ -68,7 +68,8 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
         }
     }
 
-    public void Send(NodeId to, ReadOnlySpan<byte> frame) => Send(to, PeerChannel.Messages, frame);
+    /// <inheritdoc/>
+    public bool Send(NodeId to, ReadOnlySpan<byte> frame) => Send(to, PeerChannel.Messages, frame);
 
     /// <inheritdoc/>
     /// <remarks>The connection is dialled for the first frame, which waits for it, and closed after <see cref="TransportOptions.BulkIdleTimeout"/>.</remarks>
@@ -88,10 +89,11 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
         lock (_gate) return new ValueTask(_disposal ??= StopAsync());
     }
 
-    private void Send(NodeId to, PeerChannel channel, ReadOnlySpan<byte> frame)
+    private bool Send(NodeId to, PeerChannel channel, ReadOnlySpan<byte> frame)
     {
-        if (_links.TryGetValue((to, channel), out PeerLink? link)) link.Send(frame);
-        else _metrics.Dropped(TransportMetrics.NoPeer, channel, DropReason.UnknownPeer);
+        if (_links.TryGetValue((to, channel), out PeerLink? link)) return link.Send(frame);
+        _metrics.Dropped(TransportMetrics.NoPeer, channel, DropReason.UnknownPeer);
+        return false;
     }
 
     private async Task StopAsync()

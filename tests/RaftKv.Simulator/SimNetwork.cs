@@ -20,21 +20,24 @@ internal sealed class SimNetwork(World world, SplitMix random)
 
     public void Cut(int from, int to) => _cut[from, to] = true;
 
-    public void Send(SimNode from, NodeId to, byte[] frame)
+    /// <summary>False: the frame is lost, and the sender knows; so it is with half of the lost ones, and half of those to a process that is down.</summary>
+    public bool Send(SimNode from, NodeId to, byte[] frame)
     {
         SimNode target = world.NodeOf(to);
         SimOptions options = world.Options;
         bool isQuiet = world.IsQuiet;
-        if (!isQuiet && random.Chance(options.DropChance)) return;
+        if (!target.IsRunning && random.Below(2) == 0) return false;
+        if (!isQuiet && random.Chance(options.DropChance)) return random.Below(2) == 0;
         Transmit(from, target, frame);
-        if (isQuiet) return;
+        if (isQuiet) return true;
         if (random.Chance(options.DuplicateChance)) Transmit(from, target, frame);
         if (random.Chance(options.CorruptChance)) Transmit(from, target, Corrupt(frame));
-        if (!random.Chance(options.ReplayChance)) return;
+        if (!random.Chance(options.ReplayChance)) return true;
         if (_old.Count < 200) _old.Add((from, target, frame));
         else _old[(int)random.Below(_old.Count)] = (from, target, frame);
         var (oldFrom, oldTarget, oldFrame) = _old[(int)random.Below(_old.Count)];
         Transmit(oldFrom, oldTarget, oldFrame);
+        return true;
     }
 
     private void Transmit(SimNode from, SimNode to, byte[] frame)

@@ -195,7 +195,7 @@ internal sealed class SimNode : IPeerLinks
     public RaftGroup? Group(GroupId group) => Host?.Worker.Find(group);
 
     /// <inheritdoc/>
-    public void Send(NodeId to, ReadOnlySpan<byte> frame) => _world.Network.Send(this, to, frame.ToArray());
+    public bool Send(NodeId to, ReadOnlySpan<byte> frame) => _world.Network.Send(this, to, frame.ToArray());
 
     /// <inheritdoc/>
     public void SendBulk(NodeId to, ReadOnlySpan<byte> frame) => Send(to, frame);

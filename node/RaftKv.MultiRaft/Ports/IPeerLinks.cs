@@ -10,7 +10,8 @@ public interface IPeerLinks
     /// Queues a copy of one complete frame (made by <see cref="PeerFrame"/>). Never blocks and never fails: a frame
     /// that cannot be queued, because the link is down or its bounded queue is full, is dropped, and the sender's protocol repeats it.
     /// </summary>
-    void Send(NodeId to, ReadOnlySpan<byte> frame);
+    /// <returns>False: it was dropped here, and will never arrive. True says nothing.</returns>
+    bool Send(NodeId to, ReadOnlySpan<byte> frame);
 
     /// <summary>Like <see cref="Send"/>, for the pieces of snapshots: on a connection of its own, so that they never delay a heartbeat.</summary>
     void SendBulk(NodeId to, ReadOnlySpan<byte> frame);

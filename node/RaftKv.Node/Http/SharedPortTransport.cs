@@ -21,9 +21,9 @@ internal sealed class SharedPortEndPoint(IPEndPoint address, bool isHttp2) : End
 /// but an HTTP/2 connection begins with 24 fixed bytes, so the accept loop looks at those and hands the connection on,
 /// nothing consumed (dotnet-facts §4, way b).
 /// </summary>
-internal sealed class SharedPortTransport(SocketTransportOptions options, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class SharedPortTransport(IOptionsFactory<SocketTransportOptions> options, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    private readonly SocketTransportFactory _sockets = new(new OptionsWrapper<SocketTransportOptions>(options), loggers);
+    private readonly SocketTransportFactory _sockets = new(new OptionsWrapper<SocketTransportOptions>(OfClients(options)), loggers);
     private readonly Dictionary<IPEndPoint, SharedPort> _ports = [];
 
     public bool CanBind(EndPoint endpoint) => endpoint is SharedPortEndPoint;
@@ -39,6 +39,15 @@ internal sealed class SharedPortTransport(SocketTransportOptions options, ILogge
         }
 
         return port.Open(face);
+    }
+
+    /// <summary>As the peers', but that requests of one connection which come together are answered together.</summary>
+    /// <remarks>By the factory, never <c>new</c>: Kestrel configures the pool of buffers there, and the one without configuration rents empty ones.</remarks>
+    private static SocketTransportOptions OfClients(IOptionsFactory<SocketTransportOptions> options)
+    {
+        SocketTransportOptions clients = options.Create(Microsoft.Extensions.Options.Options.DefaultName);
+        clients.UnsafePreferInlineScheduling = false;
+        return clients;
     }
 
     /// <summary>The socket, its accept loop, and a queue of connections for each protocol.</summary>

@@ -27,11 +27,9 @@ internal static class WebHost
             kestrel.Listen(new SharedPortEndPoint(ports.Client, isHttp2: true), listen => listen.Protocols = HttpProtocols.Http2);
             kestrel.Listen(ports.Peer, listen => listen.UseConnectionHandler<PeerConnectionHandler>());
         });
-        // A peer's frames are handed to STEP by the thread that received them, one hop less. Clients' requests run code that is not only ours, and many of one
-        // connection are answered together.
+        // A peer's frames are handed to STEP by the thread that received them, one hop less.
         builder.Services.Configure<SocketTransportOptions>(sockets => (sockets.CreateBoundListenSocket, sockets.UnsafePreferInlineScheduling) = (ports.SocketOf, true));
-        builder.Services.AddSingleton<IConnectionListenerFactory>(services => new SharedPortTransport(
-            new SocketTransportOptions { CreateBoundListenSocket = ports.SocketOf }, services.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton<IConnectionListenerFactory, SharedPortTransport>();
         WebApplication app = builder.Build();
         app.Run(api.HandleAsync);
         return app;

@@ -94,6 +94,30 @@ public sealed class ForwardingTests
     }
 
     [Fact]
+    public void A_write_that_could_not_be_sent_waits_for_a_leader_that_can_be_reached()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.Links.Down.Add(FrontNode.N2);
+        TestCall put = node.Put();
+        for (int i = 0; i < 20; i++) node.Tick();
+        Assert.Null(put.Response); // RetryMicros have long passed: it is not unknown, for it never left.
+        node.Links.Down.Clear();
+        node.Tick();
+        node.Answered(FrontNode.N2, Assert.Single(node.TakeForwards()).Number, Done);
+        Assert.Null(put.Ended.Error);
+    }
+
+    [Fact]
+    public void A_write_that_could_never_be_sent_is_definite_at_its_deadline()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.Links.Down.Add(FrontNode.N2);
+        TestCall put = node.Put(deadlineMicros: 1_000_000);
+        node.After(1_000_000);
+        Assert.Same(ErrorCode.NoLeader, put.Ended.Error);
+    }
+
+    [Fact]
     public void A_write_whose_every_attempt_was_refused_is_definite_at_its_deadline()
     {
         FrontNode node = FrontNode.FollowerOfN2();

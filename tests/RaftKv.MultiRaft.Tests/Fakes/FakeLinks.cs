@@ -18,20 +18,25 @@ internal sealed class FakeLinks(Trace trace) : IPeerLinks
 
     public IReadOnlyCollection<NodeId> Nodes { get; set; } = [];
 
-    public void Send(NodeId to, ReadOnlySpan<byte> frame)
+    /// <summary>To these nothing can be sent.</summary>
+    public HashSet<NodeId> Down { get; } = [];
+
+    public bool Send(NodeId to, ReadOnlySpan<byte> frame)
     {
+        if (Down.Contains(to)) return false;
         ReadOnlySequence<byte> bytes = new(frame.ToArray());
         Assert.True(PeerFrame.TryRead(ref bytes, out FrameKind kind, out byte[] body));
         Assert.True(bytes.IsEmpty);
         if (kind == FrameKind.NodeHeartbeat)
         {
             NodeHeartbeats++; // Too many for the trace.
-            return;
+            return true;
         }
 
         SentFrame sent = new(to, kind, body);
         _sent.Add(sent);
         trace.Add(kind == FrameKind.RaftMessages ? $"send {string.Join(", ", sent.Messages())}" : $"send {kind}");
+        return true;
     }
 
     public void SendBulk(NodeId to, ReadOnlySpan<byte> frame) => Send(to, frame);
