@@ -15,6 +15,9 @@ namespace RaftKv.MultiRaft;
 /// </remarks>
 public sealed partial class GroupWorker : IPeerReceiver
 {
+    /// <summary>Entries of one message for which the buffer is kept.</summary>
+    private const int MaxReceivedKept = 1024;
+
     private readonly HostOptions _options;
     private readonly SortedDictionary<GroupId, HostedReplica> _replicas = [];
     private readonly WorkQueue<WorkerEvent> _inbox;
@@ -29,6 +32,7 @@ public sealed partial class GroupWorker : IPeerReceiver
     private readonly Transfers _transfers;
     private readonly Ready _ready = new();
     private readonly List<HostedReplica> _touched = [];
+    private Entry[] _received = [];
     private readonly SortedDictionary<GroupId, ReplicaId> _tombstones = [];
     private IFront? _front;
     private HandOver? _handOver;
@@ -301,7 +305,7 @@ public sealed partial class GroupWorker : IPeerReceiver
         bool isFull = _logWriter.IsFull || _applier.IsFull;
         while (reader.Remaining > 0)
         {
-            if (RaftMessageCodec.Read(ref reader, out GroupId group) is not { } message) continue;
+            if (RaftMessageCodec.Read(ref reader, out GroupId group, ref _received) is not { } message) continue;
             if (!_replicas.TryGetValue(group, out HostedReplica? replica) && !TryCreate(now, group, message, out replica)) continue;
             replica.NoteAddress(message.From, from);
             if (replica.Group.Replica != message.To)
@@ -319,6 +323,8 @@ public sealed partial class GroupWorker : IPeerReceiver
             replica.Freshness.OnMessage(now, message, replica.Group);
             Touch(replica);
         }
+
+        if (_received.Length > MaxReceivedKept) _received = []; // It was for a follower far behind, and keeps what it held in memory.
     }
 
     private void Tick(long now)

@@ -247,12 +247,13 @@ internal sealed class LogTail
     private void MakeRoom()
     {
         if (_head + _count < _entries.Length) return;
-        // Messages and Ready hold slices only until the next call into the group, so moving is safe here.
-        int capacity = _count * 2 > _entries.Length ? _entries.Length * 2 : _entries.Length;
-        Entry[] entries = new Entry[capacity];
-        long[] bytesThrough = new long[capacity];
+        // Messages and Ready hold slices only until the next call into the group, so moving is safe here. At least as many are added between two moves as are moved.
+        bool isHalfEmpty = _count * 2 <= _entries.Length;
+        Entry[] entries = isHalfEmpty ? _entries : new Entry[_entries.Length * 2];
+        long[] bytesThrough = isHalfEmpty ? _bytesThrough : new long[_entries.Length * 2];
         Array.Copy(_entries, _head, entries, 0, _count);
         Array.Copy(_bytesThrough, _head, bytesThrough, 0, _count);
+        if (isHalfEmpty) Array.Clear(entries, _count, entries.Length - _count);
         (_entries, _bytesThrough, _head) = (entries, bytesThrough, 0);
     }
 

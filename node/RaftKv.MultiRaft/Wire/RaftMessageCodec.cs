@@ -50,6 +50,13 @@ public static class RaftMessageCodec
     /// <summary>Reads one message; null when its kind is not known. Entry payloads are slices of the reader's source.</summary>
     public static Message? Read(ref ByteReader frame, out GroupId group)
     {
+        Entry[] entries = [];
+        return Read(ref frame, out group, ref entries);
+    }
+
+    /// <summary>The same; the entries lie in <paramref name="buffer"/>, which grows as needed: they hold until the next message is read into it.</summary>
+    public static Message? Read(ref ByteReader frame, out GroupId group, ref Entry[] buffer)
+    {
         ByteReader reader = new(frame.Block());
         group = new GroupId(reader.U64());
         ReplicaId from = new(reader.U64());
@@ -63,7 +70,7 @@ public static class RaftMessageCodec
         LogIndex commit = new(reader.U64());
         LogIndex hint = new(reader.U64());
         ulong readRound = reader.U64();
-        Entry[] entries = ReadEntries(ref reader, index);
+        int entries = ReadEntries(ref reader, index, ref buffer);
         return new Message
         {
             Kind = kind,
@@ -77,7 +84,7 @@ public static class RaftMessageCodec
             ReadRound = readRound,
             Rejected = (flags & RejectedFlag) != 0,
             IsHandOver = (flags & HandOverFlag) != 0,
-            Entries = entries,
+            Entries = buffer.AsMemory(0, entries),
         };
     }
 
@@ -89,11 +96,11 @@ public static class RaftMessageCodec
         reader.ExpectEnd();
     }
 
-    private static Entry[] ReadEntries(ref ByteReader reader, LogIndex previous)
+    /// <summary>How many there are.</summary>
+    private static int ReadEntries(ref ByteReader reader, LogIndex previous, ref Entry[] entries)
     {
         int count = reader.Count(EntryHeaderBytes);
-        if (count == 0) return [];
-        Entry[] entries = new Entry[count];
+        if (entries.Length < count) entries = new Entry[count];
         for (int i = 0; i < count; i++)
         {
             previous = previous.Next;
@@ -104,6 +111,6 @@ public static class RaftMessageCodec
             if (kind == EntryKind.Configuration) ExpectConfiguration(entries[i].Payload);
         }
 
-        return entries;
+        return count;
     }
 }

@@ -101,6 +101,19 @@ public sealed class RaftMessageCodecTests
         reader.ExpectEnd();
     }
 
+    [Fact]
+    public void A_buffer_for_entries_grows_once_and_holds_the_message_read_last()
+    {
+        Message shorter = Samples.Append with { Entries = Samples.Append.Entries[..1] };
+        ByteReader reader = new((byte[])[.. Some.Body((1UL, Samples.Append)), .. Some.Body((1UL, shorter)), .. Some.Body((1UL, Samples.Append))]);
+        Entry[] buffer = [];
+        Samples.AssertSame(Samples.Append, Assert.NotNull(RaftMessageCodec.Read(ref reader, out _, ref buffer)));
+        Entry[] grown = buffer;
+        Samples.AssertSame(shorter, Assert.NotNull(RaftMessageCodec.Read(ref reader, out _, ref buffer)));
+        Samples.AssertSame(Samples.Append, Assert.NotNull(RaftMessageCodec.Read(ref reader, out _, ref buffer)));
+        Assert.Same(grown, buffer);
+    }
+
     /// <summary>The length bounds the message: a reader that went beyond it would take the next message's bytes for entries.</summary>
     [Fact]
     public void A_message_shorter_than_its_fields_is_malformed_also_when_others_follow()
