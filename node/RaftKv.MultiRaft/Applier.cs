@@ -66,6 +66,12 @@ public sealed class Applier
     {
         HostedReplica replica = work.Replica;
         int waiting = 0;
+        if (replica.IsRemoved && work.First > replica.Machine.Applied.Next)
+        {
+            work.Entries.Return(); // Its log was emptied under entries that were still to be read back: what follows them has nothing to be applied to.
+            return;
+        }
+
         if (work.Entries.Length > 0)
         {
             ApplyBatch(replica, work.Entries.Span, work.Waiting, ref waiting);

@@ -321,10 +321,11 @@ public sealed partial class GroupWorker : IPeerReceiver
             if (message.Kind == MessageKind.Append && !message.Entries.IsEmpty && (isFull || replica.Group.HasTooMuchUnapplied)) continue;
             replica.Group.Step(now, message);
             replica.Freshness.OnMessage(now, message, replica.Group);
+            _received.AsSpan(0, message.Entries.Length).Clear(); // The group has its copies; a slot would keep the whole frame in memory.
             Touch(replica);
         }
 
-        if (_received.Length > MaxReceivedKept) _received = []; // It was for a follower far behind, and keeps what it held in memory.
+        if (_received.Length > MaxReceivedKept) _received = []; // It was for a follower far behind.
     }
 
     private void Tick(long now)

@@ -6,6 +6,9 @@ namespace RaftKv.MultiRaft;
 /// <summary>Timings and bounds of a node's pumps. Times in µs, sizes in bytes.</summary>
 public sealed record HostOptions
 {
+    /// <summary>What a longer election timeout counts as in quiet times: deadlines are looked at once a tick, and a peer's timeout may be another.</summary>
+    private const long QuietMostMicros = 500_000;
+
     public required NodeId Node { get; init; }
 
     /// <summary>Random, made at each start of the process.</summary>
@@ -18,13 +21,13 @@ public sealed record HostOptions
     public long ElectionTimeoutMicros { get; init; } = 500_000;
 
     /// <summary>The tick while all groups sleep: a node is woken by whatever happens, and an idle one should cost nothing.</summary>
-    public long QuietTickMicros => Math.Max(TickMicros, ElectionTimeoutMicros / 4);
+    public long QuietTickMicros => Math.Max(TickMicros, Math.Min(ElectionTimeoutMicros, QuietMostMicros) / 4);
 
     /// <summary>
     /// Between the heartbeats of a node all of whose groups sleep. Who is silent for the election timeout at two ticks in a row counts as gone, so one heartbeat
     /// may still be late; and taken for gone wrongly costs only that groups wake.
     /// </summary>
-    public long QuietHeartbeatMicros => Math.Max(HeartbeatIntervalMicros, ElectionTimeoutMicros / 2);
+    public long QuietHeartbeatMicros => Math.Max(HeartbeatIntervalMicros, Math.Min(ElectionTimeoutMicros, QuietMostMicros) / 2);
 
     /// <summary>How long a group must have been without a request before its leader lets it sleep; long.MaxValue: never.</summary>
     public long HibernateAfterMicros { get; init; } = 5_000_000;

@@ -157,6 +157,17 @@ public sealed class ApplierTests : IDisposable
         Assert.Equal(["s2 applied 11..11"], _trace.Take());
     }
 
+    /// <summary>Found by seed 4581: the tombstone had emptied the log under entries to be read back, and what was in memory behind them was applied next.</summary>
+    [Fact]
+    public void A_removed_replica_whose_log_is_gone_applies_nothing_behind_the_gap()
+    {
+        _replica.IsRemoved = true;
+        _applier.Add(new ApplyEntries(_replica, new LogIndex(11), new LogIndex(12), default, null), 0); // From the log, which is empty.
+        Add([Some.Entry(13), Some.Entry(14)]);
+        _applier.RunOnce();
+        Assert.Equal(Some.Birth, _replica.Machine.Applied);
+    }
+
     [Fact]
     public void It_is_full_once_the_bytes_that_wait_reach_the_bound()
     {

@@ -43,6 +43,8 @@ public sealed class QuietTests
         Assert.InRange(2 * options.QuietHeartbeatMicros, 0, options.ElectionTimeoutMicros);
         options = options with { ElectionTimeoutMicros = 2 * options.HeartbeatIntervalMicros };
         Assert.Equal((options.TickMicros, options.HeartbeatIntervalMicros), (options.QuietTickMicros, options.QuietHeartbeatMicros));
+        options = options with { ElectionTimeoutMicros = 60 * Second };
+        Assert.Equal((125_000, 250_000), (options.QuietTickMicros, options.QuietHeartbeatMicros)); // A key whose time is up is late by no more than that.
     }
 
     /// <summary>How often the node ticks in a second in which both followers answer, and how many heartbeats of the node go out.</summary>
