@@ -60,14 +60,13 @@ public sealed partial class GroupWorker
     /// </summary>
     private void Remove(HostedReplica replica)
     {
-        foreach (Message message in _ready.SendNow)
-            if (replica.NodeOf(message.To) is { } node) _outbox.Add(replica.Id, node, message);
+        SendNow(replica);
         replica.IsRemoved = true;
         _replicas.Remove(replica.Id);
         AddTombstone(replica.Id, replica.Group.Replica);
         foreach (IReadOwner read in replica.Reads.Values) read.OnDropped();
         replica.Reads.Clear();
-        if (replica.Staged is { } staged) _snapshots.Post(new SnapshotSettled(staged, IsInstalled: false, staged.Machine, staged.Point.Generation));
+        if (replica.Staged is { } staged) Refuse(staged);
         replica.Staged = null;
         _logWriter.Add(new PersistWork(replica, 0, null, null, default, []) { IsRemoval = true }, 0);
     }
@@ -79,13 +78,13 @@ public sealed partial class GroupWorker
         if (replica.IsRemoved)
         {
             replica.Staged = null;
-            _snapshots.Post(new SnapshotSettled(snapshot, IsInstalled: false, snapshot.Machine, snapshot.Point.Generation));
+            Refuse(snapshot);
             return;
         }
 
         InstallStatus status = replica.Group.TryInstall(now, snapshot.Head);
         replica.Staged = status == InstallStatus.Busy ? snapshot : null;
-        if (status == InstallStatus.Stale) _snapshots.Post(new SnapshotSettled(snapshot, IsInstalled: false, snapshot.Machine, snapshot.Point.Generation));
+        if (status == InstallStatus.Stale) Refuse(snapshot);
         if (status == InstallStatus.Accepted)
         {
             replica.Installing = (snapshot, 0, replica.Point.Generation);
@@ -99,6 +98,9 @@ public sealed partial class GroupWorker
 
         Touch(replica);
     }
+
+    /// <summary>The snapshot is not installed: its own store is closed and deleted.</summary>
+    private void Refuse(StagedSnapshot snapshot) => _snapshots.Post(new SnapshotSettled(snapshot, IsInstalled: false, snapshot.Machine, snapshot.Point.Generation));
 
     /// <summary>When the commit point of an accepted snapshot is durable, APPLY goes over to its store.</summary>
     private void SwitchStore(HostedReplica replica, ulong persisted)

@@ -407,10 +407,15 @@ public sealed partial class GroupWorker : IPeerReceiver
         return result;
     }
 
-    private void HandOn(long now, HostedReplica replica)
+    private void SendNow(HostedReplica replica)
     {
         foreach (Message message in _ready.SendNow)
             if (replica.NodeOf(message.To) is { } node) _outbox.Add(replica.Id, node, message);
+    }
+
+    private void HandOn(long now, HostedReplica replica)
+    {
+        SendNow(replica);
         if (_ready.MustPersist) Persist(now, replica);
         if (_ready.ApplyLast > LogIndex.Zero) Apply(now, replica);
         foreach (ReadGrant grant in _ready.ReadGrants)

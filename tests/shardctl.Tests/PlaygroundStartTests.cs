@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using RaftKv.Contracts;
-using RaftKv.Node.Tests.Support;
 using RaftKv.Shardctl.Playground;
 
 namespace RaftKv.Shardctl.Tests;
@@ -30,7 +29,7 @@ public sealed class PlaygroundStartTests : IDisposable
     [Fact]
     public async Task A_port_in_use_is_refused_without_a_trace()
     {
-        int port = FreePorts.Block(PlaygroundNode.LastPort(3, 0) + 1);
+        int port = Shardctl.PlaygroundPort();
         using TcpListener holder = new(IPAddress.Loopback, port + 11);
         holder.Start();
         Shardctl.Complained(await PlaygroundAsync("--client-port", $"{port}"), ExitCode.Usage, $"port {port + 11}, wanted by n2: Address already in use");

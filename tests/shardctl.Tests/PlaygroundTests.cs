@@ -2,8 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using RaftKv.Client;
-using RaftKv.Node.Tests.Support;
-using RaftKv.Shardctl.Playground;
 
 namespace RaftKv.Shardctl.Tests;
 
@@ -17,7 +15,7 @@ public sealed class PlaygroundTests : IDisposable
     [Fact]
     public async Task It_starts_survives_a_kill_takes_the_node_back_stops_and_resumes()
     {
-        int port = FreePorts.Block(PlaygroundNode.LastPort(3, 0) + 1);
+        int port = Shardctl.PlaygroundPort();
         string endpoints = string.Join(',', Enumerable.Range(0, 3).Select(i => $"127.0.0.1:{port + (10 * i)}"));
         using Job first = Playground("--client-port", $"{port}");
         await first.LineAsync("ready after");
@@ -62,7 +60,7 @@ public sealed class PlaygroundTests : IDisposable
     [Fact]
     public async Task The_client_and_shardctl_do_everything_they_know_on_a_real_cluster()
     {
-        int port = FreePorts.Block(PlaygroundNode.LastPort(3, 0) + 1);
+        int port = Shardctl.PlaygroundPort();
         using Job playground = Playground("--client-port", $"{port}", "--shards", "4");
         await playground.LineAsync("ready after");
         ClientEndpoint[] endpoints = [.. Enumerable.Range(0, 3).Select(i => new ClientEndpoint("127.0.0.1", port + (10 * i)))];
@@ -118,7 +116,7 @@ public sealed class PlaygroundTests : IDisposable
     [Fact]
     public async Task A_node_whose_disk_is_gone_does_not_keep_the_others_from_serving()
     {
-        int port = FreePorts.Block(PlaygroundNode.LastPort(3, 0) + 1);
+        int port = Shardctl.PlaygroundPort();
         using (Job first = Playground("--client-port", $"{port}", "--shards", "2"))
         {
             await first.LineAsync("ready after");

@@ -1,4 +1,6 @@
 using System.Text;
+using RaftKv.Node.Tests.Support;
+using RaftKv.Shardctl.Playground;
 
 namespace RaftKv.Shardctl.Tests;
 
@@ -16,6 +18,9 @@ internal static class Shardctl
         int exitCode = await Program.RunAsync(arguments, new Screen(new MemoryStream(Encoding.UTF8.GetBytes(input)), output, error));
         return new Ended(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
     }
+
+    /// <summary>A --client-port for a playground of three nodes: all its ports are free.</summary>
+    public static int PlaygroundPort() => FreePorts.Block(PlaygroundNode.LastPort(3, 0) + 1);
 
     /// <summary>It said one line on standard error and nothing else.</summary>
     public static void Complained(Ended ended, int exitCode, string text)

@@ -2,18 +2,15 @@ using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft.Tests.Pumps;
 
-/// <summary>A node all of whose groups sleep looks around half as often, until something happens.</summary>
+/// <summary>A node all of whose groups sleep looks around less often, until something happens.</summary>
 public sealed class QuietTests
 {
     private const long Second = 1_000_000;
 
     [Fact]
-    public void A_node_whose_groups_sleep_ticks_and_says_that_it_lives_half_as_often()
+    public void A_node_whose_groups_sleep_ticks_and_says_that_it_lives_less_often()
     {
-        HostFixture leader = HostFixture.Leading(options: HostFixture.Options with { HibernateAfterMicros = 0 });
-        leader.FallAsleep();
-        leader.After(HostFixture.Options.QuietTickMicros);
-        leader.Settle();
+        HostFixture leader = Quiet();
         (int ticks, int heartbeats) = Watch(leader);
         Assert.Equal(Second / HostFixture.Options.QuietTickMicros, ticks);
         Assert.Equal(2 * Second / HostFixture.Options.QuietHeartbeatMicros, heartbeats); // To each of two.
@@ -22,10 +19,7 @@ public sealed class QuietTests
     [Fact]
     public void Whatever_touches_a_group_brings_the_next_tick_forward()
     {
-        HostFixture leader = HostFixture.Leading(options: HostFixture.Options with { HibernateAfterMicros = 0 });
-        leader.FallAsleep();
-        leader.After(HostFixture.Options.QuietTickMicros);
-        leader.Settle();
+        HostFixture leader = Quiet();
         Assert.Equal(leader.Now + HostFixture.Options.QuietTickMicros, leader.Worker.NextTickAt);
         leader.Propose("p");
         leader.Settle();
@@ -45,6 +39,16 @@ public sealed class QuietTests
         Assert.Equal((options.TickMicros, options.HeartbeatIntervalMicros), (options.QuietTickMicros, options.QuietHeartbeatMicros));
         options = options with { ElectionTimeoutMicros = 60 * Second };
         Assert.Equal((125_000, 250_000), (options.QuietTickMicros, options.QuietHeartbeatMicros)); // A key whose time is up is late by no more than that.
+    }
+
+    /// <summary>Leads a group that sleeps, and has noticed.</summary>
+    private static HostFixture Quiet()
+    {
+        HostFixture leader = HostFixture.Leading(options: HostFixture.Options with { HibernateAfterMicros = 0 });
+        leader.FallAsleep();
+        leader.After(HostFixture.Options.QuietTickMicros);
+        leader.Settle();
+        return leader;
     }
 
     /// <summary>How often the node ticks in a second in which both followers answer, and how many heartbeats of the node go out.</summary>
