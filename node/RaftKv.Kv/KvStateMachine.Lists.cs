@@ -24,6 +24,7 @@ public sealed partial class KvStateMachine
 #if MUTANTS
         if (Mutants.On(Mutant.ListChunksOfDifferentStates)) revision = _meta.Revision;
 #endif
+        WriteHeld();
         List<KvRow> rows = [];
         ulong count = 0;
         long bytes = 0;

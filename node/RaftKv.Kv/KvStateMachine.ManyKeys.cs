@@ -46,9 +46,7 @@ public sealed partial class KvStateMachine
     {
         if (!OwnsAll(txn)) return RefusedTxn(ErrorCode.WrongShard);
         KvTxnApplied result = Run(txn, revisionFloor: 0);
-        // The next batch looks at the state anew.
-        _cursor?.Dispose();
-        _cursor = null;
+        CloseCursor();
         return result;
     }
 

@@ -16,7 +16,12 @@ public readonly record struct KvRead(
 /// A shard's state machine: revisions, versions, conditions, idempotency and expiry over an ordered store. What it does depends
 /// on nothing but the entries, and not on how they are batched. Owned by APPLY.
 /// </summary>
-/// <remarks>Idempotency and expiry stand in KvStateMachine.Deadlines.cs, what several keys take part in in KvStateMachine.ManyKeys.cs.</remarks>
+/// <remarks>
+/// Rows gather before they are written to the store, over several commits if those are small: a write to the store costs as much as a few rows, and the store is no
+/// more durable than memory until it is flushed, for the raft log is the write-ahead log. What reads looks at the rows held first, or has them written.
+/// <para>Invariant: _writtenApplied, the store's applied index, ≤ Applied; the rows held are those of the entries between.</para>
+/// Idempotency and expiry stand in KvStateMachine.Deadlines.cs, what several keys take part in in KvStateMachine.ManyKeys.cs.
+/// </remarks>
 public sealed partial class KvStateMachine : IStateMachine
 {
     private readonly IOrderedStore _store;
@@ -28,19 +33,25 @@ public sealed partial class KvStateMachine : IStateMachine
     private readonly Dictionary<byte[], Written> _written = new(ByteArrayComparer.Instance);
     private readonly Dictionary<byte[], Written>.AlternateLookup<ReadOnlySpan<byte>> _writtenLookup;
     private readonly NewestVersions _newest;
+    private readonly int _heldBytes;
+    private bool _isApplying;
+    private LogIndex _writtenApplied;
     private IOrderedCursor? _cursor;
     private ShardMeta _meta;
     private ulong _committedRevision;
 
     /// <param name="limits">Equal on all nodes of a cluster: the idempotency window and limits take part in what is applied.</param>
     /// <param name="versionCacheBytes">What <see cref="NewestVersions"/> may take; changes nothing but speed.</param>
-    public KvStateMachine(GroupId group, IOrderedStore store, Limits limits, long versionCacheBytes = Limits.Mebi)
+    /// <param name="heldBytes">Rows of fewer bytes wait for more before they go to the store; 0: they go with each commit. Changes nothing but speed.</param>
+    public KvStateMachine(GroupId group, IOrderedStore store, Limits limits, long versionCacheBytes = Limits.Mebi, int heldBytes = 0)
     {
+        _heldBytes = heldBytes;
         _newest = new NewestVersions(versionCacheBytes);
         _group = group;
         _store = store;
         _limits = limits;
         _meta = ShardMeta.ReadFrom(store, group);
+        _writtenApplied = _meta.Applied;
         Configuration = ReadConfiguration(store, group);
         _committedRevision = _meta.Revision;
         _writtenLookup = _written.GetAlternateLookup<ReadOnlySpan<byte>>();
@@ -85,7 +96,11 @@ public sealed partial class KvStateMachine : IStateMachine
     }
 
     /// <inheritdoc/>
-    public void Begin() => Invariant.Holds(_batch.Count == 0);
+    public void Begin()
+    {
+        Invariant.Holds(!_isApplying, $"{_group}: a batch within a batch");
+        _isApplying = true;
+    }
 
     /// <inheritdoc/>
     public object? Apply(in Entry entry, bool wantsResult)
@@ -126,8 +141,9 @@ public sealed partial class KvStateMachine : IStateMachine
     /// <inheritdoc/>
     public void Commit()
     {
-        WriteOut();
-        _store.ThrowIfFailed();
+        _isApplying = false;
+        if (_batch.Bytes.Length >= _heldBytes) WriteOut();
+        CloseCursor();
         Volatile.Write(ref _committedRevision, _meta.Revision);
     }
 
@@ -139,11 +155,28 @@ public sealed partial class KvStateMachine : IStateMachine
     {
         KvRead nothing = new(_meta.Applied, _meta.Epoch, _meta.Range.Contains(KeyHash.Of(key)), _meta.Revision);
         if (!nothing.IsInRange || revision > _meta.Revision) return nothing;
-        if (revision == 0 && _newest.TryGet(key, out KeyVersion newest)) return newest.HasValue ? Found(nothing, newest, TtlLeft(newest), ValueAt(key, newest.Revision)) : nothing;
+        return revision == 0 ? GetNewest(key, nothing) : GetPast(key, revision, nothing);
+    }
+
+    private KvRead GetNewest(ReadOnlySpan<byte> key, in KvRead nothing)
+    {
+#if MUTANTS
+        if (Mutants.On(Mutant.ReadMissesHeldRows)) return GetPast(key, _meta.Revision, nothing, isHeldWritten: false);
+#endif
+        if (_newest.TryGet(key, out KeyVersion newest) || TryGetHeld(key, out newest))
+            return newest.HasValue ? Found(nothing, newest, TtlLeft(newest), CurrentValue(key, newest.Revision).ToArray()) : nothing;
+        using IOrderedCursor cursor = _store.OpenCursor();
+        KeyVersion found = Seek(cursor, key);
+        if (found.Revision != 0) _newest.Set(key, found);
+        return found.HasValue ? Found(nothing, found, TtlLeft(found), RowLayout.ValueOf(cursor.Value).ToArray()) : nothing;
+    }
+
+    private KvRead GetPast(ReadOnlySpan<byte> key, ulong revision, in KvRead nothing, bool isHeldWritten = true)
+    {
+        if (isHeldWritten) WriteHeld();
         using IOrderedCursor cursor = _store.OpenCursor();
         KeyVersion found = Seek(cursor, key, revision);
-        if (revision == 0 && found.Revision != 0) _newest.Set(key, found);
-        return found.HasValue ? Found(nothing, found, revision == 0 ? TtlLeft(found) : 0, RowLayout.ValueOf(cursor.Value).ToArray()) : nothing;
+        return found.HasValue ? Found(nothing, found, 0, RowLayout.ValueOf(cursor.Value).ToArray()) : nothing;
     }
 
     private static KvRead Found(in KvRead nothing, in KeyVersion found, ulong ttlMillis, byte[] value) =>
@@ -160,25 +193,46 @@ public sealed partial class KvStateMachine : IStateMachine
     }
 
     /// <summary>Makes what is applied so far durable, so that a restart need not apply it again.</summary>
-    public void Flush() => _store.Flush();
+    public void Flush()
+    {
+        WriteHeld();
+        _store.Flush();
+    }
 
     /// <inheritdoc/>
-    public void BeginFlush() => _store.BeginFlush();
+    public void BeginFlush()
+    {
+        WriteHeld();
+        _store.BeginFlush();
+    }
 
     /// <inheritdoc/>
     public ICheckpoint CreateCheckpoint() => _store.CreateCheckpoint();
 
     public void Dispose()
     {
-        _cursor?.Dispose();
+        CloseCursor();
         _store.Dispose();
     }
 
-    /// <summary>Writes the batch so far, with the meta row that covers it, and starts an empty one.</summary>
-    private void WriteOut()
+    /// <summary>Before the store is read as a whole; between batches.</summary>
+    private void WriteHeld()
+    {
+        Invariant.Holds(!_isApplying, $"{_group}: read within a batch");
+        if (_writtenApplied < _meta.Applied) WriteOut(); // Entries without rows count too.
+    }
+
+    /// <summary>An open cursor keeps files from being deleted, so none is kept between batches.</summary>
+    private void CloseCursor()
     {
         _cursor?.Dispose();
         _cursor = null;
+    }
+
+    /// <summary>Writes the rows held, with the meta row that covers them.</summary>
+    private void WriteOut()
+    {
+        CloseCursor();
         _written.Clear();
         _dedupWritten.Clear();
         _value.Clear();
@@ -193,6 +247,8 @@ public sealed partial class KvStateMachine : IStateMachine
         _batch.Put(RowLayout.MetaKey, _value.Written);
         _store.Write(_batch);
         _batch.Clear();
+        _writtenApplied = _meta.Applied;
+        _store.ThrowIfFailed();
     }
 
     private KvApplied ApplyWrite(in KvRequest request, ulong revisionFloor)
@@ -263,15 +319,21 @@ public sealed partial class KvStateMachine : IStateMachine
         _newest.Set(key, version);
     }
 
-    /// <summary>The newest version of a key, of this batch or of the store.</summary>
+    /// <summary>The newest version of a key, of the rows held or of the store.</summary>
     private KeyVersion CurrentVersion(ReadOnlySpan<byte> key)
     {
-        if (_newest.TryGet(key, out KeyVersion newest)) return newest;
-        if (_writtenLookup.TryGetValue(key, out Written written)) return written.Version;
+        if (_newest.TryGet(key, out KeyVersion newest) || TryGetHeld(key, out newest)) return newest;
         _cursor ??= _store.OpenCursor();
         KeyVersion found = Seek(_cursor, key);
         if (found.Revision != 0) _newest.Set(key, found);
         return found;
+    }
+
+    private bool TryGetHeld(ReadOnlySpan<byte> key, out KeyVersion version)
+    {
+        bool isHeld = _writtenLookup.TryGetValue(key, out Written written);
+        version = written.Version;
+        return isHeld;
     }
 
     /// <summary>The value of the key whose newest version <see cref="CurrentVersion"/> has just found; valid until the next write.</summary>
@@ -314,7 +376,7 @@ public sealed partial class KvStateMachine : IStateMachine
     private ulong TtlLeft(in KeyVersion version) =>
         version.DeadlineMillis == 0 ? 0 : Math.Max(1, version.DeadlineMillis - Math.Min(version.DeadlineMillis, _meta.ShardTimeMillis));
 
-    /// <summary>What this batch wrote of a key, and where in it the row's value stands.</summary>
+    /// <summary>The newest of a key's rows that are held, and where in the batch its value stands.</summary>
     private readonly record struct Written(KeyVersion Version, int ValueAt, int ValueLength);
 
     private static ulong ChainHash(ulong previous, LogIndex index, ReadOnlySpan<byte> rows)

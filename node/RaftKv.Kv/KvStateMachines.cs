@@ -7,7 +7,8 @@ namespace RaftKv.Kv;
 /// <summary>Opens key-value state machines over a node's store directories.</summary>
 /// <param name="limits">Equal on all nodes of a cluster.</param>
 /// <param name="versionCacheBytes">For each shard, what the cache of its keys' newest versions may take; 0 keeps nothing.</param>
-public sealed class KvStateMachines(IShardStores stores, Limits limits, long versionCacheBytes = Limits.Mebi) : IStateMachines
+/// <param name="heldBytes">For each shard, how many bytes of rows gather before they are written to its store; 0: each commit writes.</param>
+public sealed class KvStateMachines(IShardStores stores, Limits limits, long versionCacheBytes, int heldBytes) : IStateMachines
 {
     /// <inheritdoc/>
     public IStateMachine Open(GroupId group, ulong generation)
@@ -18,7 +19,7 @@ public sealed class KvStateMachines(IShardStores stores, Limits limits, long ver
 #if MUTANTS
             if (Mutants.On(Mutant.DedupNotInSnapshot) && generation > 1) KvStateMachine.ForgetDedup(store);
 #endif
-            return new KvStateMachine(group, store, limits, versionCacheBytes);
+            return new KvStateMachine(group, store, limits, versionCacheBytes, heldBytes);
         }
         catch
         {

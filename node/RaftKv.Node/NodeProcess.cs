@@ -27,6 +27,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>For all shards together, as many as there were when the node started, but no more than <see cref="MaxVersionCacheBytes"/> for one: others may come.</summary>
     private const long VersionCacheBytes = 64L * Limits.Mebi;
     private const long MaxVersionCacheBytes = 32L * Limits.Mebi;
+
+    /// <summary>For each shard: some hundred small rows, which fit the nearest caches of a CPU.</summary>
+    private const int HeldRowBytes = 64 * 1024;
     private static readonly TimeSpan HttpStopTimeout = TimeSpan.FromSeconds(3);
 
     private readonly DataDirectory _directory;
@@ -60,7 +63,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _pumpTelemetry = new PumpTelemetry(_metrics, loggers.CreateLogger<PumpTelemetry>());
         _exporters = new Exporters(identity.Name, NodeIdentity.FormatId(identity.ClusterId), options.OtlpEndpoint);
         HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry };
-        _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, Math.Min(MaxVersionCacheBytes, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count))), _links, BootClock.NowMicros);
+        _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, Math.Min(MaxVersionCacheBytes, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count)), HeldRowBytes), _links, BootClock.NowMicros);
         _host.Connect(new Front(new FrontOptions(identity.Name, bootId), node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);

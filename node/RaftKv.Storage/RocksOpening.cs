@@ -90,7 +90,7 @@ internal static unsafe class RocksOpening
         rocksdb_options_set_env(native, environment.Env.Pointer);
         rocksdb_options_set_create_if_missing(native, options.CreateIfMissing ? (byte)1 : (byte)0);
         rocksdb_options_set_paranoid_checks(native, 1);
-        rocksdb_options_set_write_buffer_size(native, (nuint)options.WriteBufferBytes);
+        rocksdb_options_set_write_buffer_size(native, (nuint)(options.WriteBufferBytes + options.WriteBufferBytes / 4)); // A backstop: the budget, which estimates, comes first.
         rocksdb_options_set_arena_block_size(native, (nuint)options.ArenaBlockBytes);
         rocksdb_options_set_max_open_files(native, options.MaxOpenFiles);
         rocksdb_options_set_compression(native, (int)compression);

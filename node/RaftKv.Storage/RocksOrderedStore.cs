@@ -1,3 +1,4 @@
+using System.Text;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.Raft;
 using RaftKv.Storage.Native;
@@ -16,13 +17,19 @@ namespace RaftKv.Storage;
 /// </remarks>
 public sealed unsafe class RocksOrderedStore : IOrderedStore
 {
+    /// <summary>What RocksDB keeps beside a row in a memtable: the links of a skip list, sequence number, lengths.</summary>
+    private const int MemtableRowBytes = 40;
+
     private readonly RocksDatabaseHandle _database;
+    private readonly MemtableBudget.Account? _memory;
     private int _writers;
 
-    private RocksOrderedStore(RocksDatabaseHandle database, string path)
+    /// <param name="budget">None: it is only read.</param>
+    private RocksOrderedStore(RocksDatabaseHandle database, string path, MemtableBudget? budget)
     {
         _database = database;
         DirectoryPath = path;
+        _memory = budget?.Open(new Memtable(this));
     }
 
     public string DirectoryPath { get; }
@@ -40,14 +47,14 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     public static RocksOrderedStore Open(RocksEnvironment environment, string path, RocksStoreOptions? options = null)
     {
         RocksDatabaseHandle database = RocksOpening.Open(environment, path, options ?? RocksStoreOptions.Default);
-        return new RocksOrderedStore(database, path);
+        return new RocksOrderedStore(database, path, environment.Memtables);
     }
 
     /// <summary>
     /// Opens the store in <paramref name="path"/> to look at it: nothing in its directory changes, and writing fails. What was not flushed is
     /// gone already. Throws <see cref="StoreFailedException"/>. No other process may have it open; RocksDB does not check that here.
     /// </summary>
-    public static RocksOrderedStore OpenReadOnly(RocksEnvironment environment, string path) => new(RocksOpening.OpenReadOnly(environment, path), path);
+    public static RocksOrderedStore OpenReadOnly(RocksEnvironment environment, string path) => new(RocksOpening.OpenReadOnly(environment, path), path, budget: null);
 
     public byte[]? Get(ReadOnlySpan<byte> key)
     {
@@ -81,15 +88,14 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
             Volatile.Write(ref _writers, 0);
         }
         RocksError.ThrowIfSet(error, DirectoryPath, "write");
+        _memory?.OnWritten(batch.Bytes.Length + (long)batch.Count * MemtableRowBytes);
     }
 
     /// <inheritdoc/>
     public void BeginFlush()
     {
-        using RocksDatabaseHandle.UseScope use = _database.Use();
-        byte* error = null;
-        rocksdb_flush(_database.Pointer, _database.FlushInBackground, &error);
-        RocksError.ThrowIfSet(error, DirectoryPath, "flush");
+        _memory?.OnFlushBegun();
+        RunFlush(_database.FlushInBackground);
     }
 
     /// <inheritdoc/>
@@ -99,22 +105,14 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     /// <remarks>Also throws when a background flush or compaction failed before: RocksDB may have retried, we do not trust that.</remarks>
     public void Flush()
     {
-        using RocksDatabaseHandle.UseScope use = _database.Use();
-        byte* error = null;
-        rocksdb_flush(_database.Pointer, _database.FlushAndWait, &error);
-        RocksError.ThrowIfSet(error, DirectoryPath, "flush");
+        _memory?.OnFlushBegun();
+        RunFlush(_database.FlushAndWait);
         ThrowIfFailed();
     }
 
     public void ThrowIfFailed()
     {
-        using RocksDatabaseHandle.UseScope use = _database.Use();
-        ulong failures;
-        fixed (byte* name = "rocksdb.background-errors\0"u8)
-        {
-            if (rocksdb_property_int(_database.Pointer, name, &failures) != 0)
-                throw RocksError.Failure(DirectoryPath, "reading rocksdb.background-errors", "RocksDB does not know it");
-        }
+        ulong failures = Property("rocksdb.background-errors\0"u8);
         if (failures != 0)
             throw RocksError.Failure(DirectoryPath, "background work", $"{failures} flushes or compactions failed; see LOG in the store's directory");
     }
@@ -123,7 +121,33 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     /// Closes the store. RocksDB flushes at a clean close, but does not report whether that worked: whoever relies on
     /// what was written calls <see cref="Flush"/> first.
     /// </summary>
-    public void Dispose() => _database.Dispose();
+    public void Dispose()
+    {
+        _memory?.Dispose();
+        _database.Dispose();
+    }
+
+    private void RunFlush(FlushOptions* options)
+    {
+        using RocksDatabaseHandle.UseScope use = _database.Use();
+        byte* error = null;
+        rocksdb_flush(_database.Pointer, options, &error);
+        RocksError.ThrowIfSet(error, DirectoryPath, "flush");
+    }
+
+    /// <param name="name">Ends with a zero byte.</param>
+    private ulong Property(ReadOnlySpan<byte> name)
+    {
+        using RocksDatabaseHandle.UseScope use = _database.Use();
+        ulong value;
+        fixed (byte* start = name)
+        {
+            if (rocksdb_property_int(_database.Pointer, start, &value) != 0)
+                throw RocksError.Failure(DirectoryPath, $"reading {Encoding.ASCII.GetString(name[..^1])}", "RocksDB does not know it");
+        }
+
+        return value;
+    }
 
     /// <summary>Pinned, so that a value in the block cache is copied once, into the result.</summary>
     private byte[]? Read(ReadOnlySpan<byte> key, ReadOptions* options)
@@ -143,6 +167,35 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
         finally
         {
             rocksdb_pinnableslice_destroy(pinned);
+        }
+    }
+
+    /// <summary>For the budget, which may ask beside the closing of this store: then there is nothing to flush any more.</summary>
+    private sealed class Memtable(RocksOrderedStore store) : MemtableBudget.IMemtable
+    {
+        public bool IsFlushing
+        {
+            get
+            {
+                ulong waiting = 0;
+                UnlessClosed(() => waiting = store.Property("rocksdb.num-immutable-mem-table\0"u8));
+                return waiting > 0;
+            }
+        }
+
+        public void BeginFlush() => UnlessClosed(store.BeginFlush);
+
+        public void AwaitFlush() => UnlessClosed(store.Flush);
+
+        private static void UnlessClosed(Action action)
+        {
+            try
+            {
+                action();
+            }
+            catch (ObjectDisposedException)
+            {
+            }
         }
     }
 }

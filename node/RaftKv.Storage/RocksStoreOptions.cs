@@ -11,7 +11,7 @@ public sealed record RocksStoreOptions
     /// </summary>
     public bool CreateIfMissing { get; init; }
 
-    /// <summary>A memtable of this size is flushed in the background.</summary>
+    /// <summary>A memtable of this size is flushed in the background; sooner, if the node's stores together hold more than <see cref="MemtableBudget"/> allows.</summary>
     public int WriteBufferBytes { get; init; } = 16 * 1024 * 1024;
 
     /// <summary>Memtables grow in steps of this size, which is thus about what an idle store costs.</summary>

@@ -261,7 +261,7 @@ internal sealed class SimNode : IPeerLinks
             CatchUpEntries = (ulong)world.CatchUpEntries,
             SnapshotChunkBytes = world.SnapshotChunkBytes,
         };
-        Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores, World.Limits, _world.Options.VersionCacheBytes), this, Now);
+        Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores, World.Limits, _world.Options.VersionCacheBytes, _world.Options.HeldRowBytes), this, Now);
         Host.Connect(new Front(new FrontOptions(Name, BootId), _world.Map, Host.Worker, this));
         Host.Worker.OnWork = () => Schedule(Pump.Step);
         Host.LogWriter.OnWork = () => Schedule(Pump.Persist);

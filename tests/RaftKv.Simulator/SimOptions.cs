@@ -47,6 +47,9 @@ internal sealed record SimOptions
     /// <summary>For each shard; little of it forgets all the time.</summary>
     public int VersionCacheBytes { get; private init; }
 
+    /// <summary>Rows that gather before they are written to a store; 0 writes with each commit.</summary>
+    public int HeldRowBytes { get; private init; }
+
     public long NetworkBaseMicros { get; private init; }
 
     public long NetworkSpreadMicros { get; private init; }
@@ -145,6 +148,7 @@ internal sealed record SimOptions
             MemberChangeMicros = Pick(random, 300_000, 1_000_000, 4_000_000, 15_000_000),
             HibernateAfterMicros = Pick(random, 1, 50_000, 200_000, 1_000_000, 100_000_000),
             VersionCacheBytes = Pick(new SplitMix(seed).Fork(3), 0, 400, 2_000, 1_000_000),
+            HeldRowBytes = Pick(new SplitMix(seed).Fork(4), 0, 300, 2_000, 64 * 1024),
             ManyKeysClients = Pick(new SplitMix(seed).Fork(2), 0, 1, 3),
         };
         if (drawn.MaxPaddingBytes > 10_000) drawn = drawn with { SnapshotChunkBytes = 500_000 };

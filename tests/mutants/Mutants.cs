@@ -116,6 +116,9 @@ public enum Mutant
     /// <summary>A delete leaves the version that it deleted in the cache of newest versions.</summary>
     DeleteLeavesCachedVersion,
 
+    /// <summary>A read looks at the store only, not at the rows that are applied and wait to be written to it.</summary>
+    ReadMissesHeldRows,
+
     /// <summary>Of a transaction only the first write is applied (design §9: it is atomic).</summary>
     HalfATransaction,
 

@@ -17,6 +17,10 @@ public sealed class WriteBatch
 {
     private const byte PutTag = 1;
     private const byte DeleteTag = 2;
+
+    /// <summary>A larger buffer is given back when it is cleared, lest a thousand shards keep their largest each.</summary>
+    private const int MaxRetainedBytes = 1024 * 1024;
+
     private byte[] _bytes = new byte[4096];
     private int _length;
 
@@ -49,6 +53,7 @@ public sealed class WriteBatch
 
     public void Clear()
     {
+        if (_bytes.Length > MaxRetainedBytes) _bytes = new byte[4096];
         _length = 0;
         Count = 0;
     }

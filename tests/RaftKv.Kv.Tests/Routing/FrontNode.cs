@@ -28,7 +28,7 @@ internal sealed class FrontNode
         SimShardStores stores = new();
         RecoveredLog born = NodeBirth.Run(new DiskIdentity(0xC1, N1, 0xD1, "n1", map.ToFile()), map, log, stores);
         HostOptions options = new() { Node = N1, BootId = 1, Seed = 1, ElectionTimeoutMicros = NeverMicros };
-        Host = MultiRaftHost.Start(host?.Invoke(options) ?? options, born, log, new KvStateMachines(stores, Limits.Default), Links, Now);
+        Host = MultiRaftHost.Start(host?.Invoke(options) ?? options, born, log, new KvStateMachines(stores, Limits.Default, Limits.Mebi, heldBytes: 64 * 1024), Links, Now);
         FrontOptions frontOptions = new("n1", BootId);
         Front = new Kv.Front(front?.Invoke(frontOptions) ?? frontOptions, map, Host.Worker, Links);
         Host.Connect(Front);
