@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft.Ports;
-using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
 namespace RaftKv.Kv;
@@ -189,13 +188,6 @@ internal sealed class ForwardedAttempt(Front front, NodeId origin, ulong originB
 
     protected override void Complete(KvResponse response)
     {
-        ByteWriter frame = new(256 + response.Value.Length);
-        PeerFrame.Begin(frame, FrameKind.Answer);
-        frame.U8(Front.FrameFormat);
-        frame.U64(originBoot);
-        frame.U64(number);
-        response.Write(frame);
-        PeerFrame.Finish(frame);
-        Front.SendToPeer(origin, frame.Written);
+        Front.SendToPeer(origin, Front.AnswerFrame(originBoot, number, response).Written);
     }
 }

@@ -16,8 +16,8 @@ public sealed record FrontOptions(string NodeName, ulong BootId)
     public int MaxCalls { get; init; } = 65_536;
 
     /// <summary>
-    /// After so long without an answer, in µs, a read or a write with an idempotency key is tried again, and any other forwarded write is
-    /// called unknown if another node leads by then.
+    /// After so long without an answer, in µs, a read or a write with an idempotency key is tried again, after twice as long once more, and so on: whoever was asked
+    /// may only be slow, and each attempt adds to its load. Any other forwarded write is called unknown if another node leads by then.
     /// </summary>
     public long RetryMicros { get; init; } = 500_000;
 
@@ -41,7 +41,10 @@ public sealed record FrontOptions(string NodeName, ulong BootId)
 /// </remarks>
 public sealed class Front : IFront
 {
-    internal const byte FrameFormat = 1;
+    private const byte FrameFormat = 1;
+
+    /// <summary>Of a forward frame: through its number.</summary>
+    private const int ForwardHeadBytes = 25;
     private const byte MaxHops = 3;
 
     private readonly FrontOptions _options;
@@ -53,6 +56,7 @@ public sealed class Front : IFront
     private readonly Dictionary<ulong, KvCall> _forwarded = [];
     private readonly Dictionary<NodeId, (ulong BootId, NumberWindow Window)> _origins = [];
     private readonly Dictionary<GroupId, NodeId> _leaderHints = [];
+    private readonly HashSet<NodeId> _unreachable = [];
     private ulong _nextNumber;
     private uint _nextProbe;
 
@@ -68,6 +72,9 @@ public sealed class Front : IFront
     public string NodeName => _options.NodeName;
 
     /// <inheritdoc/>
+    public bool HasCalls => _active.Count > 0;
+
+    /// <inheritdoc/>
     public void OnPosted(long now, object work)
     {
         switch (work)
@@ -80,6 +87,7 @@ public sealed class Front : IFront
                 }
 
                 call.PostedAt = now;
+                call.RetryAfterMicros = _options.RetryMicros;
                 call.Group = new GroupId(_map.ByHash(call.Hash).Id);
                 _active.Add(call);
                 Route(now, call);
@@ -115,18 +123,23 @@ public sealed class Front : IFront
     public void OnLeaderKnown(long now, GroupId group)
     {
         foreach (KvCall call in _active)
-            if (call.IsParked && call.Group == group) Route(now, call);
+        {
+            if (call.Group != group) continue;
+            call.RetryAfterMicros = _options.RetryMicros; // Whoever leads now is not the one that was slow.
+            if (call.IsParked) Route(now, call);
+        }
     }
 
     /// <inheritdoc/>
     public void OnTick(long now)
     {
+        _unreachable.Clear();
         foreach (KvCall call in _active)
         {
             if (call.IsCompleted) continue;
             if (now >= call.DeadlineMicros) Expire(call);
             else if (call.IsParked) Route(now, call);
-            else if (now - call.AttemptedAt >= _options.RetryMicros) OnSilence(now, call);
+            else if (now - call.AttemptedAt >= call.RetryAfterMicros) OnSilence(now, call);
         }
 
         _active.RemoveAll(call =>
@@ -174,6 +187,7 @@ public sealed class Front : IFront
         // The leader here has it in its log, or APPLY here a stale read in its queue: asking again would add nothing but load.
         if (call.ForwardNumber == 0 && _worker.Find(call.Group) is { } here && (here.Role == Role.Leader || call.IsStaleRead)) return;
         call.WasUnknown |= call.MayBeAppended;
+        call.RetryAfterMicros *= 2;
         Route(now, call);
     }
 
@@ -188,7 +202,7 @@ public sealed class Front : IFront
         RaftGroup? local = _worker.Find(call.Group);
         if (call.IsStaleRead && HasState(local)) _worker.ReadAsIs(now, call.Group, new LocalAttempt(this, call) { AgeMicros = _worker.AgeMicros(now, call.Group) });
         else if (local is { Role: Role.Leader }) TryHere(now, call);
-        else if (NodeToAsk(now, call, local) is { } node && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
+        else if (NodeToAsk(now, call, local) is { } node && !_unreachable.Contains(node) && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
         else Park(call);
     }
 
@@ -278,11 +292,23 @@ public sealed class Front : IFront
         frame.U64(_map.ById(call.Group.Value)!.Epoch.Version);
         frame.Block(call.Request);
         PeerFrame.Finish(frame);
-        if (_links.Send(node, frame.Written)) return;
-        // It will never arrive, so nothing was appended: another node may lead before the deadline.
+        SendStatus status = _links.Send(node, frame.Written);
+        if (status != SendStatus.Queued) OnNotSent(call, node, status);
+    }
+
+    /// <summary>It will never arrive, so nothing was appended. Without a connection another node may lead before the deadline; until the next tick nobody else tries this one.</summary>
+    private void OnNotSent(KvCall call, NodeId node, SendStatus status)
+    {
         call.MayBeAppended = false;
-        ForgetHint(call);
         ForgetForward(call);
+        if (status == SendStatus.Full)
+        {
+            call.TryComplete(Fail(ErrorCode.Overloaded, "too much waits to be sent to the shard's leader", call.Group));
+            return;
+        }
+
+        _unreachable.Add(node);
+        if (_leaderHints.TryGetValue(call.Group, out NodeId hint) && hint == node) _leaderHints.Remove(call.Group);
         Park(call);
     }
 
@@ -292,7 +318,7 @@ public sealed class Front : IFront
         ulong addresseeBoot = reader.U64();
         ulong number = reader.U64();
         byte hops = reader.U8();
-        reader.U64();
+        ulong remaining = reader.U64();
         GroupId group = new(reader.U64());
         reader.U64();
         ReadOnlyMemory<byte> bytes = reader.Block();
@@ -301,7 +327,7 @@ public sealed class Front : IFront
         if (request.Operation == KvOperation.Expire) throw new MalformedException("an expire from another node: only leaders propose it");
         if (number == 0 || hops > MaxHops) throw new MalformedException($"forwarded request {number} after {hops} hops");
         // For an earlier life of this process, or from an earlier life of that one: whoever asked has long given up.
-        if (addresseeBoot != _options.BootId || originBoot != _links.BootIdOf(from)) return;
+        if (addresseeBoot != _options.BootId || originBoot != _links.BootIdOf(from) || remaining == 0) return;
         bool isNew = WindowOf(from, originBoot).TryTake(number);
 #if MUTANTS
         if (Mutants.On(Mutant.ForwardedTwiceAppendedTwice)) isNew = true;
@@ -338,6 +364,30 @@ public sealed class Front : IFront
                 case ProposeStatus.NotLeader: attempt.Refuse($"node {NodeName} is handing over shard {group.Value}", _worker.TransferTargetOf(group) ?? default); break;
             }
         }
+    }
+
+    /// <inheritdoc/>
+    public byte[]? RefusalOf(FrameKind kind, ReadOnlyMemory<byte> body)
+    {
+        if (kind != FrameKind.Forward || body.Length < ForwardHeadBytes || body.Span[0] != FrameFormat) return null;
+        ByteReader reader = new(body);
+        reader.U8();
+        ulong originBoot = reader.U64();
+        reader.U64();
+        return AnswerFrame(originBoot, reader.U64(), KvResponse.Fail(ErrorCode.Overloaded, "too much waits for the shard's leader", NodeName)).ToArray();
+    }
+
+    /// <summary>The answer to a forwarded request.</summary>
+    internal static ByteWriter AnswerFrame(ulong originBoot, ulong number, in KvResponse response)
+    {
+        ByteWriter frame = new(256 + response.Value.Length);
+        PeerFrame.Begin(frame, FrameKind.Answer);
+        frame.U8(FrameFormat);
+        frame.U64(originBoot);
+        frame.U64(number);
+        response.Write(frame);
+        PeerFrame.Finish(frame);
+        return frame;
     }
 
     private void OnAnswer(long now, NodeId from, ref ByteReader reader)

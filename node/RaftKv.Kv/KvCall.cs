@@ -52,6 +52,9 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>When the attempt under way began; 0 when none is.</summary>
     internal long AttemptedAt { get; set; }
 
+    /// <summary>After so long without an answer, in µs, it is tried again, if it may be; grows with each time.</summary>
+    internal long RetryAfterMicros { get; set; }
+
     internal NodeId ForwardedTo { get; set; }
 
     /// <summary>The silence of the node it was forwarded to was drawn the consequence of.</summary>

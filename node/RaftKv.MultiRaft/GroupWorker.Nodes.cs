@@ -64,6 +64,23 @@ public sealed partial class GroupWorker
         }
     }
 
+    /// <summary>
+    /// A process that died has closed its connections (design §6): groups led from there do not wait for an election timeout. Those that sleep are woken by
+    /// <see cref="NodeWatch"/> if the connection does not come back, but agree to a replacement from now on.
+    /// </summary>
+    private void OnConnection(long now, NodeId node, bool isUp)
+    {
+        _nodes.OnConnection(now, node, isUp);
+        foreach (HostedReplica replica in _replicas.Values)
+        {
+            if (LeaderNodeOf(replica) != node) continue;
+            replica.Group.OnLeaderConnection(now, isUp);
+            if (!replica.Group.IsAsleep) Touch(replica);
+        }
+
+        if (_isQuiet) EndQuiet(now);
+    }
+
     private void TryHibernate(long now, HostedReplica replica)
     {
         if (replica.Group.Role != Role.Leader || now - replica.UsedAtMicros < _options.HibernateAfterMicros) return;

@@ -52,7 +52,7 @@ public sealed partial class GroupWorker : IPeerReceiver
         _applier = applier;
         _links = links;
         _outbox = new PeerOutbox(links);
-        _nodes = new NodeWatch(options.ElectionTimeoutMicros);
+        _nodes = new NodeWatch(options.ElectionTimeoutMicros, options.Seed);
         _disk = new DiskWatch(options);
         _transfers = new Transfers(2 * options.ElectionTimeoutMicros);
         _inbox = new WorkQueue<WorkerEvent>(options.MaxInboxItems, options.MaxInboxBytes);
@@ -84,9 +84,9 @@ public sealed partial class GroupWorker : IPeerReceiver
 
         foreach (WorkerEvent work in events) Handle(now, work);
         if (isTick) Tick(now);
-        if (_isQuiet && _touched.Count > 0) EndQuiet(now);
         _transfers.Advance(now);
         if (_handOver is not null && _handOver.Advance(now, _replicas.Values, _nodes, Touch)) _handOver = null;
+        if (_isQuiet && (_touched.Count > 0 || _front!.HasCalls)) EndQuiet(now);
 
         // By index: what is handed on may touch further groups (a dropped read that the front tries again).
         for (int i = 0; i < _touched.Count; i++)
@@ -125,8 +125,13 @@ public sealed partial class GroupWorker : IPeerReceiver
         bool isTaken = PeerFrame.ChannelOf(kind) == PeerChannel.Bulk
             ? _snapshots.TryPostFrame(from, kind, body)
             : _inbox.TryAdd(new WorkerEvent(WorkKind.PeerFrame, null, (ulong)kind, body, from), body.Length);
-        if (!isTaken) Interlocked.Increment(ref _droppedFrames);
+        if (isTaken) return;
+        Interlocked.Increment(ref _droppedFrames);
+        if (_front?.RefusalOf(kind, body) is { } refusal) _links.Send(from, refusal);
     }
+
+    /// <inheritdoc/>
+    public void OnConnection(NodeId peer, bool isUp) => _inbox.AddAlways(new WorkerEvent(WorkKind.Connection, null, isUp ? 1UL : 0, null, peer));
 
     /// <summary>Proposes a command; for the front, on the STEP thread. Unless Appended, the owner will hear nothing.</summary>
     public ProposeResult Propose(long now, GroupId group, byte featureLevel, ReadOnlyMemory<byte> payload, IProposalOwner owner)
@@ -279,6 +284,9 @@ public sealed partial class GroupWorker : IPeerReceiver
             case WorkKind.Removed:
                 _applier.Add(new CloseRemoved(work.Replica!), 0);
                 break;
+            case WorkKind.Connection:
+                OnConnection(now, work.From, isUp: work.Number != 0);
+                break;
             case WorkKind.Front:
                 _front!.OnPosted(now, work.Payload!);
                 break;
@@ -354,10 +362,11 @@ public sealed partial class GroupWorker : IPeerReceiver
             Touch(replica);
         }
 
-        _isQuiet = counts.AreAsleep;
-        _nextTick = now + (_isQuiet ? _options.QuietTickMicros : _options.TickMicros);
         _options.Observer.OnTick(counts);
         _front!.OnTick(now);
+        _isQuiet = counts.AreAsleep && !_front.HasCalls;
+        // In quiet times a tick comes when a heartbeat is due, or it would be late by a tick.
+        _nextTick = now + (_isQuiet ? Math.Min(_options.QuietTickMicros, Math.Max(_options.TickMicros, _nextNodeHeartbeat - now)) : _options.TickMicros);
     }
 
     private void EndQuiet(long now)
@@ -482,6 +491,7 @@ public sealed partial class GroupWorker : IPeerReceiver
     {
         Front,
         PeerFrame,
+        Connection,
         Persisted,
         Applied,
         LogRead,

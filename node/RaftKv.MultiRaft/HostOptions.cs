@@ -71,7 +71,8 @@ public sealed record HostOptions
     /// <summary>How fast a snapshot is fetched at most.</summary>
     public long SnapshotBytesPerSecond { get; init; } = 128 * 1024 * 1024;
 
-    public int MaxCachedBytes { get; init; } = 4 * 1024 * 1024;
+    /// <summary>Applied entries of one group that its leader keeps in memory for followers that lack them; others are read from the log.</summary>
+    public int MaxCachedBytes { get; init; } = 1024 * 1024;
 
     /// <summary>Hears of what the pumps do; nobody unless given.</summary>
     public IPumpObserver Observer { get; init; } = NoObserver.Instance;

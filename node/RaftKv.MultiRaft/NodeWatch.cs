@@ -9,18 +9,20 @@ namespace RaftKv.MultiRaft;
 /// </summary>
 /// <remarks>
 /// A node counts as gone when it was silent for the timeout at two ticks in a row (a process that was paused itself finds everybody silent at its
-/// first), when it has begun another life, or when its disk has begun to stand still. Whoever was taken for gone learns it from the count in the
+/// first), when its connection broke and neither it nor a heartbeat came within a fifth to three fifths of the timeout, when it has begun another life, or when its disk has
+/// begun to stand still. Whoever was taken for gone learns it from the count in the
 /// heartbeats, if it could be reached or not: a leader that sleeps may have been replaced meanwhile, and even been removed.
 /// <code>
 /// frame NodeHeartbeat: boot id u64 | flags u8 (1 = disk stalled, 2 = about to stop) | version of its list of stopped replicas u64 (0: none yet)
 ///                    | how often it has taken the addressee for gone u32
 /// </code>
 /// </remarks>
-internal sealed class NodeWatch(long timeoutMicros)
+internal sealed class NodeWatch(long timeoutMicros, ulong seed)
 {
     private const byte StalledFlag = 1;
     private const byte LeavingFlag = 2;
     private readonly SortedDictionary<NodeId, Peer> _peers = [];
+    private readonly SplitMix _random = new(seed);
 
     public IEnumerable<NodeId> Nodes => _peers.Keys;
 
@@ -41,7 +43,7 @@ internal sealed class NodeWatch(long timeoutMicros)
     public void Add(NodeId node) => _peers.TryAdd(node, new Peer());
 
     /// <summary>Whether the node was heard within the timeout and its disk works.</summary>
-    public bool IsAlive(long now, NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 && !peer.IsStalled && now - peer.HeardAt < timeoutMicros;
+    public bool IsAlive(long now, NodeId node) => _peers.TryGetValue(node, out Peer? peer) && peer.BootId != 0 && !peer.IsStalled && now < peer.GoneAt && now - peer.HeardAt < timeoutMicros;
 
     /// <summary>Whether leaderships may be given to the node: it is alive, and will be for a while.</summary>
     public bool MayLead(long now, NodeId node) => IsAlive(now, node) && !_peers[node].IsLeaving;
@@ -63,8 +65,15 @@ internal sealed class NodeWatch(long timeoutMicros)
         bool isGone = isReborn || (isStalled && !peer.IsStalled);
         bool hasLostUs = isReborn || losses != peer.LossesOfUs;
         if (isGone) peer.Losses++;
-        (peer.HeardAt, peer.BootId, peer.IsStalled, peer.IsLeaving, peer.SilentTicks, peer.LossesOfUs) = (now, bootId, isStalled, (flags & LeavingFlag) != 0, 0, losses);
+        (peer.HeardAt, peer.BootId, peer.IsStalled, peer.IsLeaving, peer.SilentTicks, peer.LossesOfUs, peer.GoneAt) = (now, bootId, isStalled, (flags & LeavingFlag) != 0, 0, losses, long.MaxValue);
         return (isGone, hasLostUs);
+    }
+
+    /// <summary>The node's connection to this one was lost, or is there again.</summary>
+    public void OnConnection(long now, NodeId node, bool isUp)
+    {
+        if (!_peers.TryGetValue(node, out Peer? peer)) return;
+        peer.GoneAt = isUp ? long.MaxValue : now + timeoutMicros / 5 + _random.Below(2 * timeoutMicros / 5);
     }
 
     /// <summary>A group fell asleep under a leader there, and its node is not to be trusted in.</summary>
@@ -79,8 +88,11 @@ internal sealed class NodeWatch(long timeoutMicros)
         List<NodeId> gone = [];
         foreach (var (node, peer) in _peers)
         {
-            if (peer.BootId == 0 || now - peer.HeardAt < timeoutMicros) continue;
-            if (++peer.SilentTicks != 2) continue;
+            if (peer.BootId == 0) continue;
+            bool isSilent = now - peer.HeardAt >= timeoutMicros && ++peer.SilentTicks == 2;
+            bool isLost = now >= peer.GoneAt && !peer.IsLossTold;
+            peer.IsLossTold = now >= peer.GoneAt;
+            if (!isSilent && !isLost) continue;
             peer.Losses++;
             gone.Add(node);
         }
@@ -99,6 +111,11 @@ internal sealed class NodeWatch(long timeoutMicros)
         public bool IsLeaving { get; set; }
 
         public int SilentTicks { get; set; }
+
+        /// <summary>Its connection broke: when that is taken for its end. long.MaxValue while it has one, or was heard since.</summary>
+        public long GoneAt { get; set; } = long.MaxValue;
+
+        public bool IsLossTold { get; set; }
 
         /// <summary>How often it was taken for gone here.</summary>
         public uint Losses { get; set; }

@@ -190,5 +190,8 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
         /// <inheritdoc/>
         public void OnFrame(NodeId from, FrameKind kind, byte[] body) => Target!.OnFrame(from, kind, body);
+
+        /// <inheritdoc/>
+        public void OnConnection(NodeId peer, bool isUp) => Target!.OnConnection(peer, isUp);
     }
 }

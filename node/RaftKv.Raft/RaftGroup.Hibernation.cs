@@ -35,6 +35,7 @@ public sealed partial class RaftGroup
         if (!IsAsleep) return;
         IsAsleep = false;
         _leaderHeardAt = _now;
+        if (_isLeaderConnectionLost) _lossDeadline = _now + _random.Below(2 * _options.ElectionTimeoutMicros / 5); // Many groups wake together.
         ResetElectionTimer();
         foreach (Progress progress in _progress) progress.LastContactMicros = _now;
         if (Role == Role.Leader) _heartbeatDue = _now;

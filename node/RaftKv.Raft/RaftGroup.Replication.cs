@@ -110,6 +110,7 @@ public sealed partial class RaftGroup
         Invariant.Holds(Leader.IsNone || Leader == leader, $"{Group}/{Replica}: both {Leader} and {leader} lead {Term}");
         BecomeFollower(Term, leader, RoleChangeReason.LeaderHeard);
         _leaderHeardAt = _now;
+        NoteLeaderConnection(isLost: false);
         _timeoutsInARow = 0;
         ResetElectionTimer();
     }
@@ -201,6 +202,18 @@ public sealed partial class RaftGroup
                 SendAppend(progress, _log.Cached(progress.Next, _log.Last, _options.MaxAppendBytes));
             }
         }
+    }
+
+    /// <summary>
+    /// Of what is applied, a leader keeps in memory what some follower still lacks, within bounds; a follower nothing: it would keep the whole frames in which
+    /// its entries came.
+    /// </summary>
+    private void ReleaseCached()
+    {
+        LogIndex lacked = Applied;
+        foreach (Progress progress in _progress) lacked = LogIndex.Min(lacked, progress.Match);
+        _log.Release(lacked, keepBytes: 0);
+        _log.Release(Applied, _options.MaxCachedBytes);
     }
 
     private void RequestLogRead(Progress progress, Ready ready)

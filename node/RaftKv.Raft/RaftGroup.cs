@@ -159,7 +159,7 @@ public sealed partial class RaftGroup
         Applied = index;
         if (Applied >= _installing) _installing = LogIndex.Zero;
         OnConfigurationApplied();
-        _log.Release(Applied, _options.MaxCachedBytes);
+        ReleaseCached();
     }
 
     /// <summary>Fills <paramref name="ready"/> with everything to be done since the last call.</summary>

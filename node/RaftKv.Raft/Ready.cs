@@ -24,6 +24,7 @@ public enum RoleChangeReason : byte
     DiskStalled,
     NoLongerVoter,
     LeaderNodeGone,
+    ConnectionLost,
 }
 
 /// <summary>One role change, kept in the group's ring of the last 64.</summary>

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
+using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
@@ -47,14 +48,14 @@ internal sealed class PeerLink(
 
     public long QueuedBytes => _queue.Bytes;
 
-    /// <summary>False: it was dropped, and counted.</summary>
-    public bool Send(ReadOnlySpan<byte> frame)
+    /// <summary>What is dropped is counted.</summary>
+    public SendStatus Send(ReadOnlySpan<byte> frame)
     {
         if (IsOnDemand) Volatile.Write(ref _usedAt, time.GetTimestamp());
         string? reason = frame.Length > TransportOptions.MaxFrameBytes ? DropReason.TooLarge : _queue.TryAdd(frame);
-        if (reason is null) return true;
+        if (reason is null) return SendStatus.Queued;
         metrics.Dropped(peer.Name, channel, reason);
-        return false;
+        return reason == DropReason.QueueFull ? SendStatus.Full : SendStatus.Unreachable;
     }
 
     /// <summary>Keeps the link up, or ready to be dialled, until <paramref name="stopping"/>. Never fails.</summary>
@@ -97,11 +98,14 @@ internal sealed class PeerLink(
         if (down) Hint();
     }
 
-    public void OnAcceptedEnded(PeerConnection connection)
+    /// <summary>False: the peer has dialled again since.</summary>
+    public bool OnAcceptedEnded(PeerConnection connection)
     {
         lock (_gate)
         {
-            if (_accepted == connection) _accepted = null;
+            if (_accepted != connection) return false;
+            _accepted = null;
+            return true;
         }
     }
 

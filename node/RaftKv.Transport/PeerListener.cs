@@ -61,11 +61,16 @@ internal sealed class PeerListener(
         }
         finally
         {
-            link?.OnAcceptedEnded(connection);
+            if (link is not null) TellEnd(link, connection);
             Leave(connection);
         }
 
         metrics.Closed(link?.Peer.Name ?? TransportMetrics.NoPeer, link?.Channel, Direction.Accepted, connection.AbortReason ?? reason);
+    }
+
+    private void TellEnd(PeerLink link, PeerConnection connection)
+    {
+        if (link.OnAcceptedEnded(connection) && connection.AbortReason is null && link.Channel == PeerChannel.Messages) receiver.OnConnection(link.Peer.Node, isUp: false);
     }
 
     /// <summary>Closes all connections and waits until the receiver is not called any more.</summary>
@@ -140,6 +145,7 @@ internal sealed class PeerListener(
             }
 
             link!.OnAccepted(connection, hello);
+            if (link.Channel == PeerChannel.Messages) receiver.OnConnection(link.Peer.Node, isUp: true);
             metrics.Opened(link.Peer.Name, link.Channel, Direction.Accepted);
             return link;
         }

@@ -69,7 +69,7 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public bool Send(NodeId to, ReadOnlySpan<byte> frame) => Send(to, PeerChannel.Messages, frame);
+    public SendStatus Send(NodeId to, ReadOnlySpan<byte> frame) => Send(to, PeerChannel.Messages, frame);
 
     /// <inheritdoc/>
     /// <remarks>The connection is dialled for the first frame, which waits for it, and closed after <see cref="TransportOptions.BulkIdleTimeout"/>.</remarks>
@@ -89,11 +89,11 @@ public sealed class TcpPeerLinks : IPeerLinks, IAsyncDisposable
         lock (_gate) return new ValueTask(_disposal ??= StopAsync());
     }
 
-    private bool Send(NodeId to, PeerChannel channel, ReadOnlySpan<byte> frame)
+    private SendStatus Send(NodeId to, PeerChannel channel, ReadOnlySpan<byte> frame)
     {
         if (_links.TryGetValue((to, channel), out PeerLink? link)) return link.Send(frame);
         _metrics.Dropped(TransportMetrics.NoPeer, channel, DropReason.UnknownPeer);
-        return false;
+        return SendStatus.Unreachable;
     }
 
     private async Task StopAsync()

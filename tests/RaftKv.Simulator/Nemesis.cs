@@ -68,6 +68,11 @@ internal sealed class Nemesis(World world, SplitMix random)
             case Fault.StopLeader: (Leader() ?? node).Stop(restartAfter: random.Below(2_000_000)); break;
             case Fault.TransferLeadership: (Leader() ?? node).TransferLeaderships(); break;
             case Fault.WipeDisk: world.TryWipe(node); break;
+            case Fault.ResetConnections:
+                SimNode resets = random.Chance(500_000) ? Leader() ?? node : node;
+                foreach (SimNode peer in world.Nodes)
+                    if (peer != resets && random.Chance(700_000)) world.Network.Reset(resets, peer, backAfter: random.Below(400_000));
+                break;
             case Fault.FailSync: node.FailNextSync(); break;
             case Fault.ChangeClockRate: node.RunClockAt(perMille: 100 + random.Below(FastestClockPerMille - 100), forMicros: random.Below(8_000_000)); break;
             default: Partition(fault, node); break;

@@ -1,3 +1,4 @@
+using RaftKv.MultiRaft.Ports;
 using RaftKv.Raft;
 
 namespace RaftKv.Simulator;
@@ -20,24 +21,49 @@ internal sealed class SimNetwork(World world, SplitMix random)
 
     public void Cut(int from, int to) => _cut[from, to] = true;
 
-    /// <summary>False: the frame is lost, and the sender knows; so it is with half of the lost ones, and half of those to a process that is down.</summary>
-    public bool Send(SimNode from, NodeId to, byte[] frame)
+    /// <summary>Of half of the lost frames, and of half of those to a process that is down, the sender knows it.</summary>
+    public SendStatus Send(SimNode from, NodeId to, byte[] frame)
     {
         SimNode target = world.NodeOf(to);
         SimOptions options = world.Options;
         bool isQuiet = world.IsQuiet;
-        if (!target.IsRunning && random.Below(2) == 0) return false;
-        if (!isQuiet && random.Chance(options.DropChance)) return random.Below(2) == 0;
+        if (!target.IsRunning && random.Below(2) == 0) return SendStatus.Unreachable;
+        if (!isQuiet && random.Chance(options.DropChance)) return (SendStatus)random.Below(3);
         Transmit(from, target, frame);
-        if (isQuiet) return true;
+        if (isQuiet) return SendStatus.Queued;
         if (random.Chance(options.DuplicateChance)) Transmit(from, target, frame);
         if (random.Chance(options.CorruptChance)) Transmit(from, target, Corrupt(frame));
-        if (!random.Chance(options.ReplayChance)) return true;
+        if (!random.Chance(options.ReplayChance)) return SendStatus.Queued;
         if (_old.Count < 200) _old.Add((from, target, frame));
         else _old[(int)random.Below(_old.Count)] = (from, target, frame);
         var (oldFrom, oldTarget, oldFrame) = _old[(int)random.Below(_old.Count)];
         Transmit(oldFrom, oldTarget, oldFrame);
-        return true;
+        return SendStatus.Queued;
+    }
+
+    /// <summary>
+    /// The connections over which <paramref name="from"/> sends are gone, or there again: its peers notice, unless nothing reaches them. A process that dies
+    /// closes its connections; a machine without power says nothing.
+    /// </summary>
+    public void TellConnections(SimNode from, bool isUp)
+    {
+        foreach (SimNode to in world.Nodes)
+            if (to != from) TellConnection(from, to, isUp);
+    }
+
+    /// <summary>A connection breaks although both ends live, and is dialled again after a while.</summary>
+    public void Reset(SimNode from, SimNode to, long backAfter)
+    {
+        TellConnection(from, to, isUp: false);
+        world.After(backAfter, () => { if (from.IsRunning) TellConnection(from, to, isUp: true); });
+    }
+
+    private void TellConnection(SimNode from, SimNode to, bool isUp)
+    {
+        world.After(world.Options.NetworkBaseMicros + random.Below(world.Options.NetworkSpreadMicros), () =>
+        {
+            if (!_cut[from.Index, to.Index]) to.OnConnection(from, isUp);
+        });
     }
 
     private void Transmit(SimNode from, SimNode to, byte[] frame)

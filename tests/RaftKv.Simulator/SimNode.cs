@@ -119,6 +119,7 @@ internal sealed class SimNode : IPeerLinks
         _world.CountSnapshots(Host!.Snapshots.Installed);
         Host = null;
         Down(cutPower);
+        if (!cutPower) _world.Network.TellConnections(this, isUp: false);
         foreach (SimCall call in Calls) call.OnConnectionLost();
         Calls.Clear();
     }
@@ -195,7 +196,7 @@ internal sealed class SimNode : IPeerLinks
     public RaftGroup? Group(GroupId group) => Host?.Worker.Find(group);
 
     /// <inheritdoc/>
-    public bool Send(NodeId to, ReadOnlySpan<byte> frame) => _world.Network.Send(this, to, frame.ToArray());
+    public SendStatus Send(NodeId to, ReadOnlySpan<byte> frame) => _world.Network.Send(this, to, frame.ToArray());
 
     /// <inheritdoc/>
     public void SendBulk(NodeId to, ReadOnlySpan<byte> frame) => Send(to, frame);
@@ -220,6 +221,13 @@ internal sealed class SimNode : IPeerLinks
         {
             _world.Network.Refused++; // A real link closes the connection; the next one is open at once.
         }
+    }
+
+    public void OnConnection(SimNode from, bool isUp)
+    {
+        if (!IsRunning || _peerDisks!.Refusal(from.Hello) is not null || from.Refuses(this)) return;
+        _world.Trace(() => $"{Name} has {(isUp ? "a" : "lost its")} connection from {from.Name}");
+        Host!.Worker.OnConnection(from.Id, isUp);
     }
 
     /// <summary>A client's call arrives. False: connection refused.</summary>
@@ -269,6 +277,7 @@ internal sealed class SimNode : IPeerLinks
         Host.Snapshots.OnWork = () => Schedule(Pump.Snapshot);
         _world.Safety.OnRestart(this);
         _world.Trace(() => $"{Name} starts");
+        _world.Network.TellConnections(this, isUp: true);
         Schedule(Pump.Step);
     }
 

@@ -353,4 +353,5 @@ internal enum Fault
     StopNode,
     StopLeader,
     TransferLeadership,
+    ResetConnections,
 }

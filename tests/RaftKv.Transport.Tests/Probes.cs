@@ -13,7 +13,18 @@ internal sealed class Inbox : IPeerReceiver
 {
     public Recorder<Received> Frames { get; } = new();
 
+    /// <summary>"up 2" and "down 2", by the peer's id, in order.</summary>
+    public Recorder<string> Connections { get; } = new();
+
     public Action<byte[]> Before { get; set; } = _ => { };
+
+    public Action OnConnectionEnd { get; set; } = () => { };
+
+    public void OnConnection(NodeId peer, bool isUp)
+    {
+        if (!isUp) OnConnectionEnd();
+        Connections.Add($"{(isUp ? "up" : "down")} {peer.Value}");
+    }
 
     public void OnFrame(NodeId from, FrameKind kind, byte[] body)
     {

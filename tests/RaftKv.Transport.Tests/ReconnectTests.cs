@@ -47,6 +47,35 @@ public sealed class ReconnectTests
     }
 
     [Fact]
+    public async Task The_receiver_hears_of_a_connection_that_the_peer_closed_behind_its_last_frame_and_of_the_next_one()
+    {
+        await using TestNode node = await TestNode.ListenAsync(1);
+        Hello other = TestNode.HelloOf(2);
+        node.Prepare(null, new PeerAddress(other.Node, other.Name, "127.0.0.1", 1));
+        int framesBefore = -1;
+        node.Inbox.OnConnectionEnd = () => framesBefore = node.Inbox.Frames.All.Count;
+        using (RawPeer first = await RawPeer.JoinAsync(node, other)) await first.SendAsync(Frames.Make(FrameKind.Forward, [5]));
+        await node.Inbox.Connections.UntilCountAsync(2);
+        using RawPeer second = await RawPeer.JoinAsync(node, other);
+        await node.Inbox.Connections.UntilCountAsync(3);
+        Assert.Equal([$"up {other.Node.Value}", $"down {other.Node.Value}", $"up {other.Node.Value}"], node.Inbox.Connections.All);
+        Assert.Equal(1, framesBefore);
+    }
+
+    [Fact]
+    public async Task It_hears_nothing_of_a_connection_that_was_superseded_or_closed_here()
+    {
+        TestNode node = await TestNode.ListenAsync(1);
+        Hello other = TestNode.HelloOf(2);
+        node.Prepare(null, new PeerAddress(other.Node, other.Name, "127.0.0.1", 1));
+        using RawPeer older = await RawPeer.JoinAsync(node, other);
+        using RawPeer newer = await RawPeer.JoinAsync(node, other);
+        await older.UntilClosedAsync();
+        await node.DisposeAsync();
+        Assert.DoesNotContain(node.Inbox.Connections.All, line => line.StartsWith("down", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_peer_that_dials_again_supersedes_its_older_connection()
     {
         await using TestNode node = await TestNode.ListenAsync(1);

@@ -15,6 +15,15 @@ public interface IFront
     /// <summary>The group's replica here has learned of another leader, perhaps itself: what waited for one can go on.</summary>
     void OnLeaderKnown(long now, GroupId group);
 
+    /// <summary>Something has a deadline, or waits to be tried again: ticks must come.</summary>
+    bool HasCalls { get; }
+
+    /// <summary>
+    /// A frame that came from another node and could not be taken in, for the inbox is full: what is known not to be done is worth an answer.
+    /// Returns it, or null. From any thread.
+    /// </summary>
+    byte[]? RefusalOf(FrameKind kind, ReadOnlyMemory<byte> body);
+
     /// <summary>Once a tick: deadlines and retries.</summary>
     void OnTick(long now);
 }

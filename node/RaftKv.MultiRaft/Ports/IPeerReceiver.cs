@@ -10,4 +10,10 @@ public interface IPeerReceiver
     /// Takes a whole, checksummed frame; the body belongs to the receiver. It is queued, or dropped when the bounded inbox is full.
     /// </summary>
     void OnFrame(NodeId from, FrameKind kind, byte[] body);
+
+    /// <summary>
+    /// The peer's connection to this node, over which its frames come, was closed or broken by the other side, after every frame that came over it; or (isUp) there
+    /// is one again. A process that dies shows so at once. Not told of a connection that this side closed.
+    /// </summary>
+    void OnConnection(NodeId peer, bool isUp);
 }

@@ -38,6 +38,27 @@ public sealed class ForwardedTests
     }
 
     [Fact]
+    public void A_request_that_finds_the_inbox_full_is_answered_and_may_come_again_under_another_number()
+    {
+        FrontNode node = FrontNode.Alone(host: options => options with { MaxInboxItems = 1 });
+        node.Host.Worker.OnFrame(FrontNode.N2, FrameKind.Forward, FrontNode.ForwardBody(7, Put));
+        node.Host.Worker.OnFrame(FrontNode.N2, FrameKind.Forward, FrontNode.ForwardBody(8, Put));
+        SentAnswer refusal = Assert.Single(node.TakeAnswers());
+        Assert.Equal((8UL, ErrorCode.Overloaded), (refusal.Number, refusal.Response.Error));
+        node.Settle();
+        Assert.Equal(7UL, Assert.Single(node.TakeAnswers()).Number);
+        Assert.Equal(12UL, node.Group.LastIndex.Value);
+    }
+
+    [Fact]
+    public void A_request_whose_time_is_up_is_not_appended()
+    {
+        FrontNode node = FrontNode.Alone();
+        node.Deliver(FrontNode.N2, FrameKind.Forward, FrontNode.ForwardBody(7, Put, remainingMicros: 0));
+        Assert.Equal(11UL, node.Group.LastIndex.Value);
+    }
+
+    [Fact]
     public void A_request_from_below_the_window_is_dropped()
     {
         FrontNode node = FrontNode.Alone();

@@ -1,4 +1,5 @@
 using RaftKv.Contracts;
+using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Tests;
 using RaftKv.Raft;
 
@@ -97,7 +98,7 @@ public sealed class ForwardingTests
     public void A_write_that_could_not_be_sent_waits_for_a_leader_that_can_be_reached()
     {
         FrontNode node = FrontNode.FollowerOfN2();
-        node.Links.Down.Add(FrontNode.N2);
+        node.Links.Down[FrontNode.N2] = SendStatus.Unreachable;
         TestCall put = node.Put();
         for (int i = 0; i < 20; i++) node.Tick();
         Assert.Null(put.Response); // RetryMicros have long passed: it is not unknown, for it never left.
@@ -108,10 +109,58 @@ public sealed class ForwardingTests
     }
 
     [Fact]
+    public void Another_leader_is_asked_however_long_the_first_one_was_waited_for()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.Get(deadlineMicros: 10_000_000);
+        for (int tick = 0; tick < 40; tick++) node.Tick();
+        node.TakeForwards();
+        node.Receive(node.From(3, MessageKind.Heartbeat, 7));
+        node.Tick();
+        Assert.Equal(FrontNode.N3, Assert.Single(node.TakeForwards()).To);
+    }
+
+    [Fact]
+    public void What_cannot_be_reached_is_tried_once_a_tick_not_once_a_call()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.Links.Down[FrontNode.N2] = SendStatus.Unreachable;
+        for (int i = 0; i < 10; i++) node.Put();
+        Assert.Equal(1, node.Links.Refused);
+        node.Tick();
+        Assert.Equal(2, node.Links.Refused);
+    }
+
+    [Fact]
+    public void When_too_much_waits_for_the_leader_the_call_is_refused_at_once()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.Links.Down[FrontNode.N2] = SendStatus.Full;
+        TestCall put = node.Put();
+        Assert.Same(ErrorCode.Overloaded, put.Ended.Error);
+    }
+
+    [Fact]
+    public void A_slow_leader_is_asked_again_ever_more_rarely()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.Get(deadlineMicros: 10_000_000);
+        List<int> askedAt = [];
+        for (int tick = 0; tick < 190; tick++)
+        {
+            askedAt.AddRange(node.TakeForwards().Select(_ => tick * 50));
+            node.HearFromN2();
+            node.Tick();
+        }
+
+        Assert.Equal([0, 500, 1_500, 3_500, 7_500], askedAt);
+    }
+
+    [Fact]
     public void A_write_that_could_never_be_sent_is_definite_at_its_deadline()
     {
         FrontNode node = FrontNode.FollowerOfN2();
-        node.Links.Down.Add(FrontNode.N2);
+        node.Links.Down[FrontNode.N2] = SendStatus.Unreachable;
         TestCall put = node.Put(deadlineMicros: 1_000_000);
         node.After(1_000_000);
         Assert.Same(ErrorCode.NoLeader, put.Ended.Error);
@@ -135,8 +184,8 @@ public sealed class ForwardingTests
         FrontNode node = FrontNode.FollowerOfN2();
         TestCall get = node.Get(deadlineMicros: 1_200_000);
         for (int i = 0; i < 23; i++) node.Tick();
-        Assert.Equal([1UL, 2UL, 3UL], node.TakeForwards().Select(forward => forward.Number));
-        node.Answered(FrontNode.N2, 2, Done);
+        Assert.Equal([1UL, 2UL], node.TakeForwards().Select(forward => forward.Number));
+        node.Answered(FrontNode.N2, 1, Done);
         Assert.Null(get.Response);
         node.Tick();
         Assert.Same(ErrorCode.NoLeader, get.Ended.Error);

@@ -203,7 +203,7 @@ internal sealed class FrontNode
         Deliver(from, FrameKind.Answer, body.ToArray());
     }
 
-    public static byte[] ForwardBody(ulong number, KvRequest request, ulong group, ulong originBoot, ulong addresseeBoot, byte hops = 1)
+    public static byte[] ForwardBody(ulong number, KvRequest request, ulong group = 1, ulong originBoot = 0xB002, ulong addresseeBoot = BootId, byte hops = 1, ulong remainingMicros = 1_000_000)
     {
         ByteWriter body = new();
         body.U8(1);
@@ -211,7 +211,7 @@ internal sealed class FrontNode
         body.U64(addresseeBoot);
         body.U64(number);
         body.U8(hops);
-        body.U64(1_000_000);
+        body.U64(remainingMicros);
         body.U64(group);
         body.U64(1);
         body.Block(request.Encode());

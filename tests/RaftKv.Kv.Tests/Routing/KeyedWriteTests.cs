@@ -31,12 +31,12 @@ public sealed class KeyedWriteTests
     }
 
     [Fact]
-    public void The_time_between_repetitions_is_the_option()
+    public void The_time_between_repetitions_begins_with_the_option_and_doubles()
     {
         FrontNode node = FrontNode.FollowerOfN2(options => options with { RetryMicros = 100_000 });
         node.Call(Keyed(node));
         for (int i = 0; i < 6; i++) node.Tick();
-        Assert.Equal([1UL, 2UL, 3UL, 4UL], node.TakeForwards().Select(forward => forward.Number));
+        Assert.Equal([1UL, 2UL, 3UL], node.TakeForwards().Select(forward => forward.Number));
     }
 
     [Fact]

@@ -18,25 +18,33 @@ internal sealed class FakeLinks(Trace trace) : IPeerLinks
 
     public IReadOnlyCollection<NodeId> Nodes { get; set; } = [];
 
-    /// <summary>To these nothing can be sent.</summary>
-    public HashSet<NodeId> Down { get; } = [];
+    /// <summary>To these nothing can be sent, for that reason.</summary>
+    public Dictionary<NodeId, SendStatus> Down { get; } = [];
 
-    public bool Send(NodeId to, ReadOnlySpan<byte> frame)
+    /// <summary>Frames for nodes that are down.</summary>
+    public int Refused { get; private set; }
+
+    public SendStatus Send(NodeId to, ReadOnlySpan<byte> frame)
     {
-        if (Down.Contains(to)) return false;
+        if (Down.TryGetValue(to, out SendStatus why))
+        {
+            Refused++;
+            return why;
+        }
+
         ReadOnlySequence<byte> bytes = new(frame.ToArray());
         Assert.True(PeerFrame.TryRead(ref bytes, out FrameKind kind, out byte[] body));
         Assert.True(bytes.IsEmpty);
         if (kind == FrameKind.NodeHeartbeat)
         {
             NodeHeartbeats++; // Too many for the trace.
-            return true;
+            return SendStatus.Queued;
         }
 
         SentFrame sent = new(to, kind, body);
         _sent.Add(sent);
         trace.Add(kind == FrameKind.RaftMessages ? $"send {string.Join(", ", sent.Messages())}" : $"send {kind}");
-        return true;
+        return SendStatus.Queued;
     }
 
     public void SendBulk(NodeId to, ReadOnlySpan<byte> frame) => Send(to, frame);

@@ -271,5 +271,9 @@ internal sealed class FakeFront(Trace trace) : IFront
 
     public void OnLeaderKnown(long now, GroupId group) { }
 
+    public bool HasCalls { get; set; }
+
+    public byte[]? RefusalOf(FrameKind kind, ReadOnlyMemory<byte> body) => null;
+
     public void OnTick(long now) { }
 }

@@ -78,10 +78,10 @@ internal sealed class HostUnderTest : IPeerLinks
     /// <summary>A frame arrives from node <paramref name="from"/>; nothing runs yet.</summary>
     public void Arrive(int from, byte[] frame) => Host.Worker.OnFrame(Some.Node(from), (FrameKind)frame[8], frame[PeerFrame.HeaderBytes..]);
 
-    public bool Send(NodeId to, ReadOnlySpan<byte> frame)
+    public SendStatus Send(NodeId to, ReadOnlySpan<byte> frame)
     {
         _network.Send(Id, to, frame.ToArray(), isBulk: false);
-        return true;
+        return SendStatus.Queued;
     }
 
     public void SendBulk(NodeId to, ReadOnlySpan<byte> frame) => _network.Send(Id, to, frame.ToArray(), isBulk: true);
