@@ -64,6 +64,14 @@ public sealed record Limits
     /// <summary>Their size together, per shard.</summary>
     public long MaxIdempotencyBytesPerShard { get; init; } = 512L * Mebi;
 
+    /// <summary>For how long, in shard time, superseded versions of keys can be read, and through how many revisions of their shard: whichever is longer (design §7).</summary>
+    public long HistoryMillis { get; init; } = 10 * 60 * 1000;
+
+    public int HistoryRevisions { get; init; } = 10_000;
+
+    /// <summary>But a shard keeps no more than this, in keys and values written.</summary>
+    public long MaxHistoryBytes { get; init; } = Gibi;
+
     /// <summary>The deadline of a request that names none.</summary>
     public int DefaultDeadlineMillis { get; init; } = 5_000;
 

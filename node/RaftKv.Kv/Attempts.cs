@@ -58,10 +58,11 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
     {
         KvRead read = state.Get(asked.Key.Span, asked.Revision);
         bool isAhead = asked.Revision > read.ShardRevision;
+        bool isCompacted = asked.Revision != 0 && asked.Revision < read.CompactRevision;
         return new KvResponse
         {
-            Error = !read.IsInRange ? ErrorCode.WrongShard : isAhead ? ErrorCode.BadRevision : null,
-            Detail = isAhead ? $"revision {asked.Revision} is above {read.ShardRevision}, the newest one at index {read.Applied}" : "",
+            Error = !read.IsInRange ? ErrorCode.WrongShard : isAhead ? ErrorCode.BadRevision : isCompacted ? ErrorCode.RevisionCompacted : null,
+            Detail = isCompacted ? Compacted(asked.Revision, read.CompactRevision) : isAhead ? $"revision {asked.Revision} is above {read.ShardRevision}, the newest one at index {read.Applied}" : "",
             Node = Front.NodeName,
             Group = group,
             Epoch = read.Epoch,
@@ -97,8 +98,11 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
     {
         KvResponse place = Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch, Revision = state.Meta.Revision };
         if (asked.Revision > state.Meta.Revision) return place with { Error = ErrorCode.BadRevision, Detail = $"revision {asked.Revision} is above {state.Meta.Revision}, the newest one at index {state.Applied}" };
+        if (asked.Revision != 0 && asked.Revision < state.Meta.CompactRevision) return place with { Error = ErrorCode.RevisionCompacted, Detail = Compacted(asked.Revision, state.Meta.CompactRevision) };
         return state.List(asked) is { } chunk ? place with { Value = chunk.Encode() } : place with { Error = ErrorCode.WrongShard, Detail = $"the shard owns no hash of {asked.Range}" };
     }
+
+    private static string Compacted(ulong revision, ulong oldest) => $"revision {revision} is older than the history kept, which begins at {oldest}";
 
     private KvResponse Place(GroupId group, LogIndex index, Term term) => new() { Node = Front.NodeName, Group = group, Term = term, Index = index };
 

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using RaftKv.Contracts;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Wire;
@@ -9,8 +8,9 @@ namespace RaftKv.Kv;
 /// <summary>What a read found, and the state it was read from.</summary>
 /// <param name="ShardRevision">The last revision assigned in that state.</param>
 /// <param name="TtlMillis">How much longer the newest version lives, 0 for ever; of the past 0.</param>
+/// <param name="CompactRevision">Of the past there is nothing below this revision.</param>
 public readonly record struct KvRead(
-    LogIndex Applied, ShardEpoch Epoch, bool IsInRange, ulong ShardRevision, ulong Revision = 0, ulong Created = 0, ulong Version = 0, ulong TtlMillis = 0, byte[]? Value = null);
+    LogIndex Applied, ShardEpoch Epoch, bool IsInRange, ulong ShardRevision, ulong CompactRevision, ulong Revision = 0, ulong Created = 0, ulong Version = 0, ulong TtlMillis = 0, byte[]? Value = null);
 
 /// <summary>
 /// A shard's state machine: revisions, versions, conditions, idempotency and expiry over an ordered store. What it does depends
@@ -54,6 +54,7 @@ public sealed partial class KvStateMachine : IStateMachine
         _writtenApplied = _meta.Applied;
         Configuration = ReadConfiguration(store, group);
         _committedRevision = _meta.Revision;
+        _history = History.ReadFrom(store.Get(RowLayout.HistoryKey), limits, group.ToString());
         _writtenLookup = _written.GetAlternateLookup<ReadOnlySpan<byte>>();
         FindNextDeadline();
     }
@@ -118,7 +119,11 @@ public sealed partial class KvStateMachine : IStateMachine
         };
         object? result = null;
         if (entry.Kind == EntryKind.Configuration) ApplyConfiguration(entry);
-        if (request.Operation == KvOperation.Expire) Expire(entry.RevisionFloor);
+        if (request.Operation == KvOperation.Expire)
+        {
+            Expire(entry.RevisionFloor);
+            Compact();
+        }
         else if (request.Operation == KvOperation.Batch) result = ApplyBatch(entry, request);
         else if (request.Operation == KvOperation.Txn) result = ApplyTxn(entry, request);
         else if (entry.Kind == EntryKind.Command)
@@ -127,8 +132,9 @@ public sealed partial class KvStateMachine : IStateMachine
             if (wantsResult) result = applied; // Else it is not boxed: nobody waits on a follower.
         }
 
+        NoteHistory();
         // By entry, not by batch: replicas batch differently.
-        _meta = _meta with { ChainHash = ChainHash(_meta.ChainHash, entry.Index, _batch.Bytes[start..]) };
+        _meta = _meta with { ChainHash = ChainHash(_batch.Bytes[start..]) };
         if (request.Operation == KvOperation.Expire)
         {
             WriteOut();
@@ -153,7 +159,7 @@ public sealed partial class KvStateMachine : IStateMachine
     /// </summary>
     public KvRead Get(ReadOnlySpan<byte> key, ulong revision = 0)
     {
-        KvRead nothing = new(_meta.Applied, _meta.Epoch, _meta.Range.Contains(KeyHash.Of(key)), _meta.Revision);
+        KvRead nothing = new(_meta.Applied, _meta.Epoch, _meta.Range.Contains(KeyHash.Of(key)), _meta.Revision, _meta.CompactRevision);
         if (!nothing.IsInRange || revision > _meta.Revision) return nothing;
         return revision == 0 ? GetNewest(key, nothing) : GetPast(key, revision, nothing);
     }
@@ -173,6 +179,7 @@ public sealed partial class KvStateMachine : IStateMachine
 
     private KvRead GetPast(ReadOnlySpan<byte> key, ulong revision, in KvRead nothing, bool isHeldWritten = true)
     {
+        if (revision < _meta.CompactRevision) return nothing;
         if (isHeldWritten) WriteHeld();
         using IOrderedCursor cursor = _store.OpenCursor();
         KeyVersion found = Seek(cursor, key, revision);
@@ -308,6 +315,7 @@ public sealed partial class KvStateMachine : IStateMachine
         _value.Clear();
         RowLayout.WriteVersionValue(_value, version, value);
         int valueAt = _batch.Put(_key.Written, _value.Written);
+        _meta = _meta with { WrittenBytes = _meta.WrittenBytes + (ulong)(key.Length + value.Length) };
         _key.Clear();
         RowLayout.WriteChangeKey(_key, version.Revision, item);
         _batch.Put(_key.Written, key);
@@ -379,12 +387,12 @@ public sealed partial class KvStateMachine : IStateMachine
     /// <summary>The newest of a key's rows that are held, and where in the batch its value stands.</summary>
     private readonly record struct Written(KeyVersion Version, int ValueAt, int ValueLength);
 
-    private static ulong ChainHash(ulong previous, LogIndex index, ReadOnlySpan<byte> rows)
+    /// <summary>Of what the entry wrote, and of all that the shard says of itself, the hash before the entry included.</summary>
+    private ulong ChainHash(ReadOnlySpan<byte> rows)
     {
-        Span<byte> head = stackalloc byte[24];
-        BinaryPrimitives.WriteUInt64LittleEndian(head, previous);
-        BinaryPrimitives.WriteUInt64LittleEndian(head[8..], index.Value);
-        BinaryPrimitives.WriteUInt64LittleEndian(head[16..], XxHash64.Hash(rows));
-        return XxHash64.Hash(head);
+        _value.Clear();
+        _meta.Write(_value);
+        _value.U64(XxHash64.Hash(rows));
+        return XxHash64.Hash(_value.Written);
     }
 }

@@ -8,6 +8,8 @@ namespace RaftKv.Kv;
 /// <code>
 /// row               key                                              value
 /// meta              01                                               see <see cref="ShardMeta"/>
+/// configuration     02                                               the group's members
+/// history           03                                               see <see cref="History"/>
 /// version           10 | escaped key | ~revision (u64 BE)            kind u8 (0 put, 1 delete) | created u64 LE | version u64 LE | deadline ms u64 LE | value
 /// change index      20 | revision (u64 BE) | item (u32 BE)           key
 /// dedup record      30 | escaped key | length u8 | idempotency key | item (u32 BE)      see <see cref="DedupRecord"/>
@@ -23,6 +25,7 @@ internal static class RowLayout
 {
     public const byte MetaTag = 0x01;
     public const byte ConfigurationTag = 0x02;
+    public const byte HistoryTag = 0x03;
     public const byte VersionTag = 0x10;
     public const byte ChangeTag = 0x20;
     public const byte DedupTag = 0x30;
@@ -38,6 +41,8 @@ internal static class RowLayout
 
     /// <summary>The group's members: <see cref="RaftKv.Raft.Configuration.ToBytes"/>.</summary>
     public static ReadOnlySpan<byte> ConfigurationKey => [ConfigurationTag];
+
+    public static ReadOnlySpan<byte> HistoryKey => [HistoryTag];
 
     /// <summary>Writes the prefix that all versions of <paramref name="key"/> share.</summary>
     public static void WriteKeyPrefix(ByteWriter writer, ReadOnlySpan<byte> key)
@@ -174,6 +179,9 @@ internal static class RowLayout
         new(revision, value[0] == 1, BinaryPrimitives.ReadUInt64LittleEndian(value[1..]), BinaryPrimitives.ReadUInt64LittleEndian(value[9..]), BinaryPrimitives.ReadUInt64LittleEndian(value[17..]));
 
     public static ReadOnlySpan<byte> ValueOf(ReadOnlySpan<byte> versionValue) => versionValue[VersionHeaderBytes..];
+
+    /// <summary>The revision of a row of the change index; null when it is another row.</summary>
+    public static ulong? ChangeRevisionOf(ReadOnlySpan<byte> rowKey) => rowKey[0] == ChangeTag ? BinaryPrimitives.ReadUInt64BigEndian(rowKey[1..]) : null;
 
     public static void WriteChangeKey(ByteWriter writer, ulong revision, uint item)
     {

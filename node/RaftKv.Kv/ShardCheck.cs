@@ -24,6 +24,7 @@ public sealed class ShardCheck
     private ShardMeta _meta;
     private ulong _dedupRecords;
     private ulong _dedupBytes;
+    private byte[] _sweptPrefix = [];
 
     private ShardCheck(IOrderedStore store, RecoveredGroup group, Action<StoreProblem> report)
     {
@@ -82,6 +83,7 @@ public sealed class ShardCheck
     {
         RowLayout.MetaTag when key.Length == 1 => null,
         RowLayout.ConfigurationTag when key.Length == 1 => null,
+        RowLayout.HistoryTag when key.Length == 1 => null,
         RowLayout.VersionTag => OfVersion(key, value),
         RowLayout.ChangeTag => OfChange(key, value),
         RowLayout.DedupTag => OfDedup(key, value),
@@ -99,14 +101,24 @@ public sealed class ShardCheck
         KeyVersion version = RowLayout.ReadVersion(revision, value);
         if (revision == 0 || revision > _meta.Revision) return $"revision {revision}, the shard's newest is {_meta.Revision}";
         if (version.Created > revision) return $"created at {version.Created}, after its revision {revision}";
+        if (revision <= _meta.SweptRevision && IsSwept(key, version)) return $"revision {revision}, which was superseded or a delete, and history is swept up to {_meta.SweptRevision}";
         return OfRange(_key.Written);
+    }
+
+    /// <summary>Rows of a key come newest first: of those up to the swept revision only the first may be there, and only if it is no delete.</summary>
+    private bool IsSwept(byte[] key, in KeyVersion version)
+    {
+        bool isSecond = RowLayout.PrefixOf(key).SequenceEqual(_sweptPrefix);
+        _sweptPrefix = RowLayout.PrefixOf(key).ToArray();
+        return isSecond || version.IsDelete;
     }
 
     private string? OfChange(byte[] key, byte[] value)
     {
         if (key.Length != 13) return "a change whose key does not parse";
         ulong revision = BinaryPrimitives.ReadUInt64BigEndian(key.AsSpan(1));
-        if (revision == 0 || revision > _meta.Revision) return $"a change of revision {revision}, the shard's newest is {_meta.Revision}";
+        if (revision <= _meta.SweptRevision) return $"a change of revision {revision}, and history is swept up to {_meta.SweptRevision}";
+        if (revision > _meta.Revision) return $"a change of revision {revision}, the shard's newest is {_meta.Revision}";
         if (_store.Get(VersionKey(value, revision)) is null) return $"a change of revision {revision} without its version";
         return OfRange(value);
     }

@@ -9,13 +9,17 @@ namespace RaftKv.Kv;
 /// <param name="Applied">The last entry applied, and <paramref name="AppliedTerm"/> its term.</param>
 /// <param name="Revision">The last revision assigned.</param>
 /// <param name="ShardTimeMillis">The largest stamp applied (design §9).</param>
-/// <param name="ChainHash">XXH64 chained over (index, canonical batch) of everything applied; equal on all replicas at equal index.</param>
+/// <param name="ChainHash">XXH64 chained over (this, canonical batch) of everything applied; equal on all replicas at equal index.</param>
 /// <param name="DedupFloorMillis">The newest timestamp of an expired UUIDv7 idempotency key; keys at or below it without a record are refused.</param>
 /// <param name="DedupRecords">How many dedup records there are, and <paramref name="DedupBytes"/> their size.</param>
+/// <param name="CompactRevision">Versions superseded at or before this revision are given up: reads below it are refused (design §7).</param>
+/// <param name="SweptRevision">Up to here their rows are gone; ≤ <paramref name="CompactRevision"/>.</param>
+/// <param name="WrittenBytes">Keys and values of all versions ever written.</param>
 /// <remarks>
 /// <code>
-/// format u8 (1) | applied u64 | applied term u64 | revision u64 | shard time u64 | chain hash u64 | range start u64 | range end u64
+/// format u8 (2) | applied u64 | applied term u64 | revision u64 | shard time u64 | chain hash u64 | range start u64 | range end u64
 /// | epoch version u64 | epoch conf version u64 | dedup floor ms u64 | dedup records u64 | dedup bytes u64
+/// | compact revision u64 | swept revision u64 | written bytes u64        (not in format 1, which is still read: all 0)
 /// </code>
 /// </remarks>
 public readonly record struct ShardMeta(
@@ -28,9 +32,13 @@ public readonly record struct ShardMeta(
     ShardEpoch Epoch,
     ulong DedupFloorMillis,
     ulong DedupRecords,
-    ulong DedupBytes)
+    ulong DedupBytes,
+    ulong CompactRevision = 0,
+    ulong SweptRevision = 0,
+    ulong WrittenBytes = 0)
 {
-    private const byte FormatVersion = 1;
+    private const byte FormatVersion = 2;
+    private const byte WithoutHistory = 1;
 
     /// <summary>Where every shard's log begins: after a snapshot at index 10 of term 5 (design §8).</summary>
     public static readonly LogIndex BirthIndex = new(10);
@@ -52,9 +60,10 @@ public readonly record struct ShardMeta(
         {
             ByteReader reader = new(bytes);
             byte format = reader.U8();
-            if (format != FormatVersion) throw new MalformedException($"meta format {format}, this build knows {FormatVersion}");
+            if (format is not (FormatVersion or WithoutHistory)) throw new MalformedException($"meta format {format}, this build knows {WithoutHistory} to {FormatVersion}");
             ShardMeta meta = new(new LogIndex(reader.U64()), new Term(reader.U64()), reader.U64(), reader.U64(), reader.U64(),
                 ReadRange(ref reader), new ShardEpoch(reader.U64(), reader.U64()), reader.U64(), reader.U64(), reader.U64());
+            if (format != WithoutHistory) meta = meta with { CompactRevision = reader.U64(), SweptRevision = reader.U64(), WrittenBytes = reader.U64() };
             reader.ExpectEnd();
             return meta;
         }
@@ -87,5 +96,8 @@ public readonly record struct ShardMeta(
         writer.U64(DedupFloorMillis);
         writer.U64(DedupRecords);
         writer.U64(DedupBytes);
+        writer.U64(CompactRevision);
+        writer.U64(SweptRevision);
+        writer.U64(WrittenBytes);
     }
 }

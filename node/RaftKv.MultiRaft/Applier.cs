@@ -95,7 +95,7 @@ public sealed class Applier
 
     private void OnApplied(HostedReplica replica)
     {
-        _worker!.PostApplied(replica, replica.Machine.Applied, replica.Machine.TimeMillis, replica.Machine.NextDeadlineMillis);
+        _worker!.PostApplied(replica, replica.Machine.Applied, new GroupTimes(replica.Machine.TimeMillis, replica.Machine.NextDeadlineMillis, replica.Machine.NextCompactionMillis));
         replica.WaitingReads.RemoveAll(read =>
         {
             if (read.Index > replica.Machine.Applied) return false;

@@ -23,6 +23,8 @@ internal sealed class EmptyMachine(GroupId group) : IStateMachine
 
     public ulong? NextDeadlineMillis => null;
 
+    public ulong? NextCompactionMillis => null;
+
     public ReadOnlyMemory<byte> DeadlineCommand => default;
 
     public void Begin() => throw new InvariantViolatedException($"{group}: entries before the first snapshot");

@@ -222,8 +222,7 @@ public sealed partial class GroupWorker : IPeerReceiver
 
     internal void PostPersisted(HostedReplica replica, ulong readyNumber) => _inbox.AddAlways(new WorkerEvent(WorkKind.Persisted, replica, readyNumber, null));
 
-    internal void PostApplied(HostedReplica replica, LogIndex index, ulong timeMillis, ulong? nextDeadlineMillis) =>
-        _inbox.AddAlways(new WorkerEvent(WorkKind.Applied, replica, index.Value, new AppliedTimes(timeMillis, nextDeadlineMillis)));
+    internal void PostApplied(HostedReplica replica, LogIndex index, GroupTimes times) => _inbox.AddAlways(new WorkerEvent(WorkKind.Applied, replica, index.Value, times));
 
     internal void PostLogRead(HostedReplica replica, LogReadRequest request, Entry[] entries) =>
         _inbox.AddAlways(new WorkerEvent(WorkKind.LogRead, replica, 0, new LogReadAnswer(request, entries)));
@@ -254,10 +253,10 @@ public sealed partial class GroupWorker : IPeerReceiver
                 Touch(work.Replica);
                 break;
             case WorkKind.Applied:
-                AppliedTimes times = (AppliedTimes)work.Payload!;
                 work.Replica!.Group.OnApplied(new LogIndex(work.Number));
                 work.Replica.Freshness.OnApplied(work.Replica.Group.Applied);
-                work.Replica.Clock.OnApplied(times.TimeMillis, times.NextDeadlineMillis);
+                work.Replica.Clock.OnApplied((GroupTimes)work.Payload!);
+                ProposeDeadlines(now, work.Replica); // What one command could not do, the next one does at once.
                 if (work.Replica.Staged is { } waiting) Install(now, waiting);
                 Touch(work.Replica);
                 break;
@@ -503,8 +502,6 @@ public sealed partial class GroupWorker : IPeerReceiver
     }
 
     private readonly record struct WorkerEvent(WorkKind Kind, HostedReplica? Replica, ulong Number, object? Payload, NodeId From = default);
-
-    private sealed record AppliedTimes(ulong TimeMillis, ulong? NextDeadlineMillis);
 
     private sealed record LogReadAnswer(LogReadRequest Request, Entry[] Entries);
 }

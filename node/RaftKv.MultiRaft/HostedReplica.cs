@@ -46,7 +46,7 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     public Dictionary<ulong, IReadOwner> Reads { get; } = [];
 
     /// <summary>The group's time as this replica knows it, and whether a deadline is due.</summary>
-    public GroupClock Clock { get; } = new(machine.TimeMillis, machine.NextDeadlineMillis);
+    public GroupClock Clock { get; } = new(new GroupTimes(machine.TimeMillis, machine.NextDeadlineMillis, machine.NextCompactionMillis));
 
     /// <summary>How far behind this replica may be.</summary>
     public Freshness Freshness { get; } = new();

@@ -20,6 +20,7 @@ internal static class Runs
         long snapshots = 0;
         long sleeps = 0;
         long changes = 0;
+        (long Read, long Compacted) past = default;
         ulong? firstFailure = null;
         ParallelOptions parallel = new() { MaxDegreeOfParallelism = jobs };
         Parallel.For(0, count, parallel, (i, state) =>
@@ -38,6 +39,7 @@ internal static class Runs
                     snapshots += result.Snapshots;
                     sleeps += result.Sleeps;
                     changes += result.MemberChanges;
+                    past = (past.Read + result.Past.Read, past.Compacted + result.Past.Compacted);
                     if (passed % 100 == 0) Console.WriteLine($"{passed} seeds, {watch.Elapsed.TotalSeconds:F0} s");
                     return;
                 }
@@ -50,7 +52,7 @@ internal static class Runs
             }
         });
         double simulated = (double)passed * seconds;
-        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {snapshots} snapshots, {sleeps} sleeps, {changes} member changes, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
+        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {snapshots} snapshots, {sleeps} sleeps, {changes} member changes, {past.Read} reads of the past and {past.Compacted} of what was compacted, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
         if (untilFailure)
         {
             Console.WriteLine(firstFailure is { } found ? $"caught by seed {found}, {passed} seeds passed before" : $"NOT caught in {passed} seeds");

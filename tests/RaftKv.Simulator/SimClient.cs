@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using RaftKv.Checking;
+using RaftKv.Contracts;
 using RaftKv.Kv;
 using RaftKv.Raft;
 
@@ -80,8 +81,22 @@ internal sealed class SimClient(World world, SplitMix random)
             if (told.Kind == OutcomeKind.Unknown) _process = world.TakeProcessId();
             else if (told.Kind != OutcomeKind.Failed) _lastSeen[key] = told.Revision ?? 0;
             if (isKeyed && told.Kind == OutcomeKind.Ok && random.Below(100) < 20) world.After(random.Below(40_000_000), () => RepeatLate(encoded, keyBytes, told));
+            if (request.Kind == RequestKind.Put && told.Kind == OutcomeKind.Ok && random.Below(100) < 20) world.After(random.Below(12_000_000), () => ReadThePast(keyBytes, request.Value, told.Revision!.Value));
             onDone(told);
         }
+    }
+
+    /// <summary>What was written is read at its revision for as long as the history is kept; then nothing is, and never anything else.</summary>
+    private void ReadThePast(byte[] keyBytes, long value, ulong revision)
+    {
+        if (world.IsQuiet) return;
+        byte[] request = new KvRequest(KvOperation.Get, keyBytes, Revision: revision).Encode();
+        SimCall.Send(world, world.Nodes[(int)random.Below(world.Nodes.Count)], request, KeyHash.Of(keyBytes), DeadlineMicros, answer =>
+        {
+            world.CountPast(answer.Error);
+            if (answer.Error is not null) return;
+            Invariant.Holds(answer.Revision == revision && BinaryPrimitives.ReadInt64LittleEndian(answer.Value.Span) == value, $"{Encoding.UTF8.GetString(keyBytes)} was written at {revision}, and is read there as of {answer.Revision}");
+        });
     }
 
     /// <summary>

@@ -29,6 +29,7 @@ internal sealed class World
     private int _nextProcess;
     private long _replays;
     private long _snapshots;
+    private (long Read, long Compacted) _past;
     private long _nextValue;
     private ulong _traceHash;
 
@@ -54,7 +55,7 @@ internal sealed class World
     }
 
     /// <summary>The product's limits, with an idempotency window short enough to pass within a run.</summary>
-    public static Limits Limits { get; } = Limits.Default with { IdempotencyWindowMillis = 20_000 };
+    public static Limits Limits { get; } = Limits.Default with { IdempotencyWindowMillis = 20_000, HistoryMillis = 5_000, HistoryRevisions = 20, MaxHistoryBytes = 1_000_000 };
 
     public SimOptions Options { get; }
 
@@ -106,7 +107,7 @@ internal sealed class World
         Invariant.Holds(ReplicasAreEqual(), $"no progress: replicas have not reached the same index after everything healed: {DescribeGroups()}");
         CheckHistory();
         foreach (SimNode node in Nodes.Where(node => node.IsRunning)) CountSnapshots(node.Host!.Snapshots.Installed);
-        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _snapshots, Safety.Sleeps, _operator.Changes, _traceHash);
+        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _snapshots, Safety.Sleeps, _operator.Changes, _past, _traceHash);
     }
 
     public void After(long micros, Action action) => _events.After(micros, action);
@@ -162,6 +163,13 @@ internal sealed class World
     public void CountReplay() => _replays++;
 
     /// <summary>Snapshots that a node installed in the life that ends.</summary>
+    /// <summary>A read of the past was answered with what was there, or refused.</summary>
+    public void CountPast(ErrorCode? error)
+    {
+        if (error is null) _past.Read++;
+        else if (error == ErrorCode.RevisionCompacted) _past.Compacted++;
+    }
+
     public void CountSnapshots(long installed) => _snapshots += installed;
 
     public void CountFault(Fault fault) => _faults[(int)fault]++;
@@ -230,4 +238,4 @@ internal sealed class World
 
 /// <summary>What a clean run did.</summary>
 /// <param name="Fingerprint">Over every event of the run, in order.</param>
-internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, long Snapshots, long Sleeps, long MemberChanges, ulong Fingerprint);
+internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, long Snapshots, long Sleeps, long MemberChanges, (long Read, long Compacted) Past, ulong Fingerprint);

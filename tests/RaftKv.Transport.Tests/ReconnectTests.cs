@@ -53,7 +53,7 @@ public sealed class ReconnectTests
         Hello other = TestNode.HelloOf(2);
         node.Prepare(null, new PeerAddress(other.Node, other.Name, "127.0.0.1", 1));
         int framesBefore = -1;
-        node.Inbox.OnConnectionEnd = () => framesBefore = node.Inbox.Frames.All.Count;
+        node.Inbox.OnConnectionEnd = () => framesBefore = node.Inbox.Frames.All.Length;
         using (RawPeer first = await RawPeer.JoinAsync(node, other)) await first.SendAsync(Frames.Make(FrameKind.Forward, [5]));
         await node.Inbox.Connections.UntilCountAsync(2);
         using RawPeer second = await RawPeer.JoinAsync(node, other);

@@ -119,6 +119,9 @@ public enum Mutant
     /// <summary>A read looks at the store only, not at the rows that are applied and wait to be written to it.</summary>
     ReadMissesHeldRows,
 
+    /// <summary>Compaction of history removes the newest version of a key too, if it is old.</summary>
+    CompactionRemovesLiveVersion,
+
     /// <summary>Of a transaction only the first write is applied (design §9: it is atomic).</summary>
     HalfATransaction,
 

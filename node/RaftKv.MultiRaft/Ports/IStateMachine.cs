@@ -29,6 +29,9 @@ public interface IStateMachine : IDisposable
     /// <summary>The earliest deadline the state holds, in the group's time; null when it holds none. May be too early, never too late.</summary>
     ulong? NextDeadlineMillis { get; }
 
+    /// <summary>When, in the group's time, <see cref="DeadlineCommand"/> would give up history that need not be kept any longer; null: not unless more is written. Nothing depends on it but space.</summary>
+    ulong? NextCompactionMillis { get; }
+
     /// <summary>The command that a leader proposes so that deadlines up to its stamp pass.</summary>
     ReadOnlyMemory<byte> DeadlineCommand { get; }
 

@@ -8,7 +8,7 @@ namespace RaftKv.Kv.Tests.Rows;
 
 public sealed class ShardMetaTests
 {
-    private static readonly ShardMeta Meta = new(new LogIndex(12), new Term(6), 3, 4, 5, new HashRange(6, 7), new ShardEpoch(8, 9), 10, 11, 12);
+    private static readonly ShardMeta Meta = new(new LogIndex(12), new Term(6), 3, 4, 5, new HashRange(6, 7), new ShardEpoch(8, 9), 10, 11, 12, 14, 13, 15);
 
     [Fact]
     public void A_meta_row_can_be_read_back()
@@ -31,7 +31,7 @@ public sealed class ShardMetaTests
     {
         byte[] row = Encode(Meta);
         for (int length = 0; length < row.Length; length++) AssertRefused(row[..length]);
-        AssertRefused([2, .. row[1..]]);
+        AssertRefused([3, .. row[1..]]);
         AssertRefused([.. row, 0]);
     }
 

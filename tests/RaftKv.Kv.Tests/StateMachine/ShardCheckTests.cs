@@ -138,7 +138,7 @@ public sealed class ShardCheckTests : IDisposable
     }
 
     /// <summary>What the raft log says: entries 11 to <paramref name="last"/>, all of one term.</summary>
-    private static RecoveredGroup Log(ulong last, ulong term = 6) => new(
+    internal static RecoveredGroup Log(ulong last, ulong term = 6) => new(
         Shard.Id, new CommitPoint(new ReplicaId(1), 1, ShardMeta.BirthIndex, ShardMeta.BirthTerm, Configuration.Empty, 1, 1), new HardState(new Term(term), default, ShardMeta.BirthIndex),
         [(new LogIndex(11), new Term(term))], new LogIndex(last));
 }

@@ -29,6 +29,8 @@ internal sealed class FakeMachine(GroupId group, LogIndex applied, Trace trace) 
 
     public ulong? NextDeadlineMillis { get; set; }
 
+    public ulong? NextCompactionMillis { get; set; }
+
     public ReadOnlyMemory<byte> DeadlineCommand => "deadline"u8.ToArray();
 
     public bool IsDisposed { get; private set; }

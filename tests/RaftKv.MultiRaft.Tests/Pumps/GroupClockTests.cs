@@ -11,7 +11,7 @@ public sealed class GroupClockTests
     [Fact]
     public void Nobody_stamps_but_a_leader_that_applied_an_entry_of_its_term()
     {
-        GroupClock clock = new(5_000, null);
+        GroupClock clock = New(5_000, null);
         Assert.Equal(0UL, Stamp(clock));
         Elect(6);
         Assert.Equal((Role.Leader, 0UL), (_host.Group.Role, Stamp(clock)));
@@ -30,7 +30,7 @@ public sealed class GroupClockTests
         {
             _host.After(7_500);
             Assert.Equal(5_000 + (75 * i / 10), Stamp(clock));
-            clock.OnApplied(5_000 + i, null); // Of an entry stamped a while ago.
+            clock.OnApplied(new GroupTimes(5_000 + i, null, null)); // Of an entry stamped a while ago.
         }
     }
 
@@ -52,10 +52,10 @@ public sealed class GroupClockTests
         _host.After(60 * Second);
         Assert.Equal(65_000UL, Stamp(clock)); // Never applied: nobody saw it.
         Depose(7);
-        clock.OnApplied(9_000, null); // What the other leader wrote.
+        clock.OnApplied(new GroupTimes(9_000, null, null)); // What the other leader wrote.
         _host.After(3_600 * Second);
         Elect(8);
-        clock.OnApplied(9_500, null); // The rest of the other leader's entries, before the no-op.
+        clock.OnApplied(new GroupTimes(9_500, null, null)); // The rest of the other leader's entries, before the no-op.
         Assert.Equal(0UL, Stamp(clock));
         Acknowledge(8, 12);
         Assert.Equal(9_500UL, Stamp(clock));
@@ -73,7 +73,7 @@ public sealed class GroupClockTests
         Assert.False(IsDue(clock));
         _host.After(1);
         Assert.True(IsDue(clock));
-        clock.OnApplied(5_200, 6_000);
+        clock.OnApplied(new GroupTimes(5_200, 6_000, null));
         Assert.False(IsDue(clock));
     }
 
@@ -99,10 +99,23 @@ public sealed class GroupClockTests
         Assert.False(IsDue(clock));
     }
 
+    /// <summary>Unlike a deadline it needs no stamps on the way: nobody is promised that history goes.</summary>
+    [Fact]
+    public void History_that_may_go_is_due_at_its_time_and_not_before()
+    {
+        GroupClock clock = Leading(5_000);
+        clock.OnApplied(new GroupTimes(5_000, null, 605_000));
+        _host.After(599 * Second);
+        Assert.False(IsDue(clock));
+        Assert.Equal(_host.Now + Second, clock.WakeAtMicros(_host.Now, _host.Group));
+        _host.After(Second);
+        Assert.True(IsDue(clock));
+    }
+
     [Fact]
     public void It_is_due_at_nobody_but_a_leader_that_stamps()
     {
-        GroupClock clock = new(5_000, 4_000);
+        GroupClock clock = New(5_000, 4_000);
         _host.After(100 * Second);
         Assert.False(IsDue(clock));
         Elect(6);
@@ -163,11 +176,13 @@ public sealed class GroupClockTests
     private static Dictionary<ulong, (ulong Stamp, byte[] Payload)> StampsOf(HostFixture host) =>
         host.Log.Read(new GroupId(1), new LogIndex(11), new LogIndex(99), int.MaxValue).ToDictionary(entry => entry.Index.Value, entry => (entry.StampMillis, entry.Payload.ToArray()));
 
+    private static GroupClock New(ulong time, ulong? nextDeadline, ulong? nextCompaction = null) => new(new GroupTimes(time, nextDeadline, nextCompaction));
+
     private GroupClock Leading(ulong time, ulong? nextDeadline = null)
     {
         Elect(6);
         Acknowledge(6, 11);
-        GroupClock clock = new(time, nextDeadline);
+        GroupClock clock = New(time, nextDeadline);
         Assert.Equal(time, Stamp(clock));
         return clock;
     }
