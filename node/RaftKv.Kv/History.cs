@@ -26,7 +26,7 @@ internal sealed class History(Limits limits)
 
     private readonly List<Mark> _marks = [];
 
-    /// <summary>Reads the row, if there is one. Throws <see cref="StoreFailedException"/> when it is malformed.</summary>
+    /// <summary>Reads the row, if there is one. Throws <see cref="StoreDamagedException"/> when it is malformed.</summary>
     public static History ReadFrom(byte[]? row, Limits limits, string group)
     {
         History history = new(limits);
@@ -38,7 +38,7 @@ internal sealed class History(Limits limits)
         }
         catch (MalformedException malformed)
         {
-            throw new StoreFailedException($"{group}: history row: {malformed.Message}", malformed);
+            throw new StoreDamagedException($"{group}: history row: {malformed.Message}", malformed);
         }
     }
 

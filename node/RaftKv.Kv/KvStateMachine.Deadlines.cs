@@ -132,7 +132,7 @@ public sealed partial class KvStateMachine
     private void ExpireDedup(byte[] deadlineRow)
     {
         byte[] recordKey = RowLayout.DedupKeyOf(deadlineRow);
-        byte[] record = _store.Get(recordKey) ?? throw new StoreFailedException($"{_group}: an idempotency deadline without its record");
+        byte[] record = _store.Get(recordKey) ?? throw new StoreDamagedException($"{_group}: an idempotency deadline without its record");
         _batch.Delete(deadlineRow);
         _batch.Delete(recordKey);
         _meta = _meta with

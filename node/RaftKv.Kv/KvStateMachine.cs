@@ -195,7 +195,7 @@ public sealed partial class KvStateMachine : IStateMachine
         _key.Clear();
         RowLayout.WriteKeyPrefix(_key, key);
         RowLayout.WriteRevisionDescending(_key, revision);
-        byte[] row = _store.Get(_key.Written) ?? throw new StoreFailedException($"{_group}: the store has lost revision {revision} of a key");
+        byte[] row = _store.Get(_key.Written) ?? throw new StoreDamagedException($"{_group}: the store has lost revision {revision} of a key");
         return RowLayout.ValueOf(row).ToArray();
     }
 
@@ -369,14 +369,14 @@ public sealed partial class KvStateMachine : IStateMachine
 
     internal static Configuration ReadConfiguration(IOrderedStore store, GroupId group)
     {
-        byte[] row = store.Get(RowLayout.ConfigurationKey) ?? throw new StoreFailedException($"{group}: the store has no configuration row");
+        byte[] row = store.Get(RowLayout.ConfigurationKey) ?? throw new StoreDamagedException($"{group}: the store has no configuration row");
         try
         {
             return Configuration.Parse(row, out _);
         }
         catch (FormatException malformed)
         {
-            throw new StoreFailedException($"{group}: configuration row: {malformed.Message}", malformed);
+            throw new StoreDamagedException($"{group}: configuration row: {malformed.Message}", malformed);
         }
     }
 

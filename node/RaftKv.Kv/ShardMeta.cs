@@ -47,7 +47,7 @@ public readonly record struct ShardMeta(
 
     public static ShardMeta AtBirth(ShardDescription shard) => new(BirthIndex, BirthTerm, 0, 0, 0, shard.Range, shard.Epoch, 0, 0, 0);
 
-    /// <summary>Reads a store's meta row. Throws <see cref="StoreFailedException"/> when it is missing or malformed.</summary>
+    /// <summary>Reads a store's meta row. Throws <see cref="StoreDamagedException"/> when it is missing or malformed.</summary>
     public static ShardMeta ReadFrom(IOrderedStore store, GroupId group) => Parse(store.Get(RowLayout.MetaKey), group);
 
     /// <summary>The same, as a crash right now would leave it.</summary>
@@ -55,7 +55,7 @@ public readonly record struct ShardMeta(
 
     private static ShardMeta Parse(byte[]? row, GroupId group)
     {
-        byte[] bytes = row ?? throw new StoreFailedException($"{group}: the store has no meta row");
+        byte[] bytes = row ?? throw new StoreDamagedException($"{group}: the store has no meta row");
         try
         {
             ByteReader reader = new(bytes);
@@ -69,7 +69,7 @@ public readonly record struct ShardMeta(
         }
         catch (MalformedException malformed)
         {
-            throw new StoreFailedException($"{group}: meta row: {malformed.Message}", malformed);
+            throw new StoreDamagedException($"{group}: meta row: {malformed.Message}", malformed);
         }
     }
 

@@ -48,18 +48,54 @@ public sealed class Applier
         List<ApplyWork> batch = _queue.TakeAll();
         foreach (ApplyWork work in batch)
         {
-            switch (work)
+            if (work.Replica.IsStopped && !TryEndStopped(work)) continue;
+            try
             {
-                case ApplyEntries entries: Apply(entries); break;
-                case ServeRead read: ServeOrWait(read); break;
-                case ReadLog read: Read(read); break;
-                case AskFlushed ask: AnswerFlushed(ask); break;
-                case SwitchStore change: Switch(change); break;
-                case CloseRemoved removed: Close(removed.Replica); break;
+                Do(work);
+            }
+            catch (StoreDamagedException damage)
+            {
+                Stop(work, damage);
             }
         }
 
         return batch.Count > 0;
+    }
+
+    private void Do(ApplyWork work)
+    {
+        switch (work)
+        {
+            case ApplyEntries entries: Apply(entries); break;
+            case ServeRead read: ServeOrWait(read); break;
+            case ReadLog read: Read(read); break;
+            case AskFlushed ask: AnswerFlushed(ask); break;
+            case SwitchStore change: Switch(change); break;
+            case CloseRemoved removed: Close(removed.Replica); break;
+        }
+    }
+
+    /// <summary>
+    /// The replica's store is damaged: it applies and serves nothing from here on. Whoever waits for an entry learns nothing here: others apply it. Whoever waits for a
+    /// read asks elsewhere.
+    /// </summary>
+    private void Stop(ApplyWork work, StoreDamagedException damage)
+    {
+        HostedReplica replica = work.Replica;
+        _worker!.ReportDamage(replica, damage);
+        _outcomes.Clear();
+        List<IReadOwner> reads = [.. replica.WaitingReads.Select(read => read.Owner)];
+        replica.WaitingReads.Clear();
+        if (work is ServeRead failed) reads.Add(failed.Read.Owner);
+        _worker.PostDroppedReads(reads);
+    }
+
+    /// <summary>Of what is still on its way to a stopped replica only the end of a store is done: true.</summary>
+    private bool TryEndStopped(ApplyWork work)
+    {
+        if (work is ServeRead read) _worker!.PostDroppedReads([read.Read.Owner]);
+        if (work is ApplyEntries entries) entries.Entries.Return();
+        return work is SwitchStore or CloseRemoved;
     }
 
     private void Apply(ApplyEntries work)

@@ -26,14 +26,15 @@ public sealed partial class GroupWorker
     private void SendNodeHeartbeats(long now)
     {
         _nextNodeHeartbeat = now + (_isQuiet ? _options.QuietHeartbeatMicros : _options.HeartbeatIntervalMicros);
-        foreach (NodeId node in _nodes.Nodes) _links.Send(node, _nodes.HeartbeatTo(node, _options.BootId, _disk.IsStalled, _isLeaving));
+        foreach (NodeId node in _nodes.Nodes) _links.Send(node, _nodes.HeartbeatTo(node, _options.BootId, _disk.IsStalled, _isLeaving, _stoppedVersion));
     }
 
     private void OnNodeHeartbeat(long now, NodeId from, byte[] body)
     {
-        var (isGone, hasLostUs) = _nodes.OnHeartbeat(now, from, body);
-        if (isGone) OnNodeGone(now, from);
-        if (hasLostUs) OnNodeHasLostUs(now, from);
+        NodeNews news = _nodes.OnHeartbeat(now, from, body);
+        if (news.IsGone) OnNodeGone(now, from);
+        if (news.HasLostUs) OnNodeHasLostUs(now, from);
+        if (news.HasStoppedReplica) OnNodeStoppedReplica(now, from);
     }
 
     /// <summary>Groups that this node led may have other leaders since, and other members; asleep they would never hear of it.</summary>

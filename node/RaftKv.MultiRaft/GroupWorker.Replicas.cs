@@ -25,9 +25,15 @@ public sealed partial class GroupWorker
     /// A leader speaks to a replica that is not here: it was added to the group, and begins empty, unless it was removed before. Whoever else speaks
     /// to it is no reason to make it.
     /// </summary>
-    private bool TryCreate(long now, GroupId group, in Message message, [NotNullWhen(true)] out HostedReplica? replica)
+    private bool TryCreate(long now, GroupId group, NodeId from, in Message message, [NotNullWhen(true)] out HostedReplica? replica)
     {
         replica = null;
+        if (_stopped.TryGetValue(group, out HostedReplica? stopped))
+        {
+            OnMessageForStopped(stopped, from, message);
+            return false;
+        }
+
         if (message.Kind is not (MessageKind.Append or MessageKind.Heartbeat) || message.To.IsNone) return false;
         if (_tombstones.TryGetValue(group, out ReplicaId removed) && message.To.CompareTo(removed) <= 0) return false;
         replica = MultiRaftHost.CreateEmpty(_options, group, message.To, now);
@@ -60,9 +66,10 @@ public sealed partial class GroupWorker
     /// </summary>
     private void Remove(HostedReplica replica)
     {
-        SendNow(replica);
+        if (replica.Damage is null) SendNow(replica);
         replica.IsRemoved = true;
         _replicas.Remove(replica.Id);
+        _stopped.Remove(replica.Id);
         AddTombstone(replica.Id, replica.Group.Replica);
         foreach (IReadOwner read in replica.Reads.Values) read.OnDropped();
         replica.Reads.Clear();
@@ -75,7 +82,7 @@ public sealed partial class GroupWorker
     private void Install(long now, StagedSnapshot snapshot)
     {
         HostedReplica replica = snapshot.Replica;
-        if (replica.IsRemoved)
+        if (replica.IsRemoved || replica.IsStopped)
         {
             replica.Staged = null;
             Refuse(snapshot);

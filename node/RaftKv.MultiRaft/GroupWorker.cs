@@ -93,7 +93,7 @@ public sealed partial class GroupWorker : IPeerReceiver
         {
             HostedReplica replica = _touched[i];
             replica.IsTouched = false;
-            if (replica.IsRemoved) continue;
+            if (replica.IsRemoved || replica.Damage is not null) continue;
             replica.Group.TakeReady(_ready);
             if (_ready.IsRemoved)
             {
@@ -213,7 +213,7 @@ public sealed partial class GroupWorker : IPeerReceiver
     public IEnumerable<RaftGroup> Groups => _replicas.Values.Select(replica => replica.Group);
 
     /// <summary>The state machines of this node's replicas, by group; APPLY owns each. On the STEP thread only, or when the pumps have stopped.</summary>
-    public IEnumerable<IStateMachine> Machines => _replicas.Values.Select(replica => replica.Machine);
+    public IEnumerable<IStateMachine> Machines => _replicas.Values.Where(replica => !replica.IsStopped).Select(replica => replica.Machine);
 
     /// <summary>Sends a frame of the front's.</summary>
     public void SendToPeer(NodeId node, ReadOnlySpan<byte> frame) => _links.Send(node, frame);
@@ -240,6 +240,7 @@ public sealed partial class GroupWorker : IPeerReceiver
 
     private void Handle(long now, in WorkerEvent work)
     {
+        if (IsInVain(work)) return;
         switch (work.Kind)
         {
             case WorkKind.PeerFrame:
@@ -283,6 +284,12 @@ public sealed partial class GroupWorker : IPeerReceiver
             case WorkKind.Removed:
                 _applier.Add(new CloseRemoved(work.Replica!), 0);
                 break;
+            case WorkKind.Damaged:
+                OnDamaged(now, work.Replica!, (string)work.Payload!);
+                break;
+            case WorkKind.ReadsDropped:
+                foreach (IReadOwner read in (IReadOnlyList<IReadOwner>)work.Payload!) read.OnDropped();
+                break;
             case WorkKind.Connection:
                 OnConnection(now, work.From, isUp: work.Number != 0);
                 break;
@@ -313,7 +320,7 @@ public sealed partial class GroupWorker : IPeerReceiver
         while (reader.Remaining > 0)
         {
             if (RaftMessageCodec.Read(ref reader, out GroupId group, ref _received) is not { } message) continue;
-            if (!_replicas.TryGetValue(group, out HostedReplica? replica) && !TryCreate(now, group, message, out replica)) continue;
+            if (!_replicas.TryGetValue(group, out HostedReplica? replica) && !TryCreate(now, group, from, message, out replica)) continue;
             replica.NoteAddress(message.From, from);
             if (replica.Group.Replica != message.To)
             {
@@ -340,6 +347,7 @@ public sealed partial class GroupWorker : IPeerReceiver
         LogUsage usage = _log.Usage;
         IReadOnlyList<GroupId> pinning = usage.Bytes > usage.BudgetBytes / 2 ? _log.PinningOldest : [];
         WatchNodes(now);
+        AskForStopped(now);
         GroupCounts counts = default;
         foreach (HostedReplica replica in _replicas.Values)
         {
@@ -481,7 +489,7 @@ public sealed partial class GroupWorker : IPeerReceiver
 
     private void Touch(HostedReplica replica)
     {
-        if (replica.IsTouched || replica.IsRemoved) return;
+        if (replica.IsTouched || replica.IsRemoved || replica.Damage is not null) return;
         replica.IsTouched = true;
         _touched.Add(replica);
     }
@@ -491,6 +499,8 @@ public sealed partial class GroupWorker : IPeerReceiver
         Front,
         PeerFrame,
         Connection,
+        Damaged,
+        ReadsDropped,
         Persisted,
         Applied,
         LogRead,

@@ -12,6 +12,7 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
     private Queue<PendingProposal> _pending = new();
     private IStateMachine _machine = machine;
     private bool _isRemoved;
+    private bool _isStopped;
     private readonly Dictionary<ReplicaId, NodeId> _heardFrom = [];
 
     public GroupId Id => Group.Group;
@@ -87,6 +88,16 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
         get => Volatile.Read(ref _isRemoved);
         set => Volatile.Write(ref _isRemoved, value);
     }
+
+    /// <summary>Its store is damaged: APPLY and SNAPSHOT leave it alone from here on. Set by whoever finds out.</summary>
+    public bool IsStopped
+    {
+        get => Volatile.Read(ref _isStopped);
+        set => Volatile.Write(ref _isStopped, value);
+    }
+
+    /// <summary>Why it is stopped; null until STEP knows that it is.</summary>
+    public string? Damage { get; set; }
 
     /// <summary>The configuration whose nodes are being watched.</summary>
     public Configuration? WatchedConfiguration { get; set; }

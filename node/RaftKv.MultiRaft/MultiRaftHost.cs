@@ -31,7 +31,7 @@ public sealed class MultiRaftHost : IDisposable
     public IEnumerable<IStateMachine> Machines => Worker.Machines;
 
     /// <summary>
-    /// Starts every replica that recovery found. Throws <see cref="InvariantViolatedException"/> when a store is ahead of the log, which
+    /// Starts every replica that recovery found; one whose store is damaged is there, but stopped. Throws <see cref="InvariantViolatedException"/> when a store is ahead of the log, which
     /// means that synced log was lost: the process must not take part any more.
     /// </summary>
     public static MultiRaftHost Start(HostOptions options, RecoveredLog recovered, IRaftLog log, IStateMachines machines, IPeerLinks links, long now)
@@ -50,10 +50,18 @@ public sealed class MultiRaftHost : IDisposable
             foreach (var (group, replica) in recovered.Tombstones) worker.AddTombstone(group, replica);
             foreach (RecoveredGroup group in recovered.Groups)
             {
-                IStateMachine machine = group.CommitPoint.Generation == 0 ? new EmptyMachine(group.Group) : machines.Open(group.Group, group.CommitPoint.Generation);
-                HostedReplica replica = Host(options, group, log, machine, now);
-                worker.Add(replica);
-                snapshots.Add(replica);
+                try
+                {
+                    IStateMachine machine = group.CommitPoint.Generation == 0 ? new EmptyMachine(group.Group) : machines.Open(group.Group, group.CommitPoint.Generation);
+                    HostedReplica replica = Host(options, group, log, machine, now);
+                    worker.Add(replica);
+                    snapshots.Add(replica);
+                }
+                catch (StoreDamagedException damage)
+                {
+                    EmptyMachine none = new(group.Group);
+                    worker.AddStopped(new HostedReplica(StartGroup(options, group, log, group.CommitPoint.Index, now), none, group.CommitPoint, options.Observer), damage.Message);
+                }
             }
         }
         catch
@@ -72,7 +80,7 @@ public sealed class MultiRaftHost : IDisposable
     public void Dispose()
     {
         Snapshots.Dispose();
-        foreach (IStateMachine machine in Machines) machine.Dispose();
+        foreach (IStateMachine machine in Worker.MachinesToClose) machine.Dispose();
         _log.Dispose();
     }
 
@@ -98,7 +106,9 @@ public sealed class MultiRaftHost : IDisposable
     {
         try
         {
-            return new HostedReplica(StartGroup(options, group, log, machine, now), machine, group.CommitPoint, options.Observer);
+            LogIndex begins = group.CommitPoint.Index;
+            if (machine.Applied < begins) throw new StoreDamagedException($"{group.Group}: the store has applied {machine.Applied}, its commit point says {begins}: it has forgotten what it had flushed");
+            return new HostedReplica(StartGroup(options, group, log, machine.Applied, now), machine, group.CommitPoint, options.Observer);
         }
         catch
         {
@@ -107,11 +117,10 @@ public sealed class MultiRaftHost : IDisposable
         }
     }
 
-    private static RaftGroup StartGroup(HostOptions options, RecoveredGroup group, IRaftLog log, IStateMachine machine, long now)
+    private static RaftGroup StartGroup(HostOptions options, RecoveredGroup group, IRaftLog log, LogIndex applied, long now)
     {
         CommitPoint point = group.CommitPoint;
-        Invariant.Holds(machine.Applied >= point.Index, $"{group.Group}: the store has applied {machine.Applied}, its commit point says {point.Index}: the store is not the one the log knows");
-        Invariant.Holds(machine.Applied <= group.LastIndex, $"{group.Group}: the store has applied {machine.Applied}, the raft log ends at {group.LastIndex}: synced log was lost");
+        Invariant.Holds(applied <= group.LastIndex, $"{group.Group}: the store has applied {applied}, the raft log ends at {group.LastIndex}: synced log was lost");
         RaftStart start = new()
         {
             HardState = group.HardState,
@@ -121,7 +130,7 @@ public sealed class MultiRaftHost : IDisposable
             SnapshotTerm = point.Term,
             TermRuns = group.TermRuns,
             LastIndex = group.LastIndex,
-            Applied = machine.Applied,
+            Applied = applied,
         };
         return new RaftGroup(OptionsOf(options, group.Group, point.Replica), start, now);
     }

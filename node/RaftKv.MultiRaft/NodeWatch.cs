@@ -3,6 +3,12 @@ using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft;
 
+/// <summary>What a node's heartbeat says that is new.</summary>
+/// <param name="IsGone">The groups led from there must not trust in their leaders any more.</param>
+/// <param name="HasLostUs">It does not trust in the leaders here, or did not for a while.</param>
+/// <param name="HasStoppedReplica">A replica there does nothing any more, which may have led a group.</param>
+internal readonly record struct NodeNews(bool IsGone, bool HasLostUs, bool HasStoppedReplica);
+
 /// <summary>
 /// Failure detection between nodes, in the place of the heartbeats of groups that sleep: each node says every 100 ms (250 while all its groups sleep) that it is alive, in which life
 /// (boot id), whether its disk stands still, and whether it is about to stop. Pure; owned by STEP.
@@ -13,7 +19,7 @@ namespace RaftKv.MultiRaft;
 /// begun to stand still. Whoever was taken for gone learns it from the count in the
 /// heartbeats, if it could be reached or not: a leader that sleeps may have been replaced meanwhile, and even been removed.
 /// <code>
-/// frame NodeHeartbeat: boot id u64 | flags u8 (1 = disk stalled, 2 = about to stop) | version of its list of stopped replicas u64 (0: none yet)
+/// frame NodeHeartbeat: boot id u64 | flags u8 (1 = disk stalled, 2 = about to stop) | how many of its replicas have stopped since it started u64
 ///                    | how often it has taken the addressee for gone u32
 /// </code>
 /// </remarks>
@@ -26,15 +32,15 @@ internal sealed class NodeWatch(long timeoutMicros, ulong seed)
 
     public IEnumerable<NodeId> Nodes => _peers.Keys;
 
-    public byte[] HeartbeatTo(NodeId node, ulong bootId, bool isStalled, bool isLeaving) => Heartbeat(bootId, isStalled, isLeaving, _peers[node].Losses);
+    public byte[] HeartbeatTo(NodeId node, ulong bootId, bool isStalled, bool isLeaving, ulong stoppedVersion = 0) => Heartbeat(bootId, isStalled, isLeaving, _peers[node].Losses, stoppedVersion);
 
-    public static byte[] Heartbeat(ulong bootId, bool isStalled, bool isLeaving, uint losses)
+    public static byte[] Heartbeat(ulong bootId, bool isStalled, bool isLeaving, uint losses, ulong stoppedVersion = 0)
     {
         ByteWriter writer = new(32);
         PeerFrame.Begin(writer, FrameKind.NodeHeartbeat);
         writer.U64(bootId);
         writer.U8((byte)((isStalled ? StalledFlag : 0) | (isLeaving ? LeavingFlag : 0)));
-        writer.U64(0);
+        writer.U64(stoppedVersion);
         writer.U32(losses);
         PeerFrame.Finish(writer);
         return writer.ToArray();
@@ -48,25 +54,24 @@ internal sealed class NodeWatch(long timeoutMicros, ulong seed)
     /// <summary>Whether leaderships may be given to the node: it is alive, and will be for a while.</summary>
     public bool MayLead(long now, NodeId node) => IsAlive(now, node) && !_peers[node].IsLeaving;
 
-    /// <summary>
-    /// A heartbeat arrived. IsGone: the groups led from there must not trust in their leaders any more. HasLostUs: it does not trust in the leaders here, or did
-    /// not for a while.
-    /// </summary>
-    public (bool IsGone, bool HasLostUs) OnHeartbeat(long now, NodeId node, byte[] body)
+    /// <summary>A heartbeat arrived.</summary>
+    public NodeNews OnHeartbeat(long now, NodeId node, byte[] body)
     {
         ByteReader reader = new(body);
         ulong bootId = reader.U64();
         byte flags = reader.U8();
         bool isStalled = (flags & StalledFlag) != 0;
-        reader.U64();
+        ulong stoppedVersion = reader.U64();
         uint losses = reader.Remaining >= 4 ? reader.U32() : 0;
-        if (!_peers.TryGetValue(node, out Peer? peer)) return (false, false);
+        if (!_peers.TryGetValue(node, out Peer? peer)) return default;
         bool isReborn = peer.BootId != 0 && peer.BootId != bootId;
         bool isGone = isReborn || (isStalled && !peer.IsStalled);
         bool hasLostUs = isReborn || losses != peer.LossesOfUs;
+        bool hasStoppedReplica = stoppedVersion != peer.StoppedVersion && !isReborn;
         if (isGone) peer.Losses++;
+        peer.StoppedVersion = stoppedVersion;
         (peer.HeardAt, peer.BootId, peer.IsStalled, peer.IsLeaving, peer.SilentTicks, peer.LossesOfUs, peer.GoneAt) = (now, bootId, isStalled, (flags & LeavingFlag) != 0, 0, losses, long.MaxValue);
-        return (isGone, hasLostUs);
+        return new NodeNews(isGone, hasLostUs, hasStoppedReplica);
     }
 
     /// <summary>The node's connection to this one was lost, or is there again.</summary>
@@ -116,6 +121,8 @@ internal sealed class NodeWatch(long timeoutMicros, ulong seed)
         public long GoneAt { get; set; } = long.MaxValue;
 
         public bool IsLossTold { get; set; }
+
+        public ulong StoppedVersion { get; set; }
 
         /// <summary>How often it was taken for gone here.</summary>
         public uint Losses { get; set; }

@@ -61,7 +61,7 @@ internal static unsafe class RocksOpening
     {
         if (!createIfMissing)
         {
-            if (!File.Exists(Path.Combine(path, "CURRENT"))) throw RocksError.Failure(path, "open", "there is no store in this directory");
+            if (!File.Exists(Path.Combine(path, "CURRENT"))) throw new StoreDamagedException($"store {path}: open failed: there is no store in this directory");
             return;
         }
         try

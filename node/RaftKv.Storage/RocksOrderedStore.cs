@@ -113,8 +113,9 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     public void ThrowIfFailed()
     {
         ulong failures = Property("rocksdb.background-errors\0"u8);
-        if (failures != 0)
-            throw RocksError.Failure(DirectoryPath, "background work", $"{failures} flushes or compactions failed; see LOG in the store's directory");
+        if (failures == 0) return;
+        RunFlush(_database.FlushAndWait); // Which of them it was, a refused flush says: damage that a compaction met is another matter than a disk that does not write.
+        throw RocksError.Failure(DirectoryPath, "background work", $"{failures} flushes or compactions failed; see LOG in the store's directory");
     }
 
     /// <summary>
@@ -187,7 +188,7 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
 
         public void AwaitFlush() => UnlessClosed(store.Flush);
 
-        private static void UnlessClosed(Action action)
+        private void UnlessClosed(Action action)
         {
             try
             {
@@ -195,6 +196,11 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
             }
             catch (ObjectDisposedException)
             {
+            }
+            catch (StoreDamagedException)
+            {
+                // Another store's write must not take the blame; this one's next use finds out for itself.
+                store._memory?.Dispose();
             }
         }
     }

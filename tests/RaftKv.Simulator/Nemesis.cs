@@ -68,6 +68,7 @@ internal sealed class Nemesis(World world, SplitMix random)
             case Fault.StopLeader: (Leader() ?? node).Stop(restartAfter: random.Below(2_000_000)); break;
             case Fault.TransferLeadership: (Leader() ?? node).TransferLeaderships(); break;
             case Fault.WipeDisk: world.TryWipe(node); break;
+            case Fault.RotStore: world.TryRot(node, random); break;
             case Fault.ResetConnections:
                 SimNode resets = random.Chance(500_000) ? Leader() ?? node : node;
                 foreach (SimNode peer in world.Nodes)

@@ -189,6 +189,10 @@ internal sealed class SimNode : IPeerLinks
     /// <summary>The next write of the log takes that long.</summary>
     public void HangDiskFor(long micros) => _nextWriteHangs = micros;
 
+    public bool TryRot(SplitMix chance) => _stores.TryRot(chance);
+
+    public bool IsStopped(GroupId group) => Host is { } host && host.Worker.Stopped.Any(stopped => stopped.Group == group);
+
     public void FailNextSync() => _disk.FailNextSync = true;
 
     public void CrashInNextDiskOperations(int operations) => _disk.CrashAfterOperations = operations;

@@ -354,4 +354,5 @@ internal enum Fault
     StopLeader,
     TransferLeadership,
     ResetConnections,
+    RotStore,
 }

@@ -18,7 +18,16 @@ internal sealed class SimShardStores(SplitMix? random = null, int flushChance = 
     }
 
     public IOrderedStore Open(GroupId group, ulong generation) =>
-        _stores.TryGetValue((group.Value, generation), out SimStore? store) && !store.IsStaged ? store : throw new StoreFailedException($"{group}/{generation}: no such store");
+        _stores.TryGetValue((group.Value, generation), out SimStore? store) && store is { IsStaged: false, IsRotten: false } ? store : throw new StoreDamagedException($"{group}/{generation}: no such store, or a rotten one");
+
+    /// <summary>Of one of the stores a block rots: whoever reads it, now or after a restart, is told so.</summary>
+    public bool TryRot(SplitMix chance)
+    {
+        SimStore[] whole = [.. _stores.Values.Where(store => !store.IsStaged)];
+        if (whole.Length == 0) return false;
+        whole[(int)chance.Below(whole.Length)].IsRotten = true;
+        return true;
+    }
 
     public void Delete(GroupId group, ulong generation) => _stores.Remove((group.Value, generation));
 
@@ -50,14 +59,19 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
     private SortedRows _flushed = new();
     private int _openCursors;
 
+    /// <summary>What it holds is not what was written: reads fail.</summary>
+    public bool IsRotten { get; set; }
+
     /// <summary>It is being filled with a snapshot's files, and not a store yet.</summary>
     public bool IsStaged { get; set; }
 
-    public byte[]? Get(ReadOnlySpan<byte> key) => _rows.Find(key);
+    public byte[]? Get(ReadOnlySpan<byte> key) => Whole(_rows).Find(key);
 
-    public byte[]? GetPersisted(ReadOnlySpan<byte> key) => _flushed.Find(key);
+    public byte[]? GetPersisted(ReadOnlySpan<byte> key) => Whole(_flushed).Find(key);
 
     public IOrderedCursor OpenCursor(ReadOnlySpan<byte> end = default) => new Cursor(this, end.ToArray());
+
+    private SortedRows Whole(SortedRows rows) => IsRotten ? throw new StoreDamagedException("a block's checksum is wrong") : rows;
 
     public void Write(WriteBatch batch)
     {
@@ -81,7 +95,7 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
         if (random is null || random.Chance(500_000)) Flush();
     }
 
-    public ICheckpoint CreateCheckpoint() => new SimCheckpoint(_flushed.Clone());
+    public ICheckpoint CreateCheckpoint() => new SimCheckpoint(Whole(_flushed).Clone());
 
     /// <summary>A snapshot's rows take the place of everything, flushed.</summary>
     public void Fill(SortedRows rows)
@@ -113,7 +127,7 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
         public Cursor(SimStore store, byte[] end)
         {
             _store = store;
-            _view = store._rows;
+            _view = store.Whole(store._rows);
             _end = end;
             _position = _view.Count;
             store._openCursors++;

@@ -29,6 +29,7 @@ internal sealed class World
     private int _nextProcess;
     private long _replays;
     private long _snapshots;
+    private bool _hasRot;
     private (long Read, long Compacted) _past;
     private long _nextValue;
     private ulong _traceHash;
@@ -150,9 +151,16 @@ internal sealed class World
     /// </summary>
     public void TryWipe(SimNode node)
     {
-        if (Dead is not null || Options.Replicas < 3 || !node.IsKnownToAll) return;
+        if (Dead is not null || _hasRot || Options.Replicas < 3 || !node.IsKnownToAll) return;
         Dead = node;
         node.Wipe();
+    }
+
+    /// <summary>A store rots on one node, if the shard can spare its replica there: nothing else may be lost for good.</summary>
+    public void TryRot(SimNode node, SplitMix chance)
+    {
+        if (Dead is not null || _hasRot || Options.LeavesOneDead || Options.Replicas < 3) return;
+        _hasRot = node.TryRot(chance);
     }
 
     /// <summary>The highest index that an answer of the group has shown.</summary>
@@ -213,7 +221,7 @@ internal sealed class World
             foreach (Member member in leader.Configuration.Members)
             {
                 SimNode node = NodeOf(member.Node);
-                if (node == Dead) continue;
+                if (node == Dead || node.IsStopped(id)) continue;
                 if (node.Group(id) is not { } group || group.Replica != member.Replica) return false;
                 if (applied is not null && applied != group.Applied) return false;
                 applied = group.Applied;

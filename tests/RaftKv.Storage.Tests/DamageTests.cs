@@ -37,9 +37,9 @@ public sealed class DamageTests : IDisposable
     {
         FlipByte(offset: 1000);
         using RocksOrderedStore store = Open();
-        var read = Assert.Throws<StoreFailedException>(() => store.Get(_rows[0].Key));
-        var persisted = Assert.Throws<StoreFailedException>(() => store.GetPersisted(_rows[0].Key));
-        var scan = Assert.Throws<StoreFailedException>(() => StoreModel.Scan(store, [], []));
+        var read = Assert.ThrowsAny<StoreFailedException>(() => store.Get(_rows[0].Key));
+        var persisted = Assert.ThrowsAny<StoreFailedException>(() => store.GetPersisted(_rows[0].Key));
+        var scan = Assert.ThrowsAny<StoreFailedException>(() => StoreModel.Scan(store, [], []));
         Assert.All([read, persisted, scan], failure => Assert.Contains(_stores.PathOf("store"), failure.Message));
         Assert.All([read, persisted, scan], failure => Assert.Contains("checksum mismatch", failure.Message));
     }
@@ -64,7 +64,7 @@ public sealed class DamageTests : IDisposable
     public void Truncated_table_file_is_reported_when_the_store_is_opened()
     {
         using (FileStream file = File.OpenWrite(_tableFile)) file.SetLength(file.Length / 2);
-        var failure = Assert.Throws<StoreFailedException>(() => Open());
+        var failure = Assert.ThrowsAny<StoreFailedException>(() => Open());
         Assert.Contains(_stores.PathOf("store"), failure.Message);
     }
 
@@ -72,7 +72,7 @@ public sealed class DamageTests : IDisposable
     public void Missing_table_file_is_reported_when_the_store_is_opened()
     {
         File.Delete(_tableFile);
-        var failure = Assert.Throws<StoreFailedException>(() => Open());
+        var failure = Assert.ThrowsAny<StoreFailedException>(() => Open());
         Assert.Contains(_stores.PathOf("store"), failure.Message);
     }
 
@@ -83,10 +83,10 @@ public sealed class DamageTests : IDisposable
         store.ThrowIfFailed();
         store.Put([9], [9]);
         Directory.Delete(store.DirectoryPath, recursive: true);
-        var flush = Assert.Throws<StoreFailedException>(store.Flush);
-        var later = Assert.Throws<StoreFailedException>(store.ThrowIfFailed);
+        var flush = Assert.ThrowsAny<StoreFailedException>(store.Flush);
+        var later = Assert.ThrowsAny<StoreFailedException>(store.ThrowIfFailed);
         Assert.All([flush, later], failure => Assert.Contains(_stores.PathOf("store"), failure.Message));
-        Assert.Throws<StoreFailedException>(store.Flush);
+        Assert.ThrowsAny<StoreFailedException>(store.Flush);
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public sealed class DamageTests : IDisposable
         using RocksOrderedStore store = _stores.Open("tiny", new RocksStoreOptions { CreateIfMissing = true, WriteBufferBytes = 64 * 1024 });
         Directory.Delete(store.DirectoryPath, recursive: true);
         byte[] value = new byte[1000];
-        var failure = Assert.Throws<StoreFailedException>(() =>
+        var failure = Assert.ThrowsAny<StoreFailedException>(() =>
         {
             for (int i = 0; i < 100_000; i++)
             {

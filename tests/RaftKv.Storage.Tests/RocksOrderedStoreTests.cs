@@ -14,7 +14,7 @@ public sealed class RocksOrderedStoreTests : IDisposable
     [Fact]
     public void Missing_store_is_an_error_unless_it_may_be_created()
     {
-        var failure = Assert.Throws<StoreFailedException>(() => _stores.Open(options: RocksStoreOptions.Default));
+        var failure = Assert.ThrowsAny<StoreFailedException>(() => _stores.Open(options: RocksStoreOptions.Default));
         Assert.Contains(_stores.PathOf("store"), failure.Message);
         Assert.False(Directory.Exists(_stores.PathOf("store")));
         _stores.Open().Dispose();
@@ -25,7 +25,7 @@ public sealed class RocksOrderedStoreTests : IDisposable
     public void Directory_that_cannot_be_created_is_a_store_failure()
     {
         File.WriteAllText(_stores.PathOf("file"), "");
-        var failure = Assert.Throws<StoreFailedException>(() => _stores.Open("file/store"));
+        var failure = Assert.ThrowsAny<StoreFailedException>(() => _stores.Open("file/store"));
         Assert.Contains(_stores.PathOf("file/store"), failure.Message);
     }
 
@@ -33,7 +33,7 @@ public sealed class RocksOrderedStoreTests : IDisposable
     public void Second_opening_in_this_process_is_refused()
     {
         using RocksOrderedStore store = _stores.Open();
-        var failure = Assert.Throws<StoreFailedException>(() => _stores.Open());
+        var failure = Assert.ThrowsAny<StoreFailedException>(() => _stores.Open());
         Assert.Contains(_stores.PathOf("store"), failure.Message);
         Assert.Contains("already open", failure.Message);
         store.Put([1], [1]);
@@ -153,7 +153,7 @@ public sealed class RocksOrderedStoreTests : IDisposable
             Expect.Rows([([1], [1])], StoreModel.Scan(cursor, []));
             Assert.Throws<ObjectDisposedException>(() => store.Get([1]));
             Assert.Throws<ObjectDisposedException>(() => store.OpenCursor());
-            Assert.Throws<StoreFailedException>(() => _stores.Open());
+            Assert.ThrowsAny<StoreFailedException>(() => _stores.Open());
         }
         using RocksOrderedStore reopened = _stores.Open();
         reopened.Put([1], [2]);

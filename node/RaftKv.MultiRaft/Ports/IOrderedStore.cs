@@ -7,7 +7,7 @@ namespace RaftKv.MultiRaft.Ports;
 /// </summary>
 /// <remarks>
 /// Writes come from one thread at a time (the Applier); reads may come from any thread beside them. Every method throws
-/// <see cref="StoreFailedException"/> when the engine reports an error; the caller stops the replica or the process.
+/// <see cref="StoreFailedException"/> when the engine reports an error, which stops the process; a <see cref="StoreDamagedException"/> among them stops the replica.
 /// </remarks>
 public interface IOrderedStore : IDisposable
 {
@@ -56,9 +56,15 @@ public interface IOrderedCursor : IDisposable
 }
 
 /// <summary>The store engine reported an error: <see cref="Exception.Message"/> carries its text and the store's path.</summary>
-public sealed class StoreFailedException : Exception
+public class StoreFailedException : Exception
 {
     public StoreFailedException(string message) : base(message) { }
 
-    public StoreFailedException(string message, Exception inner) : base(message, inner) { }
+    public StoreFailedException(string message, Exception? inner) : base(message, inner) { }
+}
+
+/// <summary>What the store holds is not what was written to it, or cannot be read. Its replica stops; a write that failed is another matter, and ends the process (design §3.5).</summary>
+public sealed class StoreDamagedException : StoreFailedException
+{
+    public StoreDamagedException(string message, Exception? inner = null) : base(message, inner) { }
 }

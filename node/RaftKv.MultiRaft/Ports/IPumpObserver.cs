@@ -36,6 +36,9 @@ public interface IPumpObserver
     /// <summary>STEP: the own disk stands still, or no longer does.</summary>
     void OnDiskStalled(bool isStalled);
 
+    /// <summary>STEP, or while the host starts: the replica's store is damaged, and it does nothing any more.</summary>
+    void OnReplicaStopped(RaftGroup group, string reason);
+
     /// <summary>STEP, once a tick.</summary>
     void OnTick(in GroupCounts groups);
 }
@@ -96,6 +99,10 @@ internal sealed class NoObserver : IPumpObserver
     }
 
     public void OnDiskStalled(bool isStalled)
+    {
+    }
+
+    public void OnReplicaStopped(RaftGroup group, string reason)
     {
     }
 

@@ -11,7 +11,7 @@ public interface IShardStores
     /// <summary>Makes an empty store. Fails when the directory exists.</summary>
     IOrderedStore Create(GroupId group, ulong generation);
 
-    /// <summary>Opens an existing store. Throws <see cref="StoreFailedException"/> when it is missing or damaged.</summary>
+    /// <summary>Opens an existing store. Throws <see cref="StoreDamagedException"/> when it is missing or damaged.</summary>
     IOrderedStore Open(GroupId group, ulong generation);
 
     /// <summary>Begins a store that is filled with the files of a snapshot. Fails when the directory exists.</summary>

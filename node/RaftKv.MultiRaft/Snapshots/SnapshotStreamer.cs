@@ -167,6 +167,7 @@ public sealed class SnapshotStreamer : IDisposable
         {
             Interlocked.Increment(ref _failed);
             _worker!.PostSnapshotEnded(replica, send.To.Replica, LogIndex.Zero);
+            if (failure is StoreDamagedException damage) _worker.ReportDamage(replica, damage);
         }
     }
 

@@ -13,7 +13,10 @@ internal sealed record DeleteJson(bool Deleted, ulong Revision);
 /// <summary><c>uptimeMillis</c> is by the clock that consensus runs on, sleep of the machine included.</summary>
 internal sealed record StatusJson(
     string Node, string NodeId, string DiskId, string BootId, string ClusterId, string ClientUrl, string PeerAddress, long UptimeMillis, SnapshotsJson Snapshots,
-    GroupJson[] Groups, ProcessJson Process, RaftLogJson RaftLog);
+    GroupJson[] Groups, StoppedReplicaJson[] Stopped, ProcessJson Process, RaftLogJson RaftLog);
+
+/// <summary>A replica of this node whose store is damaged: it takes part in nothing any more. Its shard goes on without it.</summary>
+internal sealed record StoppedReplicaJson(ulong Shard, string ReplicaId, string Reason);
 
 /// <summary>The node's process since its start: what a load generator divides by operations. Counts only grow.</summary>
 /// <param name="CpuMillis">User and system time of all its threads.</param>

@@ -26,6 +26,7 @@ internal sealed class NodeView(
             identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
             new SnapshotsJson(host.Snapshots.Sent, host.Snapshots.Installed, host.Snapshots.Failed),
             [.. host.Machines.OfType<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))],
+            [.. host.Worker.Stopped.Select(stopped => new StoppedReplicaJson(stopped.Group.Value, stopped.Replica.ToString(), stopped.Reason))],
             process, new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes)));
     }
 

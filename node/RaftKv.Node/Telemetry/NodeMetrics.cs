@@ -57,6 +57,7 @@ internal sealed class NodeMetrics : IDisposable
         _meter.CreateObservableGauge("raftkv.log.budget", () => log.Usage.BudgetBytes, "By", "What the raft log should stay within");
         _meter.CreateObservableGauge("raftkv.disk.free", () => new DriveInfo(directory).AvailableFreeSpace, "By", "Free for this process where the data directory is");
         _meter.CreateObservableGauge("raftkv.disk.stalled", () => pumps.IsDiskStalled ? 1 : 0, null, "1 while a write of the raft log takes so long that this node leads nothing");
+        _meter.CreateObservableGauge("raftkv.replicas.stopped", () => pumps.StoppedReplicas, "{replica}", "Replicas that do nothing any more since their stores are damaged");
 
         (string Name, Func<QueueDepth> Depth)[] queues =
         [

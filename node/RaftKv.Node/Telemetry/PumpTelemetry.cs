@@ -18,6 +18,7 @@ internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
     private readonly Task _writing;
     private readonly int[] _groups = new int[5];
     private volatile bool _isDiskStalled;
+    private int _stoppedReplicas;
 
     public PumpTelemetry(NodeMetrics metrics, ILogger<PumpTelemetry> logger)
     {
@@ -27,6 +28,9 @@ internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
     }
 
     public bool IsDiskStalled => _isDiskStalled;
+
+    /// <summary>Since the start of the process.</summary>
+    public int StoppedReplicas => Volatile.Read(ref _stoppedReplicas);
 
     /// <summary>As of the last tick; the numbers of two ticks may stand side by side.</summary>
     public GroupCounts Groups => new(Volatile.Read(ref _groups[0]), Volatile.Read(ref _groups[1]), Volatile.Read(ref _groups[2]), Volatile.Read(ref _groups[3]), Volatile.Read(ref _groups[4]));
@@ -79,6 +83,14 @@ internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public void OnReplicaStopped(RaftGroup group, string reason)
+    {
+        Interlocked.Increment(ref _stoppedReplicas);
+        var (shard, replica, term, index) = (group.Group.Value, group.Replica.Value, group.Term.Value, group.LastIndex.Value);
+        Later(() => ReplicaStopped(shard, replica, term, index, reason));
+    }
+
+    /// <inheritdoc/>
     public void OnTick(in GroupCounts groups)
     {
         Volatile.Write(ref _groups[0], groups.AwakeLeaders);
@@ -123,4 +135,7 @@ internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
 
     [LoggerMessage(7, LogLevel.Information, "Shard {Shard}: installed a snapshot, term {Term}, index {Index}")]
     private partial void SnapshotInstalled(ulong shard, ulong term, ulong index);
+
+    [LoggerMessage(8, LogLevel.Error, "Shard {Shard}: replica {Replica} is stopped in term {Term}, last index {Index}, for its store is damaged: {Reason}")]
+    private partial void ReplicaStopped(ulong shard, ulong replica, ulong term, ulong index, string reason);
 }

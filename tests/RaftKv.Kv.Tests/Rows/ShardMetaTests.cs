@@ -23,7 +23,7 @@ public sealed class ShardMetaTests
     public void Without_a_meta_row_a_store_is_not_opened()
     {
         using SimStore store = new();
-        Assert.Throws<StoreFailedException>(() => new KvStateMachine(Shard.Id, store, Limits.Default));
+        Assert.ThrowsAny<StoreFailedException>(() => new KvStateMachine(Shard.Id, store, Limits.Default));
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public sealed class ShardMetaTests
         WriteBatch batch = new();
         batch.Put(RowLayout.MetaKey, row);
         store.Write(batch);
-        Assert.Throws<StoreFailedException>(() => ShardMeta.ReadFrom(store, Shard.Id));
+        Assert.ThrowsAny<StoreFailedException>(() => ShardMeta.ReadFrom(store, Shard.Id));
     }
 
     private static byte[] Encode(ShardMeta meta)

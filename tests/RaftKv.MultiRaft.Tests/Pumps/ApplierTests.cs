@@ -48,7 +48,7 @@ public sealed class ApplierTests : IDisposable
         StoreFailedException failure = new("IO error");
         _machine.BeforeCommit = () => throw failure;
         Add([Some.Entry(11)], Waits("a", 11));
-        Assert.Same(failure, Assert.Throws<StoreFailedException>(() => _applier.RunOnce()));
+        Assert.Same(failure, Assert.ThrowsAny<StoreFailedException>(() => _applier.RunOnce()));
         Assert.Empty(_trace.Take());
         Assert.False(_worker.HasWork);
     }

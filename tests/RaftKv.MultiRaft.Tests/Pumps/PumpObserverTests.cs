@@ -138,6 +138,8 @@ public sealed class PumpObserverTests
 
         public void OnSnapshotInstalled(GroupId group, LogIndex index, Term term) => _told.Add($"{group}: snapshot to {index}/{term} installed");
 
+        public void OnReplicaStopped(RaftGroup group, string reason) => _told.Add($"stopped {group.Group}");
+
         public void OnDiskStalled(bool isStalled) => _told.Add($"stalled {isStalled}");
 
         public void OnTick(in GroupCounts groups) => Counts = groups;

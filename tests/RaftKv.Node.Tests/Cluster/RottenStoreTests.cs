@@ -1,0 +1,54 @@
+using System.Text.Json;
+using RaftKv.Node.Tests.Support;
+
+namespace RaftKv.Node.Tests.Cluster;
+
+/// <summary>Rot in a shard store stops the replica that has it, naming the file, and nothing else (design §3.5).</summary>
+public sealed class RottenStoreTests
+{
+    private const int Value = 500_000;
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_replica_with_a_rotten_store_stops_and_the_nodes_others_go_on(bool isManifest)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3, shards: 2);
+        NodeUnderTest rotten = cluster.Nodes[0];
+        string[] keys = [.. Enumerable.Range(0, 20).Select(i => $"key-{i}")];
+        string value = new('v', Value);
+        foreach (string key in keys) Assert.Equal(Outcome.Applied, await Client.PutAsync(rotten.Url, key, value));
+        rotten.Signal(Posix.Terminate); // A clean stop flushes the stores.
+        Assert.Equal(0, await rotten.WaitForExitAsync());
+        string store = Directory.GetDirectories(Path.Combine(rotten.Directory, "shards", "1")).Single();
+        string file = isManifest
+            ? Path.Combine(store, (await File.ReadAllTextAsync(Path.Combine(store, "CURRENT"))).Trim())
+            : Directory.GetFiles(store, "*.sst").OrderByDescending(path => new FileInfo(path).Length).First();
+        Rot(file, isManifest ? 20 : new FileInfo(file).Length / 2);
+        rotten.Start();
+
+        // Reading as it is finds the rot; whoever asks is answered by others.
+        await Wait.UntilAsync("replica 1 of shard 1 is stopped", async () =>
+        {
+            foreach (string key in keys) await Client.Http.GetAsync(new Uri(rotten.Url, $"/v1/kv/{key}?consistency=stale"));
+            return (await StoppedAsync(rotten)).Length == 1;
+        }, () => rotten.Output);
+        JsonElement stopped = (await StoppedAsync(rotten)).Single();
+        Assert.Equal(1, stopped.GetProperty("shard").GetInt32());
+        Assert.Contains(store, stopped.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Contains("its store is damaged", rotten.Output, StringComparison.Ordinal);
+        foreach (string key in keys) Assert.Equal(value, await Client.GetAsync(rotten.Url, key));
+        foreach (string key in keys) Assert.Equal(Outcome.Applied, await Client.PutAsync(rotten.Url, key, "it goes on"));
+        Assert.Equal(["2"], (await Client.GetJsonAsync(rotten.Url, "/v1/status")).GetProperty("groups").EnumerateArray().Select(group => group.GetProperty("shard").ToString()));
+    }
+
+    private static async Task<JsonElement[]> StoppedAsync(NodeUnderTest node) =>
+        [.. (await Client.GetJsonAsync(node.Url, "/v1/status")).GetProperty("stopped").EnumerateArray()];
+
+    private static void Rot(string file, long at)
+    {
+        byte[] bytes = File.ReadAllBytes(file);
+        for (long i = at; i < Math.Min(bytes.Length, at + 64); i++) bytes[i] ^= 0x5A;
+        File.WriteAllBytes(file, bytes);
+    }
+}
