@@ -24,13 +24,12 @@ public sealed partial class HttpApiDocumentTests(HttpApiDocumentTests.Fixture fi
     [InlineData("/debug/groups/1")]
     public async Task A_document_that_differs_on_every_node_has_the_members_that_are_shown(string path)
     {
-        using JsonDocument shown = JsonDocument.Parse(DocumentExamples.JsonBelow(Document, $"#### `GET {path}`"));
-        string expected = ShapeOf(shown.RootElement);
+        string expected = DocumentExamples.ShapeBelow(Document, $"#### `GET {path}`");
         string[] shapes = [];
         // Of a group from inside the leader's answer is shown, whoever it is.
         await Wait.UntilAsync($"a node that answers {path} as {expected}", async () =>
         {
-            shapes = [.. (await Task.WhenAll(fixture.Cluster.Nodes.Select(node => RawHttp.OnceAsync(node.ClientPort, "GET", path)))).Select(answer => ShapeOf(answer.Json))];
+            shapes = [.. (await Task.WhenAll(fixture.Cluster.Nodes.Select(node => RawHttp.OnceAsync(node.ClientPort, "GET", path)))).Select(answer => DocumentExamples.ShapeOf(answer.Json))];
             return shapes.Contains(expected);
         }, () => string.Join('\n', shapes));
     }
@@ -74,7 +73,8 @@ public sealed partial class HttpApiDocumentTests(HttpApiDocumentTests.Fixture fi
             }
         }
 
-        int port = fixture.Cluster.Nodes[(url!.Port - FirstClientPort) / 10].ClientPort;
+        if (url!.Query.Contains("stale", StringComparison.Ordinal)) await fixture.Cluster.WaitLevelAsync();
+        int port = fixture.Cluster.Nodes[(url.Port - FirstClientPort) / 10].ClientPort;
         RawResponse answer = await RawHttp.OnceAsync(port, method ?? (body is null ? "GET" : "POST"), url.PathAndQuery, body, [.. headers]);
         if (!showsHead) return answer.Text;
         string head = string.Concat(answer.Headers.Where(header => header.Key != "Date").Select(header => $"{header.Key}: {header.Value}\n"));
@@ -83,15 +83,6 @@ public sealed partial class HttpApiDocumentTests(HttpApiDocumentTests.Fixture fi
 
     /// <summary>Which node leads, and in which term, is for the cluster to say; indexes grow with it, ages and what is left of a ttl with time.</summary>
     private static string Mask(string printed) => Volatile().Replace(printed, "$1#");
-
-    /// <summary>Members and their kinds; of a list its first item.</summary>
-    private static string ShapeOf(JsonElement element) => element.ValueKind switch
-    {
-        JsonValueKind.Object => $"{{{string.Join(',', element.EnumerateObject().Select(member => $"{member.Name}:{ShapeOf(member.Value)}"))}}}",
-        JsonValueKind.Array => element.GetArrayLength() == 0 ? "[]" : $"[{ShapeOf(element[0])}]",
-        JsonValueKind.True or JsonValueKind.False => "bool",
-        var kind => kind.ToString().ToLowerInvariant(),
-    };
 
     [GeneratedRegex("""((?:"(?:term|index)":|"(?:node|leader)":"n|RaftKv-(?:Term|Index|Age-Ms|Ttl): |RaftKv-Node: n|at index |"ttl":))[0-9]+""")]
     private static partial Regex Volatile();

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace RaftKv.Node.Tests.Support;
@@ -37,9 +38,22 @@ internal static partial class DocumentExamples
     /// <summary>The whole document.</summary>
     public static string Read(string document) => File.ReadAllText(PathOf(document));
 
-    /// <summary>The first block of kind <c>json</c> below the line that begins with <paramref name="heading"/>.</summary>
-    public static string JsonBelow(string document, string heading) =>
-        Joined(File.ReadLines(PathOf(document)).SkipWhile(line => !line.StartsWith(heading, StringComparison.Ordinal)).SkipWhile(line => line != "```json").Skip(1).TakeWhile(line => line != "```"));
+    /// <summary>The shape of the first block of kind <c>json</c> below the line <paramref name="heading"/>.</summary>
+    public static string ShapeBelow(string document, string heading)
+    {
+        string json = Joined(File.ReadLines(PathOf(document)).SkipWhile(line => line != heading).SkipWhile(line => line != "```json").Skip(1).TakeWhile(line => line != "```"));
+        using JsonDocument shown = JsonDocument.Parse(json);
+        return ShapeOf(shown.RootElement);
+    }
+
+    /// <summary>Members and their kinds; of a list its first item.</summary>
+    public static string ShapeOf(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Object => $"{{{string.Join(',', element.EnumerateObject().Select(member => $"{member.Name}:{ShapeOf(member.Value)}"))}}}",
+        JsonValueKind.Array => element.GetArrayLength() == 0 ? "[]" : $"[{ShapeOf(element[0])}]",
+        JsonValueKind.True or JsonValueKind.False => "bool",
+        var kind => kind.ToString().ToLowerInvariant(),
+    };
 
     /// <summary>As a shell splits it, as far as the documents need it: quotes, single and double, and continued lines.</summary>
     private static string[] WordsOf(string command) =>
