@@ -69,6 +69,9 @@ public sealed partial class KvStateMachine : IStateMachine
     /// <summary>The last revision assigned, as of the last batch; for status, from any thread.</summary>
     public ulong CommittedRevision => Volatile.Read(ref _committedRevision);
 
+    /// <summary>From any thread. Throws <see cref="ObjectDisposedException"/> when the machine was closed.</summary>
+    public StoreSize Size => _store.Size;
+
     /// <inheritdoc/>
     public ulong TimeMillis => _meta.ShardTimeMillis;
 

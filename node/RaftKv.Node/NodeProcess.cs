@@ -64,7 +64,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _host.Connect(new Front(new FrontOptions(identity.Name, bootId), node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
-        _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, directory.Path);
+        _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, rocks, directory.Path);
 
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
         NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links, node.LogDisk);

@@ -1,3 +1,4 @@
+using System.Text;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.Raft;
 using RaftKv.Storage.Native;
@@ -16,13 +17,16 @@ namespace RaftKv.Storage;
 /// </remarks>
 public sealed unsafe class RocksOrderedStore : IOrderedStore
 {
+    private readonly RocksEnvironment _environment;
     private readonly RocksDatabaseHandle _database;
     private int _writers;
 
-    private RocksOrderedStore(RocksDatabaseHandle database, string path)
+    private RocksOrderedStore(RocksEnvironment environment, RocksDatabaseHandle database, string path)
     {
+        _environment = environment;
         _database = database;
         DirectoryPath = path;
+        environment.Add(this);
     }
 
     public string DirectoryPath { get; }
@@ -40,14 +44,14 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     public static RocksOrderedStore Open(RocksEnvironment environment, string path, RocksStoreOptions? options = null)
     {
         RocksDatabaseHandle database = RocksOpening.Open(environment, path, options ?? RocksStoreOptions.Default);
-        return new RocksOrderedStore(database, path);
+        return new RocksOrderedStore(environment, database, path);
     }
 
     /// <summary>
     /// Opens the store in <paramref name="path"/> to look at it: nothing in its directory changes, and writing fails. What was not flushed is
     /// gone already. Throws <see cref="StoreFailedException"/>. No other process may have it open; RocksDB does not check that here.
     /// </summary>
-    public static RocksOrderedStore OpenReadOnly(RocksEnvironment environment, string path) => new(RocksOpening.OpenReadOnly(environment, path), path);
+    public static RocksOrderedStore OpenReadOnly(RocksEnvironment environment, string path) => new(environment, RocksOpening.OpenReadOnly(environment, path), path);
 
     public byte[]? Get(ReadOnlySpan<byte> key)
     {
@@ -109,21 +113,45 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     public void ThrowIfFailed()
     {
         using RocksDatabaseHandle.UseScope use = _database.Use();
-        ulong failures;
-        fixed (byte* name = "rocksdb.background-errors\0"u8)
-        {
-            if (rocksdb_property_int(_database.Pointer, name, &failures) != 0)
-                throw RocksError.Failure(DirectoryPath, "reading rocksdb.background-errors", "RocksDB does not know it");
-        }
+        ulong failures = Property("rocksdb.background-errors\0"u8);
         if (failures != 0)
             throw RocksError.Failure(DirectoryPath, "background work", $"{failures} flushes or compactions failed; see LOG in the store's directory");
+    }
+
+    /// <inheritdoc/>
+    public StoreSize Size
+    {
+        get
+        {
+            using RocksDatabaseHandle.UseScope use = _database.Use();
+            long memory = (long)Property("rocksdb.cur-size-all-mem-tables\0"u8); // First: what a flush moves meanwhile counts twice rather than not at all.
+            long live = (long)Property("rocksdb.estimate-live-data-size\0"u8);
+            return new StoreSize((long)Property("rocksdb.total-sst-files-size\0"u8), live, memory, (long)Property("rocksdb.estimate-num-keys\0"u8));
+        }
     }
 
     /// <summary>
     /// Closes the store. RocksDB flushes at a clean close, but does not report whether that worked: whoever relies on
     /// what was written calls <see cref="Flush"/> first.
     /// </summary>
-    public void Dispose() => _database.Dispose();
+    public void Dispose()
+    {
+        _environment.Remove(this);
+        _database.Dispose();
+    }
+
+    /// <param name="name">Ends with a zero. Within a <see cref="RocksDatabaseHandle.Use"/> scope.</param>
+    private ulong Property(ReadOnlySpan<byte> name)
+    {
+        ulong value;
+        fixed (byte* start = name)
+        {
+            if (rocksdb_property_int(_database.Pointer, start, &value) != 0)
+                throw RocksError.Failure(DirectoryPath, $"reading {Encoding.ASCII.GetString(name[..^1])}", "RocksDB does not know it");
+        }
+
+        return value;
+    }
 
     /// <summary>Pinned, so that a value in the block cache is copied once, into the result.</summary>
     private byte[]? Read(ReadOnlySpan<byte> key, ReadOptions* options)

@@ -15,6 +15,7 @@ public sealed partial class ReadmeTests
 {
     private const string Document = "shardctl/README.md";
     private const string DataDirectory = ".data/";
+    private const int FirstClientPort = 2379;
 
     [Fact]
     public async Task Every_example_prints_what_the_document_says()
@@ -78,7 +79,14 @@ public sealed partial class ReadmeTests
         if (arguments.Contains("stale")) await cluster.WaitLevelAsync();
         Shardctl.Ended ended = await Shardctl.RunAsync(arguments);
         Assert.True(showsExitCode || ended.ExitCode == 0, $"{string.Join(' ', words)} ends with {ended.ExitCode}: {ended.Error}");
-        return $"{ended.Out}{ended.Error}{(showsExitCode ? $"{ended.ExitCode}" : "")}";
+        return $"{WithUsualPorts(cluster, ended.Out)}{WithUsualPorts(cluster, ended.Error)}{(showsExitCode ? $"{ended.ExitCode}" : "")}";
+    }
+
+    private static string WithUsualPorts(TestCluster cluster, string text)
+    {
+        for (int i = 0; i < cluster.Nodes.Length; i++)
+            text = text.Replace($":{cluster.Nodes[i].ClientPort}", $":{FirstClientPort + 10 * i}", StringComparison.Ordinal).Replace($":{cluster.Nodes[i].PeerPort}", $":{FirstClientPort + 10 * i + 1}", StringComparison.Ordinal);
+        return text;
     }
 
     /// <summary>The directory of a node that does not run any more.</summary>
@@ -122,10 +130,10 @@ public sealed partial class ReadmeTests
     [GeneratedRegex("^(node|shard|log file|log/)( |[0-9])")]
     private static partial Regex TableOfCluster();
 
-    [GeneratedRegex("""("(?:term|index|ageMillis)": |"(?:node|leader)": "n|127\.0\.0\.1:)[0-9]+""")]
+    [GeneratedRegex("""("(?:term|index|ageMillis)": |"(?:node|leader)": "n)[0-9]+""")]
     private static partial Regex Volatile();
 
-    [GeneratedRegex(@"\b[0-9a-f]{16}\b|[0-9]+|(?<= )-(?= )")]
+    [GeneratedRegex(@"\b[0-9a-f]{16}\b|[0-9.]+[BKMG]?|(?<= )-(?= )")]
     private static partial Regex Figures();
 
     [GeneratedRegex(" +")]

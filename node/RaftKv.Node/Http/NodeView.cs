@@ -19,14 +19,15 @@ internal sealed class NodeView(
     private readonly long _startedAt = BootClock.NowMicros;
     private readonly Dictionary<NodeId, string> _names = members.ToDictionary(member => new NodeId(NodeIdentity.IdOf(member.Name)), member => member.Name);
 
-    public Task<StatusJson> StatusAsync()
+    public async Task<StatusJson> StatusAsync()
     {
-        ProcessJson process = ProcessFacts.Read(); // Not on STEP, which has better things to do.
-        return AskStepAsync(_ => new StatusJson(
+        // On STEP only what it alone knows: it has better things to do.
+        (GroupJson Group, KvStateMachine Machine)[] groups = await AskStepAsync(_ => host.Machines.OfType<KvStateMachine>().Select(machine => (GroupOf(host.Worker.Find(machine.Group)!, machine), machine)).ToArray());
+        return new StatusJson(
             identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
             new SnapshotsJson(host.Snapshots.Sent, host.Snapshots.Installed, host.Snapshots.Failed),
-            [.. host.Machines.OfType<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))],
-            process, new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes)));
+            [.. groups.Select(group => group.Group with { Store = StoreOf(group.Machine) })],
+            ProcessFacts.Read(), new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes));
     }
 
     public Task<ShardsJson> ShardsAsync() => AskStepAsync(_ => new ShardsJson([.. map.Shards.Select(ShardOf)]));
@@ -68,7 +69,20 @@ internal sealed class NodeView(
 
     private GroupJson GroupOf(RaftGroup group, KvStateMachine machine) => new(
         group.Group.Value, ApiResponse.Text(group.Replica.Value), GroupText.Of(group.Role), group.Term.Value, LeaderOf(group), group.Commit.Value,
-        group.Applied.Value, group.LastIndex.Value, group.DurableIndex.Value, group.SnapshotIndex.Value, machine.CommittedRevision);
+        group.Applied.Value, group.LastIndex.Value, group.DurableIndex.Value, group.SnapshotIndex.Value, machine.CommittedRevision, Store: null);
+
+    private static StoreJson? StoreOf(KvStateMachine machine)
+    {
+        try
+        {
+            StoreSize size = machine.Size;
+            return new StoreJson(size.FileBytes, size.LiveBytes, size.MemoryBytes, size.Rows);
+        }
+        catch (ObjectDisposedException)
+        {
+            return null; // A snapshot took its place since STEP answered.
+        }
+    }
 
     private ShardJson ShardOf(ShardDescription shard) => new(
         shard.Id, HashRange.FormatBound(shard.Range.Start), HashRange.FormatBound(shard.Range.End), shard.Epoch.Version, shard.Epoch.ConfVersion,

@@ -29,6 +29,30 @@ public sealed class NodeViewTests(SingleNode single)
     }
 
     [Fact]
+    public async Task Status_shows_what_each_replicas_store_takes_and_metrics_their_sum()
+    {
+        long before = await DataBytesAsync();
+        byte[] value = new byte[SingleNode.MaxValueBytes];
+        for (int i = 0; i < 20; i++)
+        {
+            new Random(i).NextBytes(value);
+            await single.SendAsync("PUT", $"/v1/kv/sized/{i}", value);
+        }
+
+        Assert.InRange(await DataBytesAsync() - before, 20 * value.Length, 100 * value.Length);
+        MetricsText metrics = await MetricsText.OfAsync(single.Node);
+        Assert.True(metrics["raftkv_store_live_bytes"] + metrics["raftkv_store_memory_bytes"] >= 20 * value.Length);
+        Assert.True(metrics["raftkv_store_size_bytes"] >= 0);
+
+        async Task<long> DataBytesAsync()
+        {
+            JsonElement[] stores = [.. (await single.SendAsync("GET", "/v1/status")).Json.GetProperty("groups").EnumerateArray().Select(group => group.GetProperty("store"))];
+            Assert.All(stores, store => Assert.True(store.GetProperty("rows").GetInt64() > 0 && store.GetProperty("fileBytes").GetInt64() >= store.GetProperty("liveBytes").GetInt64()));
+            return stores.Sum(store => store.GetProperty("liveBytes").GetInt64() + store.GetProperty("memoryBytes").GetInt64());
+        }
+    }
+
+    [Fact]
     public async Task Status_counts_what_the_process_uses_and_what_the_raft_log_writes()
     {
         JsonElement before = (await single.SendAsync("GET", "/v1/status")).Json;
