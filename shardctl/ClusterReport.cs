@@ -38,7 +38,9 @@ internal static class ClusterReport
         // Nodes cannot be told from endpoints that are silent; but if there are as many endpoints as nodes, each was asked.
         string silent = answers.Count >= members.Length ? Down : Unknown;
         ImmutableArray<NodeOutput> nodes = [.. members.Select(member => NodeOf(member, statuses.GetValueOrDefault(member.Name), silent))];
-        ImmutableArray<ShardOutput> shards = [.. answers.First(answer => answer.Shards is not null).Shards!.Shards.Select(shard => ShardOf(shard, statuses))];
+        // A node that holds no replica of a shard knows its members as they were when the cluster began.
+        IEnumerable<ShardEntry> newest = answers.SelectMany(answer => answer.Shards?.Shards ?? []).GroupBy(shard => shard.Id).OrderBy(shard => shard.Key).Select(shard => shard.MaxBy(entry => (entry.Version, entry.ConfVersion))!);
+        ImmutableArray<ShardOutput> shards = [.. newest.Select(shard => ShardOf(shard, statuses))];
         ImmutableArray<string> problems = ProblemsOf(answers, statuses, nodes, shards);
         return new StatusOutput(statuses.Values.First().ClusterId, problems.IsEmpty, problems, nodes, shards);
     }

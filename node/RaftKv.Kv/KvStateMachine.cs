@@ -31,6 +31,7 @@ public sealed partial class KvStateMachine : IStateMachine
     private IOrderedCursor? _cursor;
     private ShardMeta _meta;
     private ulong _committedRevision;
+    private AppliedMembers _members;
 
     /// <param name="limits">Equal on all nodes of a cluster: the idempotency window and limits take part in what is applied.</param>
     /// <param name="versionCacheBytes">What <see cref="NewestVersions"/> may take; changes nothing but speed.</param>
@@ -43,6 +44,7 @@ public sealed partial class KvStateMachine : IStateMachine
         _meta = ShardMeta.ReadFrom(store, group);
         Configuration = ReadConfiguration(store, group);
         _committedRevision = _meta.Revision;
+        _members = new AppliedMembers(_meta.Epoch, Configuration);
         _writtenLookup = _written.GetAlternateLookup<ReadOnlySpan<byte>>();
         FindNextDeadline();
     }
@@ -71,6 +73,9 @@ public sealed partial class KvStateMachine : IStateMachine
 
     /// <summary>From any thread. Throws <see cref="ObjectDisposedException"/> when the machine was closed.</summary>
     public StoreSize Size => _store.Size;
+
+    /// <summary>As of the last batch, from any thread.</summary>
+    public AppliedMembers Members => Volatile.Read(ref _members);
 
     /// <inheritdoc/>
     public ulong TimeMillis => _meta.ShardTimeMillis;
@@ -132,6 +137,7 @@ public sealed partial class KvStateMachine : IStateMachine
         WriteOut();
         _store.ThrowIfFailed();
         Volatile.Write(ref _committedRevision, _meta.Revision);
+        if (_members.Epoch != _meta.Epoch) Volatile.Write(ref _members, new AppliedMembers(_meta.Epoch, Configuration));
     }
 
     /// <summary>

@@ -81,6 +81,15 @@ public sealed class StatusVerbTests
     }
 
     [Fact]
+    public async Task Members_are_shown_as_the_node_that_knows_the_latest_change_says()
+    {
+        string changed = Shards.Replace("\"confVersion\":1,\"leader\":\"n2\"", "\"confVersion\":3,\"leader\":\"n2\"", StringComparison.Ordinal).Replace("{\"node\":\"n1\",\"replicaId\":\"1\",\"role\":\"voter\"},", "", StringComparison.Ordinal);
+        await using FakeNode n1 = Node("n1"), n2 = Node("n2", shards: changed), n3 = Node("n3");
+        Shardctl.Ended ended = await Shardctl.RunAsync("status", "--endpoints", $"{n1.Endpoint},{n2.Endpoint},{n3.Endpoint}");
+        Assert.Contains("2      8000-0000  1.3    n2      8     20      5         66K   2.0M     n2 n3 ", ended.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task No_answer_at_all_ends_with_3()
     {
         ClientEndpoint nobody = FakeNode.Nobody();
@@ -113,7 +122,7 @@ public sealed class StatusVerbTests
     }
 
     /// <param name="role">In shard 2; so are <paramref name="leader"/> and <paramref name="term"/>. Not given: n2 leads in term 8.</param>
-    private static FakeNode Node(string name, string nodes = Nodes, string? role = null, string? leader = "n2", int term = 8)
+    private static FakeNode Node(string name, string nodes = Nodes, string? role = null, string? leader = "n2", int term = 8, string shards = Shards)
     {
         // n3 is of a version that does not say what its stores take.
         string first = Group(1, name == "n1" ? "leader" : "follower", "n1", 7, name == "n3" ? 16 : 20, hasSize: name != "n3");
@@ -123,7 +132,7 @@ public sealed class StatusVerbTests
         {
             "/v1/status" => status,
             "/v1/nodes" => nodes,
-            "/v1/shards" => Shards,
+            "/v1/shards" => shards,
             _ => throw new InvalidOperationException(request.Target),
         }));
     }

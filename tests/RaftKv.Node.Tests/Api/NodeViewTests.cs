@@ -1,5 +1,7 @@
 using System.Text.Json;
+using RaftKv.Node.Http;
 using RaftKv.Node.Tests.Support;
+using RaftKv.Raft;
 
 namespace RaftKv.Node.Tests.Api;
 
@@ -81,6 +83,29 @@ public sealed class NodeViewTests(SingleNode single)
             + "{\"id\":2,\"start\":\"8000000000000000\",\"end\":\"0000000000000000\",\"version\":1,\"confVersion\":1,\"leader\":\"n1\",\"replicas\":[{\"node\":\"n1\",\"replicaId\":\"1\",\"role\":\"voter\"}]}]}",
             answer.Text);
         Assert.Equal(304, (await single.SendAsync("GET", "/v1/shards", null, ("If-None-Match", answer.Headers["ETag"]))).Status);
+    }
+
+    [Fact]
+    public async Task A_node_without_a_replica_says_who_leads_once_it_has_forwarded_a_request()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(4);
+        NodeUnderTest outside = cluster.Nodes[3];
+        JsonElement shard = await ShardAsync();
+        Assert.Equal(JsonValueKind.Null, shard.GetProperty("leader").ValueKind);
+        Assert.Equal(["n1", "n2", "n3"], shard.GetProperty("replicas").EnumerateArray().Select(replica => replica.GetProperty("node").GetString()));
+
+        RawResponse put = await RawHttp.OnceAsync(outside.ClientPort, "PUT", "/v1/kv/forwarded", [1]);
+        Assert.Equal((200, put.Headers["RaftKv-Node"]), (put.Status, (await ShardAsync()).GetProperty("leader").GetString()));
+
+        async Task<JsonElement> ShardAsync() => Assert.Single((await Client.GetJsonAsync(outside.Url, "/v1/shards")).GetProperty("shards").EnumerateArray());
+    }
+
+    [Fact]
+    public void Within_a_membership_change_all_members_are_shown_and_whoever_votes_in_a_half_is_a_voter()
+    {
+        Member[] members = [.. Enumerable.Range(1, 4).Select(i => new Member(new ReplicaId((ulong)i), new NodeId((ulong)i)))];
+        Configuration joint = new(new ConfigurationHalf([members[0], members[3]], [members[2]]), new ConfigurationHalf([members[0], members[1]], []));
+        Assert.Equal(["n1 1 voter", "n2 2 voter", "n3 3 learner", "n4 4 voter"], NodeView.ReplicasOf(joint, node => $"n{node.Value}").Select(replica => $"{replica.Node} {replica.ReplicaId} {replica.Role}"));
     }
 
     [Fact]

@@ -46,13 +46,12 @@ internal static partial class DocumentExamples
         return ShapeOf(shown.RootElement);
     }
 
-    /// <summary>Members and their kinds; of a list its first item.</summary>
+    /// <summary>Members, and whether each is a value, perhaps null, a list or an object; of a list its first item.</summary>
     public static string ShapeOf(JsonElement element) => element.ValueKind switch
     {
         JsonValueKind.Object => $"{{{string.Join(',', element.EnumerateObject().Select(member => $"{member.Name}:{ShapeOf(member.Value)}"))}}}",
         JsonValueKind.Array => element.GetArrayLength() == 0 ? "[]" : $"[{ShapeOf(element[0])}]",
-        JsonValueKind.True or JsonValueKind.False => "bool",
-        var kind => kind.ToString().ToLowerInvariant(),
+        _ => "value",
     };
 
     /// <summary>As a shell splits it, as far as the documents need it: quotes, single and double, and continued lines.</summary>
