@@ -38,7 +38,9 @@ internal static class ClusterReport
         // Nodes cannot be told from endpoints that are silent; but if there are as many endpoints as nodes, each was asked.
         string silent = answers.Count >= members.Length ? Down : Unknown;
         ImmutableArray<NodeOutput> nodes = [.. members.Select(member => NodeOf(member, statuses.GetValueOrDefault(member.Name), silent))];
-        ImmutableArray<ShardOutput> shards = [.. answers.First(answer => answer.Shards is not null).Shards!.Shards.Select(shard => ShardOf(shard, statuses))];
+        // A node that holds no replica of a shard knows its members as they were when the cluster began.
+        IEnumerable<ShardEntry> newest = answers.SelectMany(answer => answer.Shards?.Shards ?? []).GroupBy(shard => shard.Id).OrderBy(shard => shard.Key).Select(shard => shard.MaxBy(entry => (entry.Version, entry.ConfVersion))!);
+        ImmutableArray<ShardOutput> shards = [.. newest.Select(shard => ShardOf(shard, statuses))];
         ImmutableArray<string> problems = ProblemsOf(answers, statuses, nodes, shards);
         return new StatusOutput(statuses.Values.First().ClusterId, problems.IsEmpty, problems, nodes, shards);
     }
@@ -61,7 +63,10 @@ internal static class ClusterReport
 
     private static NodeOutput NodeOf(NodeMember member, NodeStatus? status, string silent) => new(
         member.Name, member.Id, status is null ? silent : Up, status?.ClientUrl ?? member.ClientUrl, member.PeerAddress,
-        status?.UptimeMillis, status?.Groups.Count(group => group.IsLeader), status?.Groups.Length);
+        status?.UptimeMillis, status?.Groups.Count(group => group.IsLeader), status?.Groups.Length, FileBytesOf(status));
+
+    /// <summary>Null also when one of its replicas does not say.</summary>
+    private static long? FileBytesOf(NodeStatus? status) => status is null || status.Groups.Any(group => group.Store is null) ? null : status.Groups.Sum(group => group.Store!.FileBytes);
 
     private static ShardOutput ShardOf(ShardEntry shard, Dictionary<string, NodeStatus> statuses)
     {
@@ -74,12 +79,13 @@ internal static class ClusterReport
         GroupStatus? leading = leader is null ? null : groups.GetValueOrDefault(leader);
         if (newest is null) leader = shard.Leader;
         return new ShardOutput(
-            shard.Id, shard.Start, shard.End, shard.Version, shard.ConfVersion, leader, newest?.Term, leading?.Commit, leading?.Revision,
+            shard.Id, shard.Start, shard.End, shard.Version, shard.ConfVersion, leader, newest?.Term, leading?.Commit, leading?.Revision, leading?.Store?.DataBytes, leading?.Store?.FileBytes,
             [.. shard.Replicas.Select(replica => ReplicaOf(replica, groups.GetValueOrDefault(replica.Node), leading))]);
     }
 
     private static ReplicaOutput ReplicaOf(ReplicaEntry replica, GroupStatus? group, GroupStatus? leading) => new(
-        replica.Node, replica.ReplicaId, replica.Role, group?.Term, group?.Applied, group?.Last, group?.Durable, LagOf(group, leading));
+        replica.Node, replica.ReplicaId, replica.Role, group?.Term, group?.Applied, group?.Last, group?.Durable, LagOf(group, leading),
+        group?.Store?.DataBytes, group?.Store?.FileBytes, group?.Store?.Rows);
 
     /// <summary>The answers are not of one moment: a follower may have been asked later than its leader, and be ahead.</summary>
     private static ulong? LagOf(GroupStatus? group, GroupStatus? leading)

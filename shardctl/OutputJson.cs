@@ -38,14 +38,18 @@ internal sealed record DeleteOutput(string? Key, string? KeyBase64, bool Deleted
 internal sealed record StatusOutput(string? ClusterId, bool Healthy, ImmutableArray<string> Problems, ImmutableArray<NodeOutput> Nodes, ImmutableArray<ShardOutput> Shards);
 
 /// <param name="State">up; down: asked without an answer; unknown: no endpoint known to ask.</param>
-internal sealed record NodeOutput(string Name, string Id, string State, string? ClientUrl, string PeerAddress, long? UptimeMillis, int? Leads, int? Replicas);
+/// <param name="FileBytes">On its disk, of all its replicas' stores.</param>
+internal sealed record NodeOutput(string Name, string Id, string State, string? ClientUrl, string PeerAddress, long? UptimeMillis, int? Leads, int? Replicas, long? FileBytes);
 
-/// <summary>One shard. What no node that answered could tell is null: its leader, and with the leader term, commit and revision.</summary>
+/// <summary>One shard. What no node that answered could tell is null: its leader, and with the leader term, commit, revision and sizes, which are the leader's.</summary>
+/// <param name="DataBytes">Its logical size, about, as stored; see <see cref="RaftKv.Client.StoreStatus"/>.</param>
+/// <param name="FileBytes">Its physical size, on the leader's disk.</param>
 internal sealed record ShardOutput(
-    ulong Id, string Start, string End, ulong Version, ulong ConfVersion, string? Leader, ulong? Term, ulong? Commit, ulong? Revision, ImmutableArray<ReplicaOutput> Replicas);
+    ulong Id, string Start, string End, ulong Version, ulong ConfVersion, string? Leader, ulong? Term, ulong? Commit, ulong? Revision, long? DataBytes, long? FileBytes, ImmutableArray<ReplicaOutput> Replicas);
 
 /// <param name="Lag">Entries that the leader has committed and this replica has not applied yet; null if either did not answer.</param>
-internal sealed record ReplicaOutput(string Node, string ReplicaId, string Role, ulong? Term, ulong? Applied, ulong? Last, ulong? Durable, ulong? Lag);
+/// <param name="Rows">In its store, about; a key has several.</param>
+internal sealed record ReplicaOutput(string Node, string ReplicaId, string Role, ulong? Term, ulong? Applied, ulong? Last, ulong? Durable, ulong? Lag, long? DataBytes, long? FileBytes, long? Rows);
 
 /// <summary>debug group. <c>nodes</c> are those that hold the shard by their own word or the map's.</summary>
 internal sealed record DebugGroupOutput(ulong Shard, ImmutableArray<DebugNodeOutput> Nodes);

@@ -35,7 +35,8 @@ internal static class Program
         }
     }
 
-    private static RootCommand CreateRoot(Screen screen)
+    /// <summary>Every verb with its options.</summary>
+    internal static RootCommand CreateRoot(Screen screen)
     {
         RootCommand root = new("Reads, writes and looks after a RaftKv cluster.");
         root.Directives.Clear(); // A key may stand in brackets.

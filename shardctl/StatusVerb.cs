@@ -9,7 +9,7 @@ internal static class StatusVerb
 {
     public static Command Create(Screen screen)
     {
-        Command command = new("status", "Show nodes, shards, leaders, terms and how far replicas lag. Asks every endpoint; exit code 5 if a node or a leader is missing.");
+        Command command = new("status", "Show nodes, shards, leaders, terms, sizes and how far replicas lag. Asks every endpoint; exit code 5 if a node or a leader is missing.");
         command.SetAction((result, cancellation) => RunAsync(screen, result, cancellation));
         return command;
     }
@@ -30,21 +30,21 @@ internal static class StatusVerb
 
     private static void Show(Screen screen, StatusOutput status)
     {
-        screen.Table(["node", "state", "clients", "peers", "leads", "replicas", "up for"], [.. status.Nodes.Select(NodeRow)]);
+        screen.Table(["node", "state", "clients", "peers", "leads", "replicas", "on disk", "up for"], [.. status.Nodes.Select(NodeRow)]);
         screen.Line();
-        screen.Table(["shard", "range", "epoch", "leader", "term", "commit", "revision", "replicas", "lag"], [.. status.Shards.Select(ShardRow)]);
+        screen.Table(["shard", "range", "epoch", "leader", "term", "commit", "revision", "data", "on disk", "replicas", "lag"], [.. status.Shards.Select(ShardRow)]);
     }
 
     private static Cell[] NodeRow(NodeOutput node) =>
     [
         new(node.Name, "bold"), new(node.State, node.State switch { ClusterReport.Up => "green", ClusterReport.Down => "red", _ => "yellow" }),
-        Known(node.ClientUrl), node.PeerAddress, Number(node.Leads), Number(node.Replicas), Duration(node.UptimeMillis),
+        Known(node.ClientUrl), node.PeerAddress, Number(node.Leads), Number(node.Replicas), Size(node.FileBytes), Duration(node.UptimeMillis),
     ];
 
     private static Cell[] ShardRow(ShardOutput shard) =>
     [
         new($"{shard.Id}", "bold"), $"{Short(shard.Start)}-{Short(shard.End)}", $"{shard.Version}.{shard.ConfVersion}", shard.Leader is null ? new Cell("none", "red") : shard.Leader,
-        Number(shard.Term), Number(shard.Commit), Number(shard.Revision), string.Join(' ', shard.Replicas.Select(replica => replica.Node)), Lag(shard),
+        Number(shard.Term), Number(shard.Commit), Number(shard.Revision), Size(shard.DataBytes), Size(shard.FileBytes), string.Join(' ', shard.Replicas.Select(replica => replica.Node)), Lag(shard),
     ];
 
     /// <summary>A bound without the zeros at its end, but for the first four digits: <c>2000</c>.</summary>
@@ -63,6 +63,17 @@ internal static class StatusVerb
 
     private static Cell Number<T>(T? number)
         where T : struct, IFormattable => number?.ToString(null, CultureInfo.InvariantCulture) ?? "?";
+
+    /// <summary>Three digits at most, of 1024: <c>0</c>, <c>512B</c>, <c>64K</c>, <c>1.2G</c>.</summary>
+    internal static string Size(long? bytes)
+    {
+        if (bytes is null) return "?";
+        double size = bytes.Value;
+        int unit = 0;
+        for (; Math.Round(size) >= 1000; unit++) size /= 1024;
+        if (unit == 0) return size == 0 ? "0" : string.Create(CultureInfo.InvariantCulture, $"{size}B");
+        return size.ToString(size < 9.95 ? "0.0" : "0", CultureInfo.InvariantCulture) + "KMGTPE"[unit - 1];
+    }
 
     /// <summary>The two largest units: <c>3d 4h</c>, <c>12s</c>.</summary>
     private static string Duration(long? millis)

@@ -23,9 +23,21 @@ public sealed record RaftLogStatus(long Syncs, long WrittenBytes);
 /// <summary>A node's replica of a shard as that node sees it. Indexes are the log's.</summary>
 /// <param name="Role">leader, follower, candidate or pre-candidate.</param>
 /// <param name="Leader">The node that leads, null if this replica knows of none.</param>
-public sealed record GroupStatus(ulong Shard, string ReplicaId, string Role, ulong Term, string? Leader, ulong Commit, ulong Applied, ulong Last, ulong Durable, ulong Revision)
+/// <param name="Store">Null when the node does not say.</param>
+public sealed record GroupStatus(
+    ulong Shard, string ReplicaId, string Role, ulong Term, string? Leader, ulong Commit, ulong Applied, ulong Last, ulong Durable, ulong Revision, StoreStatus? Store = null)
 {
     public bool IsLeader => Role == "leader";
+}
+
+/// <summary>What a replica's store takes, as stored.</summary>
+/// <param name="LiveBytes">About how much of <paramref name="FileBytes"/> is rows that no newer row replaces.</param>
+/// <param name="MemoryBytes">What keeps the rows that are in no file yet.</param>
+/// <param name="Rows">About how many there are; a key has several.</param>
+public sealed record StoreStatus(long FileBytes, long LiveBytes, long MemoryBytes, long Rows)
+{
+    /// <summary>Logical size, about.</summary>
+    public long DataBytes => LiveBytes + MemoryBytes;
 }
 
 /// <summary>The cluster's members: <c>GET /v1/nodes</c>.</summary>

@@ -51,7 +51,7 @@ public sealed class ErrorCode
     public static readonly ErrorCode KeyTooLong = NotApplied("key-too-long", 400, GrpcStatus.InvalidArgument, "The key is longer than maxKeyBytes.");
     public static readonly ErrorCode BadKeyEncoding = NotApplied("bad-key-encoding", 400, GrpcStatus.InvalidArgument, "The key's percent-encoding or base64url cannot be decoded.");
     public static readonly ErrorCode UnknownParameter = NotApplied("unknown-parameter", 400, GrpcStatus.InvalidArgument, "The call has no query parameter of this name.");
-    public static readonly ErrorCode BadRevision = NotApplied("bad-revision", 400, GrpcStatus.InvalidArgument, "The revision is not a positive 64-bit number.");
+    public static readonly ErrorCode BadRevision = NotApplied("bad-revision", 400, GrpcStatus.InvalidArgument, "The revision is not a positive 64-bit number, or has not come yet.");
     public static readonly ErrorCode BadCondition = NotApplied("bad-condition", 400, GrpcStatus.InvalidArgument, "If-Match or If-None-Match is not of a form this call knows.");
     public static readonly ErrorCode BadTtl = NotApplied("bad-ttl", 400, GrpcStatus.InvalidArgument, "The ttl is not a positive number of seconds.");
     public static readonly ErrorCode BadConsistency = NotApplied("bad-consistency", 400, GrpcStatus.InvalidArgument, "The consistency is none of linearizable, lease, stale.");

@@ -111,7 +111,7 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
         KvResponse whole = Place(group, txn.IsReplay ? txn.FirstIndex : index, txn.IsReplay ? txn.FirstTerm : term) with
         {
             Error = txn.Error,
-            Detail = txn.Error == ErrorCode.BatchTooLarge ? "its gets would return more bytes than a batch may" : "",
+            Detail = txn.Error is null ? "" : DetailOf(txn.Error),
             Epoch = txn.Epoch,
             Revision = txn.Revision,
             Succeeded = txn.Succeeded,
@@ -136,7 +136,7 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
         new()
         {
             Error = applied.Error,
-            Detail = applied.Error == ErrorCode.PreconditionFailed ? $"the key's revision is {applied.Revision}" : "",
+            Detail = applied.Error == ErrorCode.PreconditionFailed ? $"the key's revision is {applied.Revision}" : applied.Error is null ? "" : DetailOf(applied.Error),
             Node = Front.NodeName,
             Group = group,
             Epoch = applied.Epoch,
@@ -149,6 +149,16 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
             Version = applied.Version,
             Existed = applied.Existed,
         };
+
+    /// <summary>Why it was refused at apply, where that is the same for every request.</summary>
+    private static string DetailOf(ErrorCode refusal)
+    {
+        if (refusal == ErrorCode.IdempotencyKeyReused) return "the idempotency key names another request on this key, or another value, condition or ttl";
+        if (refusal == ErrorCode.IdempotencyWindowPassed) return "the idempotency key is from a time whose records have expired here";
+        if (refusal == ErrorCode.IdempotencyRecordsFull) return "the shard holds as many idempotency records, or bytes of them, as it may; they expire";
+        if (refusal == ErrorCode.BatchTooLarge) return "its gets would return more bytes than a batch may";
+        return refusal == ErrorCode.WrongShard ? "the shard does not own all of the request's keys" : "";
+    }
 
     /// <inheritdoc/>
     public abstract void OnSuperseded();

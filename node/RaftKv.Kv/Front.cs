@@ -150,6 +150,9 @@ public sealed class Front : IFront
         });
     }
 
+    /// <summary>Who leads a group of which this node holds no replica, as far as forwarded requests have shown. On the STEP thread only.</summary>
+    public NodeId? LeaderHintOf(GroupId group) => _leaderHints.TryGetValue(group, out NodeId hint) ? hint : null;
+
     /// <summary>From any thread: the attempt of a write ended with proof that it was not applied.</summary>
     internal void PostRetry(KvCall call) => _worker.PostCompletion(new Retry(call));
 

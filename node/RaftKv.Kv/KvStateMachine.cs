@@ -39,6 +39,7 @@ public sealed partial class KvStateMachine : IStateMachine
     private IOrderedCursor? _cursor;
     private ShardMeta _meta;
     private ulong _committedRevision;
+    private AppliedMembers _members;
 
     /// <param name="limits">Equal on all nodes of a cluster: the idempotency window and limits take part in what is applied.</param>
     /// <param name="versionCacheBytes">What <see cref="NewestVersions"/> may take; changes nothing but speed.</param>
@@ -55,6 +56,7 @@ public sealed partial class KvStateMachine : IStateMachine
         Configuration = ReadConfiguration(store, group);
         _committedRevision = _meta.Revision;
         _history = History.ReadFrom(store.Get(RowLayout.HistoryKey), limits, group.ToString());
+        _members = new AppliedMembers(_meta.Epoch, Configuration);
         _writtenLookup = _written.GetAlternateLookup<ReadOnlySpan<byte>>();
         FindNextDeadline();
     }
@@ -80,6 +82,12 @@ public sealed partial class KvStateMachine : IStateMachine
 
     /// <summary>The last revision assigned, as of the last batch; for status, from any thread.</summary>
     public ulong CommittedRevision => Volatile.Read(ref _committedRevision);
+
+    /// <summary>From any thread. Throws <see cref="ObjectDisposedException"/> when the machine was closed.</summary>
+    public StoreSize Size => _store.Size;
+
+    /// <summary>As of the last batch, from any thread.</summary>
+    public AppliedMembers Members => Volatile.Read(ref _members);
 
     /// <inheritdoc/>
     public ulong TimeMillis => _meta.ShardTimeMillis;
@@ -151,6 +159,7 @@ public sealed partial class KvStateMachine : IStateMachine
         if (_batch.Bytes.Length >= _heldBytes) WriteOut();
         CloseCursor();
         Volatile.Write(ref _committedRevision, _meta.Revision);
+        if (_members.Epoch != _meta.Epoch) Volatile.Write(ref _members, new AppliedMembers(_meta.Epoch, Configuration));
     }
 
     /// <summary>

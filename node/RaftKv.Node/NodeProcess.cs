@@ -64,13 +64,14 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _exporters = new Exporters(identity.Name, NodeIdentity.FormatId(identity.ClusterId), options.OtlpEndpoint);
         HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry };
         _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, Math.Min(MaxVersionCacheBytes, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count)), HeldRowBytes), _links, BootClock.NowMicros);
-        _host.Connect(new Front(new FrontOptions(identity.Name, bootId), node.Map, _host.Worker, _links));
+        Front front = new(new FrontOptions(identity.Name, bootId), node.Map, _host.Worker, _links);
+        _host.Connect(front);
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
-        _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, directory.Path);
+        _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, rocks, directory.Path);
 
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
-        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links, node.LogDisk);
+        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, front, _links, node.LogDisk);
         Door door = new(identity.Name, options.Limits, _host.Worker, _metrics);
         BodyReader bodies = new(options.Limits);
         KvEndpoint kv = new(door, bodies, node.Map);

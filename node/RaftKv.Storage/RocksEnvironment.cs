@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using RaftKv.MultiRaft.Ports;
 using RaftKv.Storage.Native;
 
 namespace RaftKv.Storage;
@@ -13,6 +15,7 @@ namespace RaftKv.Storage;
 public sealed class RocksEnvironment : IDisposable
 {
     private const long DefaultMemtableBytes = 64 * 1024 * 1024;
+    private readonly ConcurrentDictionary<RocksOrderedStore, bool> _open = new();
     private volatile bool _isDisposed;
 
     /// <summary>Loads the library; throws <see cref="RocksDbUnavailableException"/> when there is none that will do.</summary>
@@ -40,6 +43,29 @@ public sealed class RocksEnvironment : IDisposable
     internal RocksEnvHandle Env { get; }
 
     internal MemtableBudget Memtables { get; }
+
+    /// <summary>Of all stores that are open. One that is closed meanwhile does not count.</summary>
+    public StoreSize TotalSize()
+    {
+        StoreSize total = default;
+        foreach (RocksOrderedStore store in _open.Keys)
+        {
+            try
+            {
+                total += store.Size;
+            }
+            catch (ObjectDisposedException)
+            {
+                // Just closed.
+            }
+        }
+
+        return total;
+    }
+
+    internal void Add(RocksOrderedStore store) => _open.TryAdd(store, true);
+
+    internal void Remove(RocksOrderedStore store) => _open.TryRemove(store, out _);
 
     /// <summary>Keeps the environment's pointers valid until the scope is disposed; throws when it is disposed itself.</summary>
     internal UseScope Use() => new(this);

@@ -17,6 +17,7 @@ namespace RaftKv.Storage;
 /// </remarks>
 public sealed unsafe class RocksOrderedStore : IOrderedStore
 {
+    private readonly RocksEnvironment _environment;
     /// <summary>What RocksDB keeps beside a row in a memtable: the links of a skip list, sequence number, lengths.</summary>
     private const int MemtableRowBytes = 40;
 
@@ -25,11 +26,13 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     private int _writers;
 
     /// <param name="budget">None: it is only read.</param>
-    private RocksOrderedStore(RocksDatabaseHandle database, string path, MemtableBudget? budget)
+    private RocksOrderedStore(RocksEnvironment environment, RocksDatabaseHandle database, string path, MemtableBudget? budget)
     {
+        _environment = environment;
         _database = database;
         DirectoryPath = path;
         _memory = budget?.Open(new Memtable(this));
+        environment.Add(this);
     }
 
     public string DirectoryPath { get; }
@@ -47,14 +50,14 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     public static RocksOrderedStore Open(RocksEnvironment environment, string path, RocksStoreOptions? options = null)
     {
         RocksDatabaseHandle database = RocksOpening.Open(environment, path, options ?? RocksStoreOptions.Default);
-        return new RocksOrderedStore(database, path, environment.Memtables);
+        return new RocksOrderedStore(environment, database, path, environment.Memtables);
     }
 
     /// <summary>
     /// Opens the store in <paramref name="path"/> to look at it: nothing in its directory changes, and writing fails. What was not flushed is
     /// gone already. Throws <see cref="StoreFailedException"/>. No other process may have it open; RocksDB does not check that here.
     /// </summary>
-    public static RocksOrderedStore OpenReadOnly(RocksEnvironment environment, string path) => new(RocksOpening.OpenReadOnly(environment, path), path, budget: null);
+    public static RocksOrderedStore OpenReadOnly(RocksEnvironment environment, string path) => new(environment, RocksOpening.OpenReadOnly(environment, path), path, budget: null);
 
     public byte[]? Get(ReadOnlySpan<byte> key)
     {
@@ -118,12 +121,25 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
         throw RocksError.Failure(DirectoryPath, "background work", $"{failures} flushes or compactions failed; see LOG in the store's directory");
     }
 
+    /// <inheritdoc/>
+    public StoreSize Size
+    {
+        get
+        {
+            using RocksDatabaseHandle.UseScope use = _database.Use();
+            long memory = (long)Property("rocksdb.cur-size-all-mem-tables\0"u8); // First: what a flush moves meanwhile counts twice rather than not at all.
+            long live = (long)Property("rocksdb.estimate-live-data-size\0"u8);
+            return new StoreSize((long)Property("rocksdb.total-sst-files-size\0"u8), live, memory, (long)Property("rocksdb.estimate-num-keys\0"u8));
+        }
+    }
+
     /// <summary>
     /// Closes the store. RocksDB flushes at a clean close, but does not report whether that worked: whoever relies on
     /// what was written calls <see cref="Flush"/> first.
     /// </summary>
     public void Dispose()
     {
+        _environment.Remove(this);
         _memory?.Dispose();
         _database.Dispose();
     }

@@ -2,7 +2,10 @@ using System.Globalization;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text;
+using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Wire;
+using RaftKv.Raft;
 
 namespace RaftKv.RaftLog.Tests;
 
@@ -14,8 +17,8 @@ public sealed class GoldenTests
 {
     private const int RowBytes = 32;
 
-    /// <summary>A log that only grew; and one whose first segments were carried forward and recycled.</summary>
-    public static TheoryData<string> Logs => ["log-v1", "log-v1-carried"];
+    /// <summary>A log that only grew; one whose first segments were carried forward and recycled; and one of groups whose members changed, came and went.</summary>
+    public static TheoryData<string> Logs => ["log-v1", "log-v1-carried", "log-v1-members"];
 
     [Theory]
     [MemberData(nameof(Logs))]
@@ -26,19 +29,47 @@ public sealed class GoldenTests
     [MemberData(nameof(Logs))]
     public void The_writer_makes_the_bytes_of_format_1(string log) => Check(log + ".bytes.txt", Dump(Write(log)));
 
+    [Fact]
+    public void The_disks_of_peers_are_read_as_format_1_wrote_them()
+    {
+        MemoryDisk disk = Load(Expected("peer-disks-v1.bytes.txt") ?? Dump(WritePeerDisks()));
+        PeerDisks disks = PeerDisks.Open(disk);
+        Assert.Equal((0xD2UL, 0xFFEE_DDCC_BBAA_9988UL, 0UL), (disks.DiskOf(new NodeId(0x52)), disks.DiskOf(new NodeId(0xA5A0_4218_17D3_37EF)), disks.DiskOf(new NodeId(0x53))));
+    }
+
+    [Fact]
+    public void The_disks_of_peers_are_written_in_format_1() => Check("peer-disks-v1.bytes.txt", Dump(WritePeerDisks()));
+
     private static MemoryDisk Write(string name)
     {
         MemoryDisk disk = new();
-        if (name == "log-v1")
+        switch (name)
         {
-            using SegmentedRaftLog log = LogText.Open(disk, out _, saltSeed: 17);
-            new LogScript(seed: 5, batches: 16).Run(log, log.Commit);
-            return disk;
+            case "log-v1":
+                using (SegmentedRaftLog log = LogText.Open(disk, out _, saltSeed: 17)) new LogScript(seed: 5, batches: 16).Run(log, log.Commit);
+                break;
+            case "log-v1-carried":
+                using (SmallLog carried = SmallLog.Born(disk))
+                {
+                    carried.TruncateUntilFreed(3);
+                    carried.Append(3);
+                }
+
+                break;
+            default:
+                using (SegmentedRaftLog log = LogText.Open(disk, out _, saltSeed: 23)) MembershipScript.Run(log);
+                break;
         }
 
-        using SmallLog carried = SmallLog.Born(disk);
-        carried.TruncateUntilFreed(3);
-        carried.Append(3);
+        return disk;
+    }
+
+    private static MemoryDisk WritePeerDisks()
+    {
+        MemoryDisk disk = new();
+        PeerDisks disks = PeerDisks.Open(disk);
+        Assert.Null(disks.Refusal(new Hello(1, 1, 1, 1, new NodeId(0x52), 0xD2, 5, default, "n2")));
+        Assert.Null(disks.Refusal(new Hello(1, 1, 1, 1, new NodeId(0xA5A0_4218_17D3_37EF), 0xFFEE_DDCC_BBAA_9988, 5, default, "n3")));
         return disk;
     }
 

@@ -107,6 +107,8 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
 
     public void ThrowIfFailed() { }
 
+    public StoreSize Size => new(_flushed.Bytes, _flushed.Bytes, _rows.Bytes, _rows.Count);
+
     public void Crash()
     {
         _openCursors = 0;
@@ -166,6 +168,8 @@ internal sealed class SortedRows
     }
 
     public int Count => _keys.Count;
+
+    public long Bytes => _keys.Sum(key => (long)key.Length) + _values.Sum(value => (long)value.Length);
 
     public byte[] KeyAt(int position) => _keys[position];
 

@@ -40,6 +40,23 @@ public sealed class RocksOrderedStoreTests : IDisposable
     }
 
     [Fact]
+    public void The_size_of_all_stores_is_that_of_those_that_are_open()
+    {
+        using RocksOrderedStore one = _stores.Open("one");
+        RocksOrderedStore two = _stores.Open("two");
+        foreach (RocksOrderedStore store in (RocksOrderedStore[])[one, two])
+        {
+            store.Put([1], new byte[1000]);
+            store.Flush();
+        }
+
+        Assert.Equal(one.Size + two.Size, _stores.Environment.TotalSize());
+        two.Dispose();
+        Assert.Equal(one.Size, _stores.Environment.TotalSize());
+        Assert.Throws<ObjectDisposedException>(() => two.Size);
+    }
+
+    [Fact]
     public async Task Second_opening_in_another_process_is_refused()
     {
         using RocksOrderedStore store = _stores.Open();

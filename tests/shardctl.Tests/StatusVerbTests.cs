@@ -24,14 +24,14 @@ public sealed class StatusVerbTests
         Shardctl.Ended ended = await Shardctl.RunAsync("status", "--endpoints", $"{n1.Endpoint},{n2.Endpoint},{n3.Endpoint}");
         Assert.Equal(
             """
-            node  state  clients     peers  leads  replicas  up for
-            n1    up     http://n1/  h:1    1      2         1h 1m
-            n2    up     http://n2/  h:2    1      2         1h 1m
-            n3    up     http://n3/  h:3    0      2         1h 1m
+            node  state  clients     peers  leads  replicas  on disk  up for
+            n1    up     http://n1/  h:1    1      2         4.0M     1h 1m
+            n2    up     http://n2/  h:2    1      2         4.0M     1h 1m
+            n3    up     http://n3/  h:3    0      2         ?        1h 1m
 
-            shard  range      epoch  leader  term  commit  revision  replicas  lag
-            1      0000-8000  1.1    n1      7     20      5         n1 n2 n3  n3:4
-            2      8000-0000  1.1    n2      8     20      5         n1 n2 n3  0
+            shard  range      epoch  leader  term  commit  revision  data  on disk  replicas  lag
+            1      0000-8000  1.1    n1      7     20      5         66K   2.0M     n1 n2 n3  n3:4
+            2      8000-0000  1.1    n2      8     20      5         66K   2.0M     n1 n2 n3  0
 
             """,
             ended.Out);
@@ -81,6 +81,15 @@ public sealed class StatusVerbTests
     }
 
     [Fact]
+    public async Task Members_are_shown_as_the_node_that_knows_the_latest_change_says()
+    {
+        string changed = Shards.Replace("\"confVersion\":1,\"leader\":\"n2\"", "\"confVersion\":3,\"leader\":\"n2\"", StringComparison.Ordinal).Replace("{\"node\":\"n1\",\"replicaId\":\"1\",\"role\":\"voter\"},", "", StringComparison.Ordinal);
+        await using FakeNode n1 = Node("n1"), n2 = Node("n2", shards: changed), n3 = Node("n3");
+        Shardctl.Ended ended = await Shardctl.RunAsync("status", "--endpoints", $"{n1.Endpoint},{n2.Endpoint},{n3.Endpoint}");
+        Assert.Contains("2      8000-0000  1.3    n2      8     20      5         66K   2.0M     n2 n3 ", ended.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task No_answer_at_all_ends_with_3()
     {
         ClientEndpoint nobody = FakeNode.Nobody();
@@ -94,10 +103,10 @@ public sealed class StatusVerbTests
         Shardctl.Ended ended = await Shardctl.RunAsync("status", "-o", "json", "--endpoints", n1.Endpoint.ToString());
         using JsonDocument document = JsonDocument.Parse(ended.Out);
         Assert.Equal(["clusterId", "healthy", "problems", "nodes", "shards"], Names(document.RootElement));
-        Assert.Equal(["name", "id", "state", "clientUrl", "peerAddress", "uptimeMillis", "leads", "replicas"], Names(document.RootElement.GetProperty("nodes")[1]));
+        Assert.Equal(["name", "id", "state", "clientUrl", "peerAddress", "uptimeMillis", "leads", "replicas", "fileBytes"], Names(document.RootElement.GetProperty("nodes")[1]));
         JsonElement shard = document.RootElement.GetProperty("shards")[1];
-        Assert.Equal(["id", "start", "end", "version", "confVersion", "leader", "term", "commit", "revision", "replicas"], Names(shard));
-        Assert.Equal(["node", "replicaId", "role", "term", "applied", "last", "durable", "lag"], Names(shard.GetProperty("replicas")[0]));
+        Assert.Equal(["id", "start", "end", "version", "confVersion", "leader", "term", "commit", "revision", "dataBytes", "fileBytes", "replicas"], Names(shard));
+        Assert.Equal(["node", "replicaId", "role", "term", "applied", "last", "durable", "lag", "dataBytes", "fileBytes", "rows"], Names(shard.GetProperty("replicas")[0]));
         Assert.Equal(JsonValueKind.Null, shard.GetProperty("commit").ValueKind);
 
         static string[] Names(JsonElement element) => [.. element.EnumerateObject().Select(member => member.Name)];
@@ -113,21 +122,34 @@ public sealed class StatusVerbTests
     }
 
     /// <param name="role">In shard 2; so are <paramref name="leader"/> and <paramref name="term"/>. Not given: n2 leads in term 8.</param>
-    private static FakeNode Node(string name, string nodes = Nodes, string? role = null, string? leader = "n2", int term = 8)
+    private static FakeNode Node(string name, string nodes = Nodes, string? role = null, string? leader = "n2", int term = 8, string shards = Shards)
     {
-        string first = Group(1, name == "n1" ? "leader" : "follower", "n1", 7, name == "n3" ? 16 : 20);
+        // n3 is of a version that does not say what its stores take.
+        string first = Group(1, name == "n1" ? "leader" : "follower", "n1", 7, name == "n3" ? 16 : 20, hasSize: name != "n3");
         string second = Group(2, role ?? (name == "n2" ? "leader" : "follower"), leader, term, 20);
         string status = $$"""{"node":"{{name}}","nodeId":"0","clusterId":"c","clientUrl":"http://{{name}}/","peerAddress":"h:0","uptimeMillis":3660000,"groups":[{{first}},{{second}}]}""";
         return new FakeNode(request => new FakeReply(200, request.Target switch
         {
             "/v1/status" => status,
             "/v1/nodes" => nodes,
-            "/v1/shards" => Shards,
+            "/v1/shards" => shards,
             _ => throw new InvalidOperationException(request.Target),
         }));
     }
 
-    private static string Group(int shard, string role, string? leader, int term, int applied) => $$"""
-        {"shard":{{shard}},"replicaId":"1","role":"{{role}}","term":{{term}}{{(leader is null ? "" : $",\"leader\":\"{leader}\"")}},"commit":20,"applied":{{applied}},"last":20,"durable":20,"revision":5}
+    private static string Group(int shard, string role, string? leader, int term, int applied, bool hasSize = true) => $$"""
+        {"shard":{{shard}},"replicaId":"1","role":"{{role}}","term":{{term}}{{(leader is null ? "" : $",\"leader\":\"{leader}\"")}},"commit":20,"applied":{{applied}},"last":20,"durable":20,"revision":5{{(hasSize ? ",\"store\":{\"fileBytes\":2097152,\"liveBytes\":2048,\"memoryBytes\":65536,\"rows\":30}" : "")}}}
         """;
+
+    [Theory]
+    [InlineData(0, "0")]
+    [InlineData(999, "999B")]
+    [InlineData(1000, "1.0K")]
+    [InlineData(10_188, "9.9K")]
+    [InlineData(10_189, "10K")]
+    [InlineData(1_022_976, "999K")]
+    [InlineData(1_023_488, "1.0M")]
+    [InlineData(5_368_709_120, "5.0G")]
+    [InlineData(long.MaxValue, "8.0E")]
+    public void A_size_has_three_digits_at_most(long bytes, string shown) => Assert.Equal(shown, StatusVerb.Size(bytes));
 }

@@ -37,6 +37,23 @@ public interface IOrderedStore : IDisposable
 
     /// <summary>Throws when a background flush or compaction has failed since the store was opened.</summary>
     void ThrowIfFailed();
+
+    /// <summary>What it takes, for people and placement; cheap, and without a scan.</summary>
+    StoreSize Size { get; }
+}
+
+/// <summary>What a store takes, in bytes as stored: compressed where the engine compresses.</summary>
+/// <param name="FileBytes">Of its files of rows, those included that are replaced already and still being read.</param>
+/// <param name="LiveBytes">About how much of that is rows that no newer row replaces.</param>
+/// <param name="MemoryBytes">What keeps the rows that are in no file yet; an engine takes it in steps.</param>
+/// <param name="Rows">About how many there are.</param>
+public readonly record struct StoreSize(long FileBytes, long LiveBytes, long MemoryBytes, long Rows)
+{
+    /// <summary>Logical size, about.</summary>
+    public long DataBytes => LiveBytes + MemoryBytes;
+
+    public static StoreSize operator +(StoreSize left, StoreSize right) =>
+        new(left.FileBytes + right.FileBytes, left.LiveBytes + right.LiveBytes, left.MemoryBytes + right.MemoryBytes, left.Rows + right.Rows);
 }
 
 /// <summary>A forward cursor over an ordered store; owned by one thread. Spans are valid until the next call.</summary>

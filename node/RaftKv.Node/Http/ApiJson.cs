@@ -35,8 +35,12 @@ internal sealed record SnapshotsJson(long Sent, long Installed, long Failed);
 /// <summary>
 /// One group as this node sees it. Indexes are the log's, which begins behind <c>snapshotIndex</c>; <c>revision</c> is the last one assigned here.
 /// </summary>
+/// <param name="Store">Absent while the store is being replaced by a snapshot's.</param>
 internal sealed record GroupJson(
-    ulong Shard, string ReplicaId, string Role, ulong Term, string? Leader, ulong Commit, ulong Applied, ulong Last, ulong Durable, ulong SnapshotIndex, ulong Revision);
+    ulong Shard, string ReplicaId, string Role, ulong Term, string? Leader, ulong Commit, ulong Applied, ulong Last, ulong Durable, ulong SnapshotIndex, ulong Revision, StoreJson? Store);
+
+/// <summary>What a replica's store takes, as stored; see StoreSize. <c>liveBytes</c> and <c>rows</c> are estimates of RocksDB's.</summary>
+internal sealed record StoreJson(long FileBytes, long LiveBytes, long MemoryBytes, long Rows);
 
 internal sealed record ShardsJson(ShardJson[] Shards);
 

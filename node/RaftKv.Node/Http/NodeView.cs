@@ -13,24 +13,31 @@ namespace RaftKv.Node.Http;
 /// <summary>What this node says of itself and its cluster.</summary>
 /// <remarks>What consensus knows belongs to STEP; so questions are asked there, as a part of its next turn.</remarks>
 internal sealed class NodeView(
-    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, TcpPeerLinks links, DiskCounters logDisk)
+    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, Front front, TcpPeerLinks links, DiskCounters logDisk)
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
     private readonly long _startedAt = BootClock.NowMicros;
     private readonly Dictionary<NodeId, string> _names = members.ToDictionary(member => new NodeId(NodeIdentity.IdOf(member.Name)), member => member.Name);
 
-    public Task<StatusJson> StatusAsync()
+    public async Task<StatusJson> StatusAsync()
     {
-        ProcessJson process = ProcessFacts.Read(); // Not on STEP, which has better things to do.
-        return AskStepAsync(_ => new StatusJson(
+        // On STEP only what it alone knows: it has better things to do.
+        ((GroupJson Group, KvStateMachine Machine)[] groups, StoppedReplicaJson[] stopped) = await AskStepAsync(_ => (
+            host.Machines.OfType<KvStateMachine>().Select(machine => (GroupOf(host.Worker.Find(machine.Group)!, machine), machine)).ToArray(),
+            host.Worker.Stopped.Select(replica => new StoppedReplicaJson(replica.Group.Value, replica.Replica.ToString(), replica.Reason)).ToArray()));
+        return new StatusJson(
             identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
             new SnapshotsJson(host.Snapshots.Sent, host.Snapshots.Installed, host.Snapshots.Failed),
-            [.. host.Machines.OfType<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))],
-            [.. host.Worker.Stopped.Select(stopped => new StoppedReplicaJson(stopped.Group.Value, stopped.Replica.ToString(), stopped.Reason))],
-            process, new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes)));
+            [.. groups.Select(group => group.Group with { Store = StoreOf(group.Machine) })], stopped,
+            ProcessFacts.Read(), new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes));
     }
 
-    public Task<ShardsJson> ShardsAsync() => AskStepAsync(_ => new ShardsJson([.. map.Shards.Select(ShardOf)]));
+    /// <summary>What the replicas here have applied; of shards without one what was so when the cluster began, and who was found to lead them.</summary>
+    public Task<ShardsJson> ShardsAsync() => AskStepAsync(_ =>
+    {
+        Dictionary<ulong, AppliedMembers> here = host.Machines.OfType<KvStateMachine>().ToDictionary(machine => machine.Group.Value, machine => machine.Members);
+        return new ShardsJson([.. map.Shards.Select(shard => ShardOf(shard, here.GetValueOrDefault(shard.Id)))]);
+    });
 
     /// <summary>Why this node is not ready: local shards that know no leader or have applied nothing of its term yet, a disk that stands still, STEP itself. None: it is.</summary>
     public async Task<IReadOnlyList<string>> WhyNotReadyAsync()
@@ -69,12 +76,36 @@ internal sealed class NodeView(
 
     private GroupJson GroupOf(RaftGroup group, KvStateMachine machine) => new(
         group.Group.Value, ApiResponse.Text(group.Replica.Value), GroupText.Of(group.Role), group.Term.Value, LeaderOf(group), group.Commit.Value,
-        group.Applied.Value, group.LastIndex.Value, group.DurableIndex.Value, group.SnapshotIndex.Value, machine.CommittedRevision);
+        group.Applied.Value, group.LastIndex.Value, group.DurableIndex.Value, group.SnapshotIndex.Value, machine.CommittedRevision, Store: null);
 
-    private ShardJson ShardOf(ShardDescription shard) => new(
-        shard.Id, HashRange.FormatBound(shard.Range.Start), HashRange.FormatBound(shard.Range.End), shard.Epoch.Version, shard.Epoch.ConfVersion,
-        host.Worker.Find(new GroupId(shard.Id)) is { } group ? LeaderOf(group) : null,
-        [.. shard.Replicas.Select(replica => new ReplicaJson(replica.Node, ApiResponse.Text(replica.ReplicaId), replica.Role == ReplicaRole.Voter ? "voter" : "learner"))]);
+    private static StoreJson? StoreOf(KvStateMachine machine)
+    {
+        try
+        {
+            StoreSize size = machine.Size;
+            return new StoreJson(size.FileBytes, size.LiveBytes, size.MemoryBytes, size.Rows);
+        }
+        catch (ObjectDisposedException)
+        {
+            return null; // A snapshot took its place since STEP answered.
+        }
+    }
+
+    private ShardJson ShardOf(ShardDescription shard, AppliedMembers? here)
+    {
+        GroupId group = new(shard.Id);
+        ShardEpoch epoch = here?.Epoch ?? shard.Epoch;
+        NodeId? leader = host.Worker.Find(group) is null ? front.LeaderHintOf(group) : host.Worker.LeaderNodeOf(group);
+        return new ShardJson(
+            shard.Id, HashRange.FormatBound(shard.Range.Start), HashRange.FormatBound(shard.Range.End), epoch.Version, epoch.ConfVersion, leader is { } node ? NameOf(node) : null,
+            here is null ? [.. shard.Replicas.Select(replica => new ReplicaJson(replica.Node, ApiResponse.Text(replica.ReplicaId), RoleText(replica.Role == ReplicaRole.Voter)))] : ReplicasOf(here.Configuration, NameOf));
+    }
+
+    /// <summary>Within a membership change all members of both halves; whoever votes in one of them is a voter.</summary>
+    internal static ReplicaJson[] ReplicasOf(Configuration configuration, Func<NodeId, string> nameOf) =>
+        [.. configuration.Members.Select(member => new ReplicaJson(nameOf(member.Node), ApiResponse.Text(member.Replica.Value), RoleText(configuration.IsVoter(member.Replica))))];
+
+    private static string RoleText(bool isVoter) => isVoter ? "voter" : "learner";
 
     private NodeJson NodeOf(ClusterMember member)
     {

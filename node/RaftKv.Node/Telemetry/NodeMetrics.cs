@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.RaftLog.Posix;
+using RaftKv.Storage;
 
 namespace RaftKv.Node.Telemetry;
 
@@ -48,13 +49,16 @@ internal sealed class NodeMetrics : IDisposable
     }
 
     /// <summary>Adds what is read when somebody asks. Once, when there is something to read.</summary>
-    public void Watch(MultiRaftHost host, IRaftLog log, DiskCounters logDisk, PumpTelemetry pumps, string directory)
+    public void Watch(MultiRaftHost host, IRaftLog log, DiskCounters logDisk, PumpTelemetry pumps, RocksEnvironment stores, string directory)
     {
         logDisk.SyncTimed = elapsed => _syncs.Record(elapsed.TotalSeconds);
         _meter.CreateObservableCounter("raftkv.log.syncs", () => logDisk.Syncs, "{sync}", "Syncs of the raft log's files and directory");
         _meter.CreateObservableCounter("raftkv.log.written", () => logDisk.WrittenBytes, "By", "Written to the raft log, padding and zeros ahead included");
         _meter.CreateObservableGauge("raftkv.log.size", () => log.Usage.Bytes, "By", "The raft log's segments, without the spare ones");
         _meter.CreateObservableGauge("raftkv.log.budget", () => log.Usage.BudgetBytes, "By", "What the raft log should stay within");
+        _meter.CreateObservableGauge("raftkv.store.size", () => stores.TotalSize().FileBytes, "By", "The table files of all shard stores here");
+        _meter.CreateObservableGauge("raftkv.store.live", () => stores.TotalSize().LiveBytes, "By", "About how much of them is rows that no newer row replaces");
+        _meter.CreateObservableGauge("raftkv.store.memory", () => stores.TotalSize().MemoryBytes, "By", "What keeps the rows of all shard stores that are in no file yet");
         _meter.CreateObservableGauge("raftkv.disk.free", () => new DriveInfo(directory).AvailableFreeSpace, "By", "Free for this process where the data directory is");
         _meter.CreateObservableGauge("raftkv.disk.stalled", () => pumps.IsDiskStalled ? 1 : 0, null, "1 while a write of the raft log takes so long that this node leads nothing");
         _meter.CreateObservableGauge("raftkv.replicas.stopped", () => pumps.StoppedReplicas, "{replica}", "Replicas that do nothing any more since their stores are damaged");

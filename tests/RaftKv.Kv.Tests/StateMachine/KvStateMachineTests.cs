@@ -147,6 +147,7 @@ public sealed class KvStateMachineTests : IDisposable
         using KvStateMachine again = new(Shard.Id, _store, Limits.Default);
         Assert.Equal((members, members), (_machine.Configuration, again.Configuration));
         Assert.Equal(before with { ConfVersion = before.ConfVersion + 1 }, again.Meta.Epoch);
+        Assert.All((KvStateMachine[])[_machine, again], machine => Assert.Equal(new AppliedMembers(again.Meta.Epoch, members), machine.Members));
     }
 
     [Fact]

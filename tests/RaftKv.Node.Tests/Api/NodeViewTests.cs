@@ -1,5 +1,7 @@
 using System.Text.Json;
+using RaftKv.Node.Http;
 using RaftKv.Node.Tests.Support;
+using RaftKv.Raft;
 
 namespace RaftKv.Node.Tests.Api;
 
@@ -26,6 +28,30 @@ public sealed class NodeViewTests(SingleNode single)
         JsonElement snapshots = status.GetProperty("snapshots");
         Assert.Equal((0, 0, 0), (snapshots.GetProperty("sent").GetInt32(), snapshots.GetProperty("installed").GetInt32(), snapshots.GetProperty("failed").GetInt32()));
         Assert.Contains(status.GetProperty("groups").EnumerateArray(), group => group.GetProperty("revision").GetUInt64() > 0);
+    }
+
+    [Fact]
+    public async Task Status_shows_what_each_replicas_store_takes_and_metrics_their_sum()
+    {
+        long before = await DataBytesAsync();
+        byte[] value = new byte[SingleNode.MaxValueBytes];
+        for (int i = 0; i < 20; i++)
+        {
+            new Random(i).NextBytes(value);
+            await single.SendAsync("PUT", $"/v1/kv/sized/{i}", value);
+        }
+
+        Assert.InRange(await DataBytesAsync() - before, 20 * value.Length, 100 * value.Length);
+        MetricsText metrics = await MetricsText.OfAsync(single.Node);
+        Assert.True(metrics["raftkv_store_live_bytes"] + metrics["raftkv_store_memory_bytes"] >= 20 * value.Length);
+        Assert.True(metrics["raftkv_store_size_bytes"] >= 0);
+
+        async Task<long> DataBytesAsync()
+        {
+            JsonElement[] stores = [.. (await single.SendAsync("GET", "/v1/status")).Json.GetProperty("groups").EnumerateArray().Select(group => group.GetProperty("store"))];
+            Assert.All(stores, store => Assert.True(store.GetProperty("rows").GetInt64() > 0 && store.GetProperty("fileBytes").GetInt64() >= store.GetProperty("liveBytes").GetInt64()));
+            return stores.Sum(store => store.GetProperty("liveBytes").GetInt64() + store.GetProperty("memoryBytes").GetInt64());
+        }
     }
 
     [Fact]
@@ -57,6 +83,29 @@ public sealed class NodeViewTests(SingleNode single)
             + "{\"id\":2,\"start\":\"8000000000000000\",\"end\":\"0000000000000000\",\"version\":1,\"confVersion\":1,\"leader\":\"n1\",\"replicas\":[{\"node\":\"n1\",\"replicaId\":\"1\",\"role\":\"voter\"}]}]}",
             answer.Text);
         Assert.Equal(304, (await single.SendAsync("GET", "/v1/shards", null, ("If-None-Match", answer.Headers["ETag"]))).Status);
+    }
+
+    [Fact]
+    public async Task A_node_without_a_replica_says_who_leads_once_it_has_forwarded_a_request()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(4);
+        NodeUnderTest outside = cluster.Nodes[3];
+        JsonElement shard = await ShardAsync();
+        Assert.Equal(JsonValueKind.Null, shard.GetProperty("leader").ValueKind);
+        Assert.Equal(["n1", "n2", "n3"], shard.GetProperty("replicas").EnumerateArray().Select(replica => replica.GetProperty("node").GetString()));
+
+        RawResponse put = await RawHttp.OnceAsync(outside.ClientPort, "PUT", "/v1/kv/forwarded", [1]);
+        Assert.Equal((200, put.Headers["RaftKv-Node"]), (put.Status, (await ShardAsync()).GetProperty("leader").GetString()));
+
+        async Task<JsonElement> ShardAsync() => Assert.Single((await Client.GetJsonAsync(outside.Url, "/v1/shards")).GetProperty("shards").EnumerateArray());
+    }
+
+    [Fact]
+    public void Within_a_membership_change_all_members_are_shown_and_whoever_votes_in_a_half_is_a_voter()
+    {
+        Member[] members = [.. Enumerable.Range(1, 4).Select(i => new Member(new ReplicaId((ulong)i), new NodeId((ulong)i)))];
+        Configuration joint = new(new ConfigurationHalf([members[0], members[3]], [members[2]]), new ConfigurationHalf([members[0], members[1]], []));
+        Assert.Equal(["n1 1 voter", "n2 2 voter", "n3 3 learner", "n4 4 voter"], NodeView.ReplicasOf(joint, node => $"n{node.Value}").Select(replica => $"{replica.Node} {replica.ReplicaId} {replica.Role}"));
     }
 
     [Fact]

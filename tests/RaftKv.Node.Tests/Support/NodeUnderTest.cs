@@ -19,6 +19,8 @@ internal sealed class NodeUnderTest(string name, string directory, string initia
 
     public int PeerPort => peerPort;
 
+    public bool IsRunning => _process is not null;
+
     public Uri Url { get; } = new($"http://127.0.0.1:{clientPort.ToString(CultureInfo.InvariantCulture)}");
 
     /// <summary>Of the node itself, also when strace stands before it.</summary>

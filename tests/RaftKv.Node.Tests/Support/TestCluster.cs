@@ -51,6 +51,15 @@ internal sealed class TestCluster : IAsyncDisposable
         return leader!;
     }
 
+    /// <summary>Every replica has applied all that any replica of its shard holds: what was acknowledged before shows in stale reads too.</summary>
+    public Task WaitLevelAsync() => Wait.UntilAsync("all replicas have applied the same", async () =>
+    {
+        JsonElement[] statuses = await Task.WhenAll(Nodes.Select(node => Client.GetJsonAsync(node.Url, "/v1/status")));
+        return statuses.SelectMany(status => status.GetProperty("groups").EnumerateArray())
+            .GroupBy(group => group.GetProperty("shard").GetUInt64())
+            .All(shard => shard.SelectMany(group => (ulong[])[group.GetProperty("applied").GetUInt64(), group.GetProperty("last").GetUInt64()]).Distinct().Count() == 1);
+    });
+
     public IEnumerable<NodeUnderTest> Others(NodeUnderTest node) => Nodes.Where(other => other != node);
 
     public async ValueTask DisposeAsync()

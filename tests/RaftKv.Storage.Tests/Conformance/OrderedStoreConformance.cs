@@ -40,6 +40,27 @@ public abstract class OrderedStoreConformance
     }
 
     [Fact]
+    public void Size_follows_what_is_written_and_flushed()
+    {
+        using IOrderedStore store = Open("store");
+        Assert.Equal((0, 0, 0), (store.Size.FileBytes, store.Size.LiveBytes, store.Size.Rows));
+        WriteBatch batch = new();
+        byte[] value = new byte[1_000];
+        for (byte i = 0; i < 100; i++)
+        {
+            new Random(i).NextBytes(value); // What an engine cannot compress.
+            batch.Put([i], value);
+        }
+
+        store.Write(batch);
+        Assert.True(store.Size.DataBytes >= 60_000, $"{store.Size}"); // RocksDB does not look again at a memtable that is to be flushed.
+        store.Flush();
+        Assert.InRange(store.Size.LiveBytes, 100_000, 150_000);
+        Assert.InRange(store.Size.FileBytes, store.Size.LiveBytes, 150_000);
+        Assert.Equal(100, store.Size.Rows);
+    }
+
+    [Fact]
     public void Rows_of_a_batch_apply_in_order()
     {
         using IOrderedStore store = Open("store");
