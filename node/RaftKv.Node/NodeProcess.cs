@@ -33,6 +33,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private readonly RocksEnvironment _rocks;
     private readonly MultiRaftHost _host;
     private readonly PumpThreads _pumps;
+    private readonly DiskSpaceWatch _space;
     private readonly TcpPeerLinks _links;
     private readonly HttpApi _api;
     private readonly WebApplication _web;
@@ -64,10 +65,11 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _host.Connect(new Front(new FrontOptions(identity.Name, bootId), node.Map, _host.Worker, _links));
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
-        _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, directory.Path);
+        _space = new DiskSpaceWatch(directory.Path, options.Limits, _host.Worker, loggers.CreateLogger<DiskSpaceWatch>());
+        _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, _space);
 
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
-        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links, node.LogDisk);
+        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, _links, node.LogDisk, _space);
         Door door = new(identity.Name, options.Limits, _host.Worker, _metrics);
         BodyReader bodies = new(options.Limits);
         KvEndpoint kv = new(door, bodies, node.Map);
@@ -129,6 +131,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         foreach (KvStateMachine machine in _host.Machines.OfType<KvStateMachine>()) machine.Flush();
         _exporters.Dispose();
         _metrics.Dispose();
+        await _space.DisposeAsync();
         await _pumpTelemetry.DisposeAsync();
         _host.Dispose();
         _rocks.Dispose();

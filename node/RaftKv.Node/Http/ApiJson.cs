@@ -13,7 +13,7 @@ internal sealed record DeleteJson(bool Deleted, ulong Revision);
 /// <summary><c>uptimeMillis</c> is by the clock that consensus runs on, sleep of the machine included.</summary>
 internal sealed record StatusJson(
     string Node, string NodeId, string DiskId, string BootId, string ClusterId, string ClientUrl, string PeerAddress, long UptimeMillis, SnapshotsJson Snapshots,
-    GroupJson[] Groups, ProcessJson Process, RaftLogJson RaftLog);
+    GroupJson[] Groups, ProcessJson Process, RaftLogJson RaftLog, DiskJson Disk);
 
 /// <summary>The node's process since its start: what a load generator divides by operations. Counts only grow.</summary>
 /// <param name="CpuMillis">User and system time of all its threads.</param>
@@ -25,6 +25,9 @@ internal sealed record ProcessJson(int Pid, long CpuMillis, long ResidentBytes, 
 
 /// <summary>The raft log's disk since the start. <c>writtenBytes</c> includes padding and what is zeroed ahead.</summary>
 internal sealed record RaftLogJson(long Syncs, long WrittenBytes);
+
+/// <summary>Where the data directory lies, as of a second ago. Below the floor this node takes no puts for the shards it leads.</summary>
+internal sealed record DiskJson(long FreeBytes, long FloorBytes, bool TakesPuts);
 
 /// <summary>Since the start of the process: snapshots that followers installed from here, that were installed here, and that came to nothing either way.</summary>
 internal sealed record SnapshotsJson(long Sent, long Installed, long Failed);

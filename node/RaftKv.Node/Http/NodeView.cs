@@ -4,6 +4,7 @@ using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.Node.Native;
 using RaftKv.Node.Options;
+using RaftKv.Node.Storage;
 using RaftKv.Raft;
 using RaftKv.RaftLog.Posix;
 using RaftKv.Transport;
@@ -13,7 +14,7 @@ namespace RaftKv.Node.Http;
 /// <summary>What this node says of itself and its cluster.</summary>
 /// <remarks>What consensus knows belongs to STEP; so questions are asked there, as a part of its next turn.</remarks>
 internal sealed class NodeView(
-    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, TcpPeerLinks links, DiskCounters logDisk)
+    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, TcpPeerLinks links, DiskCounters logDisk, DiskSpaceWatch space)
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
     private readonly long _startedAt = BootClock.NowMicros;
@@ -22,11 +23,12 @@ internal sealed class NodeView(
     public Task<StatusJson> StatusAsync()
     {
         ProcessJson process = ProcessFacts.Read(); // Not on STEP, which has better things to do.
+        DiskSpace disk = space.Latest;
         return AskStepAsync(_ => new StatusJson(
             identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
             new SnapshotsJson(host.Snapshots.Sent, host.Snapshots.Installed, host.Snapshots.Failed),
             [.. host.Machines.OfType<KvStateMachine>().Select(machine => GroupOf(host.Worker.Find(machine.Group)!, machine))],
-            process, new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes)));
+            process, new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes), new DiskJson(disk.FreeBytes, disk.FloorBytes, disk.TakesPuts)));
     }
 
     public Task<ShardsJson> ShardsAsync() => AskStepAsync(_ => new ShardsJson([.. map.Shards.Select(ShardOf)]));

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
+using RaftKv.Node.Storage;
 using RaftKv.RaftLog.Posix;
 
 namespace RaftKv.Node.Telemetry;
@@ -48,14 +49,16 @@ internal sealed class NodeMetrics : IDisposable
     }
 
     /// <summary>Adds what is read when somebody asks. Once, when there is something to read.</summary>
-    public void Watch(MultiRaftHost host, IRaftLog log, DiskCounters logDisk, PumpTelemetry pumps, string directory)
+    public void Watch(MultiRaftHost host, IRaftLog log, DiskCounters logDisk, PumpTelemetry pumps, DiskSpaceWatch space)
     {
         logDisk.SyncTimed = elapsed => _syncs.Record(elapsed.TotalSeconds);
         _meter.CreateObservableCounter("raftkv.log.syncs", () => logDisk.Syncs, "{sync}", "Syncs of the raft log's files and directory");
         _meter.CreateObservableCounter("raftkv.log.written", () => logDisk.WrittenBytes, "By", "Written to the raft log, padding and zeros ahead included");
         _meter.CreateObservableGauge("raftkv.log.size", () => log.Usage.Bytes, "By", "The raft log's segments, without the spare ones");
         _meter.CreateObservableGauge("raftkv.log.budget", () => log.Usage.BudgetBytes, "By", "What the raft log should stay within");
-        _meter.CreateObservableGauge("raftkv.disk.free", () => new DriveInfo(directory).AvailableFreeSpace, "By", "Free for this process where the data directory is");
+        _meter.CreateObservableGauge("raftkv.disk.free", () => space.Latest.FreeBytes, "By", "Free for this process where the data directory is, as of a second ago");
+        _meter.CreateObservableGauge("raftkv.disk.floor", () => space.Latest.FloorBytes, "By", "With less free this node takes no puts for what it leads");
+        _meter.CreateObservableGauge("raftkv.disk.full", () => space.Latest.TakesPuts ? 0 : 1, null, "1 while so little is free that this node takes no puts");
         _meter.CreateObservableGauge("raftkv.disk.stalled", () => pumps.IsDiskStalled ? 1 : 0, null, "1 while a write of the raft log takes so long that this node leads nothing");
 
         (string Name, Func<QueueDepth> Depth)[] queues =
