@@ -116,6 +116,9 @@ public enum Mutant
     /// <summary>A delete leaves the version that it deleted in the cache of newest versions.</summary>
     DeleteLeavesCachedVersion,
 
+    /// <summary>A leader whose disk is below the floor goes on taking puts (design §10, L18).</summary>
+    FullDiskTakesPuts,
+
     /// <summary>Of a transaction only the first write is applied (design §9: it is atomic).</summary>
     HalfATransaction,
 
