@@ -64,6 +64,9 @@ public sealed record Limits
     /// <summary>Their size together, per shard.</summary>
     public long MaxIdempotencyBytesPerShard { get; init; } = 512L * Mebi;
 
+    /// <summary>Connections that clients have open at once. A node that may open few files takes fewer, and says so here.</summary>
+    public int MaxConnections { get; init; } = 10_000;
+
     /// <summary>The deadline of a request that names none.</summary>
     public int DefaultDeadlineMillis { get; init; } = 5_000;
 

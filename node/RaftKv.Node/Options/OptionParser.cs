@@ -54,6 +54,7 @@ internal static class OptionParser
 
     private static Limits ReadLimits(Reader read) => Limits.Default with
     {
+        MaxConnections = (int)(read.Number(OptionTable.MaxConnections, 1, 1_000_000) ?? Limits.Default.MaxConnections),
         MaxValueBytes = (int)(read.Number(OptionTable.MaxValueBytes, 1, Limits.MaxValueBytesCeiling) ?? Limits.Default.MaxValueBytes),
         MinFreeDiskBytes = read.Number(OptionTable.MinFreeDiskBytes, 0, long.MaxValue) ?? Limits.Default.MinFreeDiskBytes,
         MinFreeDiskPercent = (int)(read.Number(OptionTable.MinFreeDiskPercent, 0, 99) ?? Limits.Default.MinFreeDiskPercent),

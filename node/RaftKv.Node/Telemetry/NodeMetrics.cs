@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
+using RaftKv.Node.Http;
 using RaftKv.Node.Storage;
 using RaftKv.RaftLog.Posix;
 
@@ -49,7 +50,7 @@ internal sealed class NodeMetrics : IDisposable
     }
 
     /// <summary>Adds what is read when somebody asks. Once, when there is something to read.</summary>
-    public void Watch(MultiRaftHost host, IRaftLog log, DiskCounters logDisk, PumpTelemetry pumps, DiskSpaceWatch space)
+    public void Watch(MultiRaftHost host, IRaftLog log, DiskCounters logDisk, PumpTelemetry pumps, DiskSpaceWatch space, ConnectionGate gate)
     {
         logDisk.SyncTimed = elapsed => _syncs.Record(elapsed.TotalSeconds);
         _meter.CreateObservableCounter("raftkv.log.syncs", () => logDisk.Syncs, "{sync}", "Syncs of the raft log's files and directory");
@@ -60,6 +61,9 @@ internal sealed class NodeMetrics : IDisposable
         _meter.CreateObservableGauge("raftkv.disk.floor", () => space.Latest.FloorBytes, "By", "With less free this node takes no puts for what it leads");
         _meter.CreateObservableGauge("raftkv.disk.full", () => space.Latest.TakesPuts ? 0 : 1, null, "1 while so little is free that this node takes no puts");
         _meter.CreateObservableGauge("raftkv.disk.stalled", () => pumps.IsDiskStalled ? 1 : 0, null, "1 while a write of the raft log takes so long that this node leads nothing");
+
+        _meter.CreateObservableGauge("raftkv.server.connections", () => gate.Open, "{connection}", "Connections of clients");
+        _meter.CreateObservableCounter("raftkv.server.connections.refused", () => gate.Refused, "{connection}", "Connections of clients that were closed at once, for there were too many");
 
         (string Name, Func<QueueDepth> Depth)[] queues =
         [
