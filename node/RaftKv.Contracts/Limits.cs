@@ -72,6 +72,9 @@ public sealed record Limits
     /// <summary>But a shard keeps no more than this, in keys and values written.</summary>
     public long MaxHistoryBytes { get; init; } = Gibi;
 
+    /// <summary>Connections that clients have open at once. A node that may open few files takes fewer, and says so here.</summary>
+    public int MaxConnections { get; init; } = 10_000;
+
     /// <summary>The deadline of a request that names none.</summary>
     public int DefaultDeadlineMillis { get; init; } = 5_000;
 

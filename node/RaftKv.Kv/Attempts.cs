@@ -200,6 +200,9 @@ internal sealed class ForwardedAttempt(Front front, NodeId origin, ulong originB
 
     public void Complete(ErrorCode error, string why) => Complete(KvResponse.Fail(error, why, Front.NodeName));
 
+    /// <summary>Answers a write that was not proposed.</summary>
+    public void Answer(KvResponse refusal) => Complete(refusal);
+
     protected override void Complete(KvResponse response)
     {
         Front.SendToPeer(origin, Front.AnswerFrame(originBoot, number, response).Written);

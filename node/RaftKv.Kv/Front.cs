@@ -57,6 +57,7 @@ public sealed class Front : IFront
     private readonly Dictionary<NodeId, (ulong BootId, NumberWindow Window)> _origins = [];
     private readonly Dictionary<GroupId, NodeId> _leaderHints = [];
     private readonly HashSet<NodeId> _unreachable = [];
+    private DiskSpace _space = DiskSpace.Plenty;
     private ulong _nextNumber;
     private uint _nextProbe;
 
@@ -98,6 +99,9 @@ public sealed class Front : IFront
                 break;
             case Completion completion:
                 completion.Call.TryComplete(completion.Response);
+                break;
+            case DiskSpace space:
+                _space = space;
                 break;
             case Action<long> action:
                 action(now);
@@ -233,12 +237,27 @@ public sealed class Front : IFront
             return;
         }
 
+        if (!HasRoomFor(call.Request))
+        {
+            call.TryComplete(KvResponse.OutOfSpace(_space, NodeName, call.Group));
+            return;
+        }
+
         switch (_worker.Propose(now, call.Group, featureLevel: 0, call.Request, attempt).Status)
         {
             case ProposeStatus.Appended: call.MayBeAppended = true; break;
             case ProposeStatus.Busy: call.TryComplete(Fail(ErrorCode.Overloaded, "the leader has too much waiting to be committed", call.Group)); break;
             default: Park(call); break;
         }
+    }
+
+    /// <summary>Asked before a write is appended, also for another node's client: the leader's node is where it would first need room.</summary>
+    private bool HasRoomFor(ReadOnlyMemory<byte> write)
+    {
+#if MUTANTS
+        if (Mutants.On(Mutant.FullDiskTakesPuts)) return true;
+#endif
+        return _space.TakesPuts || !KvRequest.HasPut(write);
     }
 
     /// <summary>Of a group that this node leads.</summary>
@@ -357,6 +376,10 @@ public sealed class Front : IFront
         else if (!request.IsWrite)
         {
             _worker.TryRead(now, group, attempt);
+        }
+        else if (!HasRoomFor(bytes))
+        {
+            attempt.Answer(KvResponse.OutOfSpace(_space, NodeName, group));
         }
         else
         {

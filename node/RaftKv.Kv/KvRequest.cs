@@ -159,6 +159,19 @@ public readonly record struct KvRequest(
     /// <summary>Whether an encoded request is a read that any replica may serve.</summary>
     public static bool IsStaleRead(ReadOnlySpan<byte> encoded) => encoded[ConsistencyOffset] == (byte)KvConsistency.Stale;
 
+    /// <summary>Whether an encoded request, which must parse, may store a value: a put, or a batch or transaction with one in it, in whichever branch.</summary>
+    public static bool HasPut(ReadOnlyMemory<byte> encoded)
+    {
+        KvRequest request = Decode(encoded);
+        return request.Operation switch
+        {
+            KvOperation.Put => true,
+            KvOperation.Batch => KvBatch.Decode(request.Value).Items.Any(item => item.Request.Operation == KvOperation.Put),
+            KvOperation.Txn => KvTxn.Decode(request.Value) is var txn && txn.Then.Concat(txn.Else).Any(operation => operation.Operation == KvOperation.Put),
+            _ => false,
+        };
+    }
+
     /// <summary>Parses an encoded request, its content too, so that nothing in it can fail later. Throws <see cref="MalformedException"/>.</summary>
     public static KvRequest DecodeWhole(ReadOnlyMemory<byte> bytes)
     {

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using RaftKv.Contracts;
@@ -62,7 +63,7 @@ public sealed record KvResponse
     /// <summary>For a get: how much longer the value lives, at the state it was read from; 0 is for ever.</summary>
     public ulong TtlMillis { get; init; }
 
-    /// <summary>What a get found; for a list a <see cref="KvListChunk"/>.</summary>
+    /// <summary>What a get found; for a list a <see cref="KvListChunk"/>; with out-of-space what <see cref="Exceeded"/> reads.</summary>
     public ReadOnlyMemory<byte> Value { get; init; }
 
     /// <summary>With no-leader: who leads as far as the answering node knows; default if it does not.</summary>
@@ -82,6 +83,21 @@ public sealed record KvResponse
 
     public static KvResponse Fail(ErrorCode error, string detail, string node = "", GroupId group = default) =>
         new() { Error = error, Detail = detail, Node = node, Group = group };
+
+    /// <summary>The leader's disk takes no puts. The value carries the numbers, floor u64 | free u64: the format has no others to spare.</summary>
+    public static KvResponse OutOfSpace(DiskSpace space, string node, GroupId group)
+    {
+        byte[] numbers = new byte[16];
+        BinaryPrimitives.WriteInt64LittleEndian(numbers, space.FloorBytes);
+        BinaryPrimitives.WriteInt64LittleEndian(numbers.AsSpan(8), space.FreeBytes);
+        string detail = $"node {node}, which leads shard {group.Value}, has {space.FreeBytes} bytes of disk free, and takes no puts below {space.FloorBytes}; deletes go on";
+        return Fail(ErrorCode.OutOfSpace, detail, node, group) with { Value = numbers };
+    }
+
+    /// <summary>The limit that refused the request, and the actual value; null where there is none.</summary>
+    public (long Limit, long Actual)? Exceeded => Error == ErrorCode.OutOfSpace && Value.Length == 16
+        ? (BinaryPrimitives.ReadInt64LittleEndian(Value.Span), BinaryPrimitives.ReadInt64LittleEndian(Value.Span[8..]))
+        : null;
 
     /// <summary>A refusal that speaks of one attempt only: it says nothing about an earlier one.</summary>
     public bool IsOfThisAttemptOnly => Error is { Outcome: ErrorOutcome.NotApplied } error && error != ErrorCode.PreconditionFailed && error != ErrorCode.IdempotencyKeyReused;

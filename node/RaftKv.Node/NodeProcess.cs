@@ -36,6 +36,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private readonly RocksEnvironment _rocks;
     private readonly MultiRaftHost _host;
     private readonly PumpThreads _pumps;
+    private readonly DiskSpaceWatch _space;
     private readonly TcpPeerLinks _links;
     private readonly HttpApi _api;
     private readonly WebApplication _web;
@@ -44,7 +45,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private readonly Exporters _exporters;
     private readonly ILogger _logger;
 
-    private NodeProcess(NodeOptions options, BoundPorts ports, DataDirectory directory, RocksEnvironment rocks, BootedNode node, RocksShardStores stores, ILoggerFactory loggers, LogSwitch levels)
+    private NodeProcess(NodeOptions options, DescriptorPlan files, BoundPorts ports, DataDirectory directory, RocksEnvironment rocks, BootedNode node, RocksShardStores stores, ILoggerFactory loggers, LogSwitch levels)
     {
         _directory = directory;
         _rocks = rocks;
@@ -68,18 +69,21 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _host.Connect(front);
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
-        _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, rocks, directory.Path);
+        _space = new DiskSpaceWatch(directory.Path, options.Limits, _host.Worker, loggers.CreateLogger<DiskSpaceWatch>());
+        ConnectionGate gate = new(files.Connections);
+        _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, rocks, _space, gate);
 
         string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
-        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, front, _links, node.LogDisk);
-        Door door = new(identity.Name, options.Limits, _host.Worker, _metrics);
+        NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, front, _links, node.LogDisk, _space);
+        Door door = new(identity.Name, options.Limits with { MaxConnections = files.Connections }, _host.Worker, _metrics);
         BodyReader bodies = new(options.Limits);
         KvEndpoint kv = new(door, bodies, node.Map);
         BatchEndpoint batch = new(door, bodies, node.Map);
         TxnEndpoint txn = new(door, bodies, node.Map);
         DebugEndpoint debug = new(view, _host.Worker, levels, bodies, options.Limits, loggers.CreateLogger<DebugEndpoint>());
         _api = new HttpApi(door, kv, batch, txn, new ListEndpoint(door, node.Map), new TransferEndpoint(door, bodies, node.Map, node.Members), debug, view, new RequestTelemetry(_metrics, loggers.CreateLogger<RequestTelemetry>()), _exporters.Scrape, loggers.CreateLogger<HttpApi>());
-        _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), loggers);
+        _web = WebHost.Build(ports, options.Limits, _api, new PeerConnectionHandler(_links), gate, loggers);
+        if (files.Connections < options.Limits.MaxConnections) FewConnections(files.Connections, options.Limits.MaxConnections, files.Limit);
         Starts(identity.Name, NodeIdentity.FormatId(identity.ClusterId), _host.Machines.Count(), ports.Client.ToString(), ports.Peer.ToString());
     }
 
@@ -105,12 +109,12 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>
     /// Recovers and starts. Throws what <see cref="NodeBoot.Run"/> throws; everything is closed again then, but for the ports.
     /// </summary>
-    public static async Task<NodeProcess> StartAsync(NodeOptions options, BoundPorts ports, DataDirectory directory, ILoggerFactory loggers, LogSwitch levels)
+    public static async Task<NodeProcess> StartAsync(NodeOptions options, DescriptorPlan files, BoundPorts ports, DataDirectory directory, ILoggerFactory loggers, LogSwitch levels)
     {
         RocksEnvironment rocks = new(BlockCacheBytes);
-        RocksShardStores stores = new(directory.Shards, rocks);
+        RocksShardStores stores = new(directory.Shards, rocks, RocksStoreOptions.Default with { MaxOpenFiles = files.TableFilesPerStore });
         BootedNode node = NodeBoot.Run(options, directory, stores);
-        NodeProcess process = new(options, ports, directory, rocks, node, stores, loggers, levels);
+        NodeProcess process = new(options, files, ports, directory, rocks, node, stores, loggers, levels);
         process._pumps.Start();
         process._links.Start();
         await process._web.StartAsync();
@@ -133,6 +137,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         foreach (KvStateMachine machine in _host.Machines.OfType<KvStateMachine>()) machine.Flush();
         _exporters.Dispose();
         _metrics.Dispose();
+        await _space.DisposeAsync();
         await _pumpTelemetry.DisposeAsync();
         _host.Dispose();
         _rocks.Dispose();
@@ -183,6 +188,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     [LoggerMessage(3, LogLevel.Warning, "Leaderships were not handed over in time")]
     private partial void HandOverLate();
+
+    [LoggerMessage(4, LogLevel.Warning, "Clients may have {Connections} connections at once, not {Asked}: this process may open {Limit} files only")]
+    private partial void FewConnections(int connections, int asked, long limit);
 
     /// <summary>The links must exist before the pumps that they feed. No frame comes before the peer port is served, and then it is set.</summary>
     private sealed class LateReceiver : IPeerReceiver

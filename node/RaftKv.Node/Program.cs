@@ -12,7 +12,7 @@ namespace RaftKv.Node;
 
 /// <summary>
 /// raftkv-node. Exit codes: 0 after SIGTERM or SIGINT; 1 when what the directory holds forbids to start or to go on (rot, lost log, another disk than its peers
-/// have met this node with); 2 when an option is wrong, a port taken or the directory not ours to use, in which case nothing was created; 86 when a disk or
+/// have met this node with); 2 when an option is wrong, a port taken, the directory not ours to use or the limit of open files too low, in which case nothing was created; 86 when a disk or
 /// an invariant failed while running.
 /// </summary>
 internal static class Program
@@ -52,12 +52,13 @@ internal static class Program
         RocksDbLibrary.Probe();
         if (options.InitialCluster is null && !DataDirectory.IsInhabited(options.DataDirectory))
             throw new OptionException($"--data-dir {options.DataDirectory} holds no node yet: the first start needs --initial-cluster");
+        DescriptorPlan files = DescriptorPlan.Make(options);
         using BoundPorts ports = BoundPorts.Bind(options);
         using DataDirectory directory = DataDirectory.Open(options.DataDirectory);
         LogSwitch levels = new(options.LogLevel);
         using ILoggerFactory loggers = ConsoleLog.Create(levels, options.LogFormat);
 
-        NodeProcess node = await NodeProcess.StartAsync(options, ports, directory, loggers, levels);
+        NodeProcess node = await NodeProcess.StartAsync(options, files, ports, directory, loggers, levels);
         await stopRequested.Task;
         using Timer deadline = new(_ => Libc.ExitNow(Stopped), null, StopTimeout, Timeout.InfiniteTimeSpan); // All that counts is in the log already.
         await node.DisposeAsync();

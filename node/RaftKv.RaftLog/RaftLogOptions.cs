@@ -3,6 +3,16 @@ namespace RaftKv.RaftLog;
 /// <summary>Sizes of the raft log, in bytes.</summary>
 public sealed record RaftLogOptions
 {
+    /// <summary>Segments within the budget, at most: each is an open file.</summary>
+    private const int MaxSegments = 256;
+
+    /// <summary>The defaults for segments of another size: neither more files within the budget than may well be open, nor more zeros than a segment has room for.</summary>
+    public static RaftLogOptions ForSegmentsOf(long bytes)
+    {
+        RaftLogOptions defaults = new();
+        return defaults with { SegmentBytes = bytes, BudgetBytes = Math.Min(defaults.BudgetBytes, MaxSegments * bytes), ZeroAheadBytes = (int)Math.Min(defaults.ZeroAheadBytes, bytes) };
+    }
+
     /// <summary>A segment is closed before it grows beyond this, unless one batch alone is larger.</summary>
     public long SegmentBytes { get; init; } = 64 * 1024 * 1024;
 

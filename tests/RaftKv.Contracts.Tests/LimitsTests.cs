@@ -18,6 +18,7 @@ public sealed class LimitsTests
         Assert.Equal(1_572_864, limits.MaxEtcdRequestBytes);
         Assert.Equal(128, limits.MaxEtcdTxnOperations);
         Assert.Equal(64, limits.MaxIdempotencyKeyChars);
+        Assert.Equal(10_000, limits.MaxConnections);
         Assert.Equal(600_000, limits.IdempotencyWindowMillis);
         Assert.Equal(5_000, limits.DefaultDeadlineMillis);
         Assert.Equal(60_000, limits.MaxDeadlineMillis);

@@ -75,6 +75,8 @@ internal sealed class Nemesis(World world, SplitMix random)
                     if (peer != resets && random.Chance(700_000)) world.Network.Reset(resets, peer, backAfter: random.Below(400_000));
                 break;
             case Fault.FailSync: node.FailNextSync(); break;
+            case Fault.FillDisk: node.FillDiskFor(random.Below(10_000_000)); break;
+            case Fault.FillDiskOfLeader: (Leader() ?? node).FillDiskFor(random.Below(10_000_000)); break;
             case Fault.ChangeClockRate: node.RunClockAt(perMille: 100 + random.Below(FastestClockPerMille - 100), forMicros: random.Below(8_000_000)); break;
             default: Partition(fault, node); break;
         }

@@ -13,6 +13,7 @@ internal sealed class SimCall : KvCall
     private readonly Action<KvResponse> _onDone;
     private readonly GroupId _group;
     private readonly LogIndex _floor;
+    private readonly long _begunAt;
     private bool _isAnswered;
 
     private SimCall(World world, byte[] request, KvOperation operation, ulong hash, long deadline, Action<KvResponse> onDone)
@@ -22,6 +23,7 @@ internal sealed class SimCall : KvCall
         _onDone = onDone;
         _group = new GroupId(world.Map.ByHash(hash).Id);
         _floor = world.FloorOf(_group);
+        _begunAt = world.Now;
     }
 
     /// <summary>Sends an encoded request to a node; <paramref name="onDone"/> hears what the client is told, once.</summary>
@@ -64,6 +66,7 @@ internal sealed class SimCall : KvCall
         _world.Trace(() => $"answer to {Operation} of {response.Group}: {response.Error?.Code ?? "ok"}{(response.IsReplay ? " replayed" : "")} revision {response.Revision} at {response.Index}/{response.Term} by {response.Node} {response.Detail}");
         if (response.IsReplay || response.Items.Any(item => item.IsReplay)) _world.CountReplay();
         else if (response.Index != LogIndex.Zero) CheckFloor(response);
+        CheckRoom(response);
         Answer(response);
     }
 
@@ -75,6 +78,14 @@ internal sealed class SimCall : KvCall
     {
         Invariant.Holds(response.Index >= _floor, $"{_group}: answered from {response.Index}, but {_floor} had been shown before the call began");
         _world.RaiseFloor(_group, response.Index);
+    }
+
+    /// <summary>Of a leader whose disk was below the floor all the time no put can have been taken (design §10).</summary>
+    private void CheckRoom(KvResponse response)
+    {
+        if (response.Error is not null || response.IsReplay || response.Items.Any(item => item.IsReplay) || !KvRequest.HasPut(Request)) return;
+        SimNode leader = _world.Nodes.First(node => node.Name == response.Node);
+        Invariant.Holds(leader.FullSince is not { } since || since > _begunAt, $"{_group}: {leader.Name} took a put although its disk was full");
     }
 
     private void Answer(KvResponse response)

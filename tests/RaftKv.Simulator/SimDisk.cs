@@ -27,7 +27,8 @@ internal sealed class SimDisk(SplitMix random) : IDisk
 
     public IReadOnlyList<string> List() => [.. _names.Keys];
 
-    public long FreeBytes => long.MaxValue;
+    /// <summary>Only told, never enforced: what the node does about it is what is tested.</summary>
+    public long FreeBytes { get; set; } = long.MaxValue;
 
     public IDiskFile Open(string name) => _names.TryGetValue(name, out SimFile? file) ? new Handle(this, name, file) : throw new DiskFailedException($"{name}: no such file");
 

@@ -15,6 +15,7 @@ namespace RaftKv.Simulator;
 internal sealed class SimNode : IPeerLinks
 {
     private const ulong ClusterId = 0xC1;
+    private const long FreeDiskFloorBytes = 1_000_000;
     private readonly World _world;
     private readonly SplitMix _random;
     private SimDisk _disk;
@@ -33,6 +34,7 @@ internal sealed class SimNode : IPeerLinks
     private long _pausedUntil;
     private long _slowUntil;
     private long _nextWriteHangs;
+    private long _fullUntil;
     private long _tickScheduledFor;
     private long _snapshotsScheduledFor;
 
@@ -77,6 +79,9 @@ internal sealed class SimNode : IPeerLinks
     public List<SimCall> Calls { get; } = [];
 
     public bool IsRunning => Host is not null;
+
+    /// <summary>Since when its disk has been below the floor, and it knew; null while there is room.</summary>
+    public long? FullSince { get; private set; }
 
     /// <summary>This node's clock, in µs: it has an offset and a rate of its own.</summary>
     public long Now => _clockAt + (_world.Now - _clockSince) * _clockPerMille / 1000;
@@ -158,6 +163,7 @@ internal sealed class SimNode : IPeerLinks
         Crash(cutPower: true);
         _world.Trace(() => $"{Name} loses its disk");
         (_disk, _metaDisk, _stores, _diskId) = NewDisks();
+        FullSince = null;
         _lostDurability = Durability;
         Durability = new DurabilityOracle();
         Start();
@@ -192,6 +198,20 @@ internal sealed class SimNode : IPeerLinks
     public bool TryRot(SplitMix chance) => _stores.TryRot(chance);
 
     public bool IsStopped(GroupId group) => Host is { } host && host.Worker.Stopped.Any(stopped => stopped.Group == group);
+
+    /// <summary>Others fill its disk, for a while or until it is emptied.</summary>
+    public void FillDiskFor(long micros)
+    {
+        _fullUntil = Math.Max(_fullUntil, _world.Now + micros);
+        if (FullSince is null) SetFree(_random.Below(FreeDiskFloorBytes));
+        _world.After(micros, () => { if (_world.Now >= _fullUntil) EmptyDisk(); });
+    }
+
+    public void EmptyDisk()
+    {
+        _fullUntil = 0;
+        if (FullSince is not null) SetFree(long.MaxValue);
+    }
 
     public void FailNextSync() => _disk.FailNextSync = true;
 
@@ -243,6 +263,16 @@ internal sealed class SimNode : IPeerLinks
         return true;
     }
 
+    private void SetFree(long bytes)
+    {
+        _disk.FreeBytes = bytes;
+        FullSince = bytes < FreeDiskFloorBytes ? _world.Now : null;
+        TellSpace();
+    }
+
+    /// <summary>What the shell does once a second.</summary>
+    private void TellSpace() => Host?.Worker.PostCompletion(new DiskSpace(_disk.FreeBytes, FreeDiskFloorBytes));
+
     private void SetClockRate(long perMille)
     {
         _clockAt = Now;
@@ -279,6 +309,7 @@ internal sealed class SimNode : IPeerLinks
         Host.LogWriter.OnWork = () => Schedule(Pump.Persist);
         Host.Applier.OnWork = () => Schedule(Pump.Apply);
         Host.Snapshots.OnWork = () => Schedule(Pump.Snapshot);
+        if (FullSince is not null) TellSpace();
         _world.Safety.OnRestart(this);
         _world.Trace(() => $"{Name} starts");
         _world.Network.TellConnections(this, isUp: true);

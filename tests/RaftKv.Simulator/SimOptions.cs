@@ -107,7 +107,8 @@ internal sealed record SimOptions
         SplitMix random = new SplitMix(seed).Fork(1);
         int nodes = Pick(random, 2, 4, 4, 4, 4, 5, 5, 5, 6, 6);
         int[] weights = new int[Enum.GetValues<Fault>().Length];
-        for (int i = 0; i < weights.Length; i++) weights[i] = random.Chance(600_000) ? 1 + (int)random.Below(4) : 0;
+        // The full disks have a theme of their own: drawn here, they would shift what older seeds do.
+        for (int i = 0; i < (int)Fault.FillDisk; i++) weights[i] = random.Chance(600_000) ? 1 + (int)random.Below(4) : 0;
         SimOptions drawn = new()
         {
             Seed = seed,
@@ -162,6 +163,7 @@ internal sealed record SimOptions
             SimTheme.Sleepers => drawn.WithSleepers(random),
             SimTheme.Snapshots => drawn.WithSnapshots(random),
             SimTheme.Members => drawn.WithManyMemberChanges(random),
+            SimTheme.FullDisks => drawn.WithFullDisks(random),
             _ => drawn,
         };
     }
@@ -296,6 +298,22 @@ internal sealed record SimOptions
         FaultWeights = Only((Fault.IsolateLeader, 3), (Fault.KillLeader, 2), (Fault.PartitionHalves, 2), (Fault.PartitionBridge, 1), (Fault.KillNode, 1), (Fault.PauseLeader, 1), (Fault.IsolateNode, 1)),
     };
 
+    /// <summary>Disks fill up and are emptied again: leaders must take no puts meanwhile, and everything else.</summary>
+    private SimOptions WithFullDisks(SplitMix random) => this with
+    {
+        Nodes = Math.Max(4, Nodes),
+        Replicas = 3,
+        ReadPercent = 30,
+        ThinkMicros = 20_000,
+        NetworkBaseMicros = Pick(random, 50, 5_000),
+        NetworkSpreadMicros = 2_000,
+        ApplyMicros = Pick(random, 20, 5_000),
+        SnapshotEntries = Pick(random, 5, 100, 100_000),
+        SegmentBytes = 32_768,
+        FaultIntervalMicros = Pick(random, 1_000_000, 3_000_000),
+        FaultWeights = Only((Fault.FillDiskOfLeader, 4), (Fault.FillDisk, 2), (Fault.KillLeader, 1), (Fault.KillNode, 1), (Fault.IsolateLeader, 1), (Fault.TransferLeadership, 1), (Fault.CrashInDiskOperation, 1)),
+    };
+
     private static int[] Only(params ReadOnlySpan<(Fault Fault, int Weight)> faults)
     {
         int[] weights = new int[Enum.GetValues<Fault>().Length];
@@ -323,6 +341,9 @@ internal enum SimTheme
     Sleepers,
     Snapshots,
     Members,
+
+    /// <summary>Behind a gap: seeds that are noted for something draw what lies there.</summary>
+    FullDisks = 9,
 }
 
 /// <summary>What the nemesis does to the world.</summary>
@@ -355,4 +376,6 @@ internal enum Fault
     TransferLeadership,
     ResetConnections,
     RotStore,
+    FillDisk,
+    FillDiskOfLeader,
 }

@@ -206,6 +206,7 @@ internal sealed class World
         foreach (SimNode node in Nodes.Where(node => node != Dead))
         {
             node.CrashInNextDiskOperations(-1);
+            node.EmptyDisk();
             if (!node.IsRunning) node.Start();
             node.CrashInNextDiskOperations(-1);
         }

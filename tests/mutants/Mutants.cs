@@ -122,6 +122,9 @@ public enum Mutant
     /// <summary>Compaction of history removes the newest version of a key too, if it is old.</summary>
     CompactionRemovesLiveVersion,
 
+    /// <summary>A leader whose disk is below the floor goes on taking puts (design §10, L18).</summary>
+    FullDiskTakesPuts,
+
     /// <summary>Of a transaction only the first write is applied (design §9: it is atomic).</summary>
     HalfATransaction,
 

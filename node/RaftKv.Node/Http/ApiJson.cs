@@ -13,7 +13,7 @@ internal sealed record DeleteJson(bool Deleted, ulong Revision);
 /// <summary><c>uptimeMillis</c> is by the clock that consensus runs on, sleep of the machine included.</summary>
 internal sealed record StatusJson(
     string Node, string NodeId, string DiskId, string BootId, string ClusterId, string ClientUrl, string PeerAddress, long UptimeMillis, SnapshotsJson Snapshots,
-    GroupJson[] Groups, StoppedReplicaJson[] Stopped, ProcessJson Process, RaftLogJson RaftLog);
+    GroupJson[] Groups, StoppedReplicaJson[] Stopped, ProcessJson Process, RaftLogJson RaftLog, DiskJson Disk);
 
 /// <summary>A replica of this node whose store is damaged: it takes part in nothing any more. Its shard goes on without it.</summary>
 internal sealed record StoppedReplicaJson(ulong Shard, string ReplicaId, string Reason);
@@ -28,6 +28,9 @@ internal sealed record ProcessJson(int Pid, long CpuMillis, long ResidentBytes, 
 
 /// <summary>The raft log's disk since the start. <c>writtenBytes</c> includes padding and what is zeroed ahead.</summary>
 internal sealed record RaftLogJson(long Syncs, long WrittenBytes);
+
+/// <summary>Where the data directory lies, as of a second ago. Below the floor this node takes no puts for the shards it leads.</summary>
+internal sealed record DiskJson(long FreeBytes, long FloorBytes, bool TakesPuts);
 
 /// <summary>Since the start of the process: snapshots that followers installed from here, that were installed here, and that came to nothing either way.</summary>
 internal sealed record SnapshotsJson(long Sent, long Installed, long Failed);

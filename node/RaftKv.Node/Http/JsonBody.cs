@@ -67,7 +67,7 @@ internal sealed class JsonBody : IDisposable
         Asked(asked);
         _json.WriteNumber("status", error?.HttpStatus ?? StatusCodes.Status200OK);
         Position(result, item);
-        if (error is not null) Error(error, isAbsent ? "the key has no value" : result.Detail, error == ErrorCode.PreconditionFailed ? result.Revision : null);
+        if (error is not null) Error(error, isAbsent ? "the key has no value" : result.Detail, error == ErrorCode.PreconditionFailed ? result.Revision : null, result.Exceeded);
         else if (asked.Operation == KvOperation.Get) Found(result);
         else Written(asked.Operation, result);
         if (result.IsReplay) _json.WriteBoolean("replayed", true);
@@ -144,10 +144,11 @@ internal sealed class JsonBody : IDisposable
     }
 
     /// <param name="currentRevision">Of the key whose condition did not hold; 0 if it is absent.</param>
-    public void Error(ErrorCode error, string detail, ulong? currentRevision = null)
+    /// <param name="exceeded">The limit that refused it, and the actual value.</param>
+    public void Error(ErrorCode error, string detail, ulong? currentRevision = null, (long Limit, long Actual)? exceeded = null)
     {
         if (currentRevision is { } revision) _json.WriteNumber("revision", revision);
         _json.WritePropertyName("error");
-        JsonSerializer.Serialize(_json, new ProblemJson(error.Title, error.HttpStatus, detail, error.Code, error.OutcomeText, error.Retryable), ApiJson.Readable.ProblemJson);
+        JsonSerializer.Serialize(_json, new ProblemJson(error.Title, error.HttpStatus, detail, error.Code, error.OutcomeText, error.Retryable, exceeded?.Limit, exceeded?.Actual), ApiJson.Readable.ProblemJson);
     }
 }

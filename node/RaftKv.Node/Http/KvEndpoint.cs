@@ -87,7 +87,7 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
         if (written.Error is { } error)
         {
             if (error == ErrorCode.PreconditionFailed && written.Existed) headers.ETag = ApiResponse.ETagOf(written.Revision);
-            await ApiResponse.WriteProblemAsync(http, error, DetailOf(written));
+            await ApiResponse.WriteProblemAsync(http, error, DetailOf(written), written.Exceeded?.Limit, written.Exceeded?.Actual);
             return;
         }
 

@@ -4,6 +4,7 @@ using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.Node.Native;
 using RaftKv.Node.Options;
+using RaftKv.Node.Storage;
 using RaftKv.Raft;
 using RaftKv.RaftLog.Posix;
 using RaftKv.Transport;
@@ -13,7 +14,8 @@ namespace RaftKv.Node.Http;
 /// <summary>What this node says of itself and its cluster.</summary>
 /// <remarks>What consensus knows belongs to STEP; so questions are asked there, as a part of its next turn.</remarks>
 internal sealed class NodeView(
-    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, Front front, TcpPeerLinks links, DiskCounters logDisk)
+    DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, Front front, TcpPeerLinks links, DiskCounters logDisk,
+    DiskSpaceWatch space)
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
     private readonly long _startedAt = BootClock.NowMicros;
@@ -25,11 +27,12 @@ internal sealed class NodeView(
         ((GroupJson Group, KvStateMachine Machine)[] groups, StoppedReplicaJson[] stopped) = await AskStepAsync(_ => (
             host.Machines.OfType<KvStateMachine>().Select(machine => (GroupOf(host.Worker.Find(machine.Group)!, machine), machine)).ToArray(),
             host.Worker.Stopped.Select(replica => new StoppedReplicaJson(replica.Group.Value, replica.Replica.ToString(), replica.Reason)).ToArray()));
+        DiskSpace disk = space.Latest;
         return new StatusJson(
             identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
             new SnapshotsJson(host.Snapshots.Sent, host.Snapshots.Installed, host.Snapshots.Failed),
             [.. groups.Select(group => group.Group with { Store = StoreOf(group.Machine) })], stopped,
-            ProcessFacts.Read(), new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes));
+            ProcessFacts.Read(), new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes), new DiskJson(disk.FreeBytes, disk.FloorBytes, disk.TakesPuts));
     }
 
     /// <summary>What the replicas here have applied; of shards without one what was so when the cluster began, and who was found to lead them.</summary>

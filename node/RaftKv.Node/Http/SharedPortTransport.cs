@@ -21,7 +21,7 @@ internal sealed class SharedPortEndPoint(IPEndPoint address, bool isHttp2) : End
 /// but an HTTP/2 connection begins with 24 fixed bytes, so the accept loop looks at those and hands the connection on,
 /// nothing consumed (dotnet-facts §4, way b).
 /// </summary>
-internal sealed class SharedPortTransport(IOptionsFactory<SocketTransportOptions> options, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class SharedPortTransport(IOptionsFactory<SocketTransportOptions> options, ConnectionGate gate, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     private readonly SocketTransportFactory _sockets = new(new OptionsWrapper<SocketTransportOptions>(OfClients(options)), loggers);
     private readonly Dictionary<IPEndPoint, SharedPort> _ports = [];
@@ -34,7 +34,7 @@ internal sealed class SharedPortTransport(IOptionsFactory<SocketTransportOptions
         SharedPortEndPoint face = (SharedPortEndPoint)endpoint;
         if (!_ports.TryGetValue(face.Address, out SharedPort? port))
         {
-            port = new SharedPort(await _sockets.BindAsync(face.Address, cancellationToken));
+            port = new SharedPort(await _sockets.BindAsync(face.Address, cancellationToken), gate);
             _ports.Add(face.Address, port);
         }
 
@@ -58,15 +58,17 @@ internal sealed class SharedPortTransport(IOptionsFactory<SocketTransportOptions
         private static readonly TimeSpan DecideTimeout = TimeSpan.FromSeconds(30);
 
         private readonly IConnectionListener _listener;
+        private readonly ConnectionGate _gate;
         private readonly Channel<ConnectionContext> _http1 = Channel.CreateUnbounded<ConnectionContext>();
         private readonly Channel<ConnectionContext> _http2 = Channel.CreateUnbounded<ConnectionContext>();
         private readonly CancellationTokenSource _stopping = new();
         private int _undecided;
         private int _open;
 
-        public SharedPort(IConnectionListener listener)
+        public SharedPort(IConnectionListener listener, ConnectionGate gate)
         {
             _listener = listener;
+            _gate = gate;
             _ = AcceptAsync();
         }
 
@@ -81,7 +83,7 @@ internal sealed class SharedPortTransport(IOptionsFactory<SocketTransportOptions
             Exception? failure = null;
             try
             {
-                while (await _listener.AcceptAsync() is { } connection) _ = DecideAsync(connection);
+                while (await _listener.AcceptAsync() is { } connection) _ = _gate.TryEnter() ? DecideAsync(connection) : CloseAsync(connection);
             }
             catch (Exception exception)
             {
@@ -92,6 +94,13 @@ internal sealed class SharedPortTransport(IOptionsFactory<SocketTransportOptions
             _http2.Writer.TryComplete(failure);
         }
 
+        private static async Task CloseAsync(ConnectionContext connection)
+        {
+            connection.Abort();
+            await connection.DisposeAsync();
+        }
+
+        /// <summary>What is handed on leaves the gate when Kestrel has served it: <see cref="WebHost"/>.</summary>
         private async Task DecideAsync(ConnectionContext connection)
         {
             bool isTaken = false;
@@ -112,8 +121,8 @@ internal sealed class SharedPortTransport(IOptionsFactory<SocketTransportOptions
                 Interlocked.Decrement(ref _undecided);
                 if (!isTaken)
                 {
-                    connection.Abort();
-                    await connection.DisposeAsync();
+                    await CloseAsync(connection);
+                    _gate.Leave();
                 }
             }
         }

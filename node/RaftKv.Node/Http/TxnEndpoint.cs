@@ -55,7 +55,7 @@ internal sealed class TxnEndpoint(Door door, BodyReader bodies, ShardMap map)
         if (answer.IsReplay) http.Response.Headers["Idempotency-Replayed"] = "true";
         if (answer.Error is { } error)
         {
-            await ApiResponse.WriteProblemAsync(http, error, answer.Detail);
+            await ApiResponse.WriteProblemAsync(http, error, answer.Detail, answer.Exceeded?.Limit, answer.Exceeded?.Actual);
             return;
         }
 

@@ -13,18 +13,19 @@ namespace RaftKv.Node.Http;
 /// <summary>Kestrel with the two ports: clients (both protocols) and peers.</summary>
 internal static class WebHost
 {
-    public static WebApplication Build(BoundPorts ports, Limits limits, HttpApi api, PeerConnectionHandler peers, ILoggerFactory loggers)
+    public static WebApplication Build(BoundPorts ports, Limits limits, HttpApi api, PeerConnectionHandler peers, ConnectionGate gate, ILoggerFactory loggers)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, NoSignals>();
         builder.Services.AddSingleton(peers);
+        builder.Services.AddSingleton(gate);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             Limit(kestrel.Limits, limits);
             kestrel.AddServerHeader = false;
-            kestrel.Listen(new SharedPortEndPoint(ports.Client, isHttp2: false), listen => listen.Protocols = HttpProtocols.Http1);
-            kestrel.Listen(new SharedPortEndPoint(ports.Client, isHttp2: true), listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(new SharedPortEndPoint(ports.Client, isHttp2: false), listen => Serve(listen, HttpProtocols.Http1, gate));
+            kestrel.Listen(new SharedPortEndPoint(ports.Client, isHttp2: true), listen => Serve(listen, HttpProtocols.Http2, gate));
             kestrel.Listen(ports.Peer, listen => listen.UseConnectionHandler<PeerConnectionHandler>());
         });
         // A peer's frames are handed to STEP by the thread that received them, one hop less.
@@ -33,6 +34,22 @@ internal static class WebHost
         WebApplication app = builder.Build();
         app.Run(api.HandleAsync);
         return app;
+    }
+
+    private static void Serve(ListenOptions listen, HttpProtocols protocol, ConnectionGate gate)
+    {
+        listen.Protocols = protocol;
+        listen.Use(next => async connection =>
+        {
+            try
+            {
+                await next(connection);
+            }
+            finally
+            {
+                gate.Leave();
+            }
+        });
     }
 
     private static void Limit(KestrelServerLimits kestrel, Limits limits)

@@ -3,7 +3,14 @@ using Microsoft.Win32.SafeHandles;
 
 namespace RaftKv.Node.Native;
 
-/// <summary>What the process needs of libc: a lock on its directory, and an end without any clean-up.</summary>
+/// <summary><c>struct rlimit</c> of 64-bit Linux: what counts now, and how far a process without rights may raise it.</summary>
+internal struct ResourceLimit
+{
+    public ulong Soft;
+    public ulong Hard;
+}
+
+/// <summary>What the process needs of libc: a lock on its directory, how many files it may open, and an end without any clean-up.</summary>
 internal static partial class Libc
 {
     /// <summary>LOCK_EX | LOCK_NB: take it or say at once that somebody else has it.</summary>
@@ -21,6 +28,15 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     public static partial int Lock(SafeFileHandle file, int operation);
+
+    /// <summary>RLIMIT_NOFILE, the same on x64 and arm64.</summary>
+    public const int OpenFiles = 7;
+
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    public static partial int GetLimit(int resource, out ResourceLimit limit);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
+    public static partial int SetLimit(int resource, in ResourceLimit limit);
 
     /// <summary>Ends the process at once: no finally block, no finalizer, no flush, no other thread's next step.</summary>
     [LibraryImport("libc", EntryPoint = "_exit")]

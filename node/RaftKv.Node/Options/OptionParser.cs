@@ -41,7 +41,7 @@ internal static class OptionParser
             SnapshotEntries = read.Number(OptionTable.SnapshotEntries, 1, MaxEntries) ?? defaults.SnapshotEntries,
             SnapshotBytes = read.Number(OptionTable.SnapshotBytes, 64 * Limits.Kibi, 1024L * Limits.Gibi) ?? defaults.SnapshotBytes,
             CatchUpEntries = read.Number(OptionTable.CatchUpEntries, 0, MaxEntries) ?? defaults.CatchUpEntries,
-            Limits = Limits.Default with { MaxValueBytes = (int)(read.Number(OptionTable.MaxValueBytes, 1, Limits.MaxValueBytesCeiling) ?? Limits.Default.MaxValueBytes) },
+            Limits = ReadLimits(read),
             LogLevel = read.Level(OptionTable.LogLevel) ?? defaults.LogLevel,
             LogFormat = CheckLogFormat(read),
             OtlpEndpoint = CheckCollector(read),
@@ -51,6 +51,14 @@ internal static class OptionParser
         long? replicas = options.InitialCluster is null ? read.Number(OptionTable.Replicas, 1, int.MaxValue) : read.Number(OptionTable.Replicas, 1, nodes);
         return options with { Replicas = (int?)replicas };
     }
+
+    private static Limits ReadLimits(Reader read) => Limits.Default with
+    {
+        MaxConnections = (int)(read.Number(OptionTable.MaxConnections, 1, 1_000_000) ?? Limits.Default.MaxConnections),
+        MaxValueBytes = (int)(read.Number(OptionTable.MaxValueBytes, 1, Limits.MaxValueBytesCeiling) ?? Limits.Default.MaxValueBytes),
+        MinFreeDiskBytes = read.Number(OptionTable.MinFreeDiskBytes, 0, long.MaxValue) ?? Limits.Default.MinFreeDiskBytes,
+        MinFreeDiskPercent = (int)(read.Number(OptionTable.MinFreeDiskPercent, 0, 99) ?? Limits.Default.MinFreeDiskPercent),
+    };
 
     private static void CheckTimes(NodeOptions options)
     {

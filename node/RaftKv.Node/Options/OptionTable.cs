@@ -29,6 +29,9 @@ internal static class OptionTable
     public static readonly OptionName SnapshotBytes = new("snapshot-bytes", "BYTES", "Bytes in a shard's log beyond which it is cut, 65536 to 1099511627776. Default 67108864.");
     public static readonly OptionName CatchUpEntries = new("catch-up-entries", "N", "Entries that a cut leaves for followers a little behind, 0 to 1000000000, and at most half of those there are. Default 10000.");
     public static readonly OptionName MaxValueBytes = new("max-value-bytes", "BYTES", "The largest value, at most 16777216. Default 1048576.");
+    public static readonly OptionName MaxConnections = new("max-connections", "N", "Connections of clients at once; fewer when the process may open few files (ulimit -n). Default 10000.");
+    public static readonly OptionName MinFreeDiskBytes = new("min-free-disk-bytes", "BYTES", "With less of its disk free a node takes no puts for the shards it leads; deletes go on. Default 1073741824.");
+    public static readonly OptionName MinFreeDiskPercent = new("min-free-disk-percent", "N", "The same in percent of the disk, 0 to 99: whichever is more counts. Default 2.");
     public static readonly OptionName LogLevel = new("log-level", "LEVEL", "trace, debug, information, warning, error or critical. Default information. May be changed at /debug/log-level.");
     public static readonly OptionName LogFormat = new("log-format", "FORMAT", "text or json, a line per event. Default text.");
     public static readonly OptionName OtlpEndpoint = new("otlp-endpoint", "URL", "A collector of metrics and traces by OTLP over HTTP, such as http://127.0.0.1:4318. Default none.");
@@ -36,7 +39,8 @@ internal static class OptionTable
     public static readonly IReadOnlyList<OptionName> All =
     [
         Name, DataDirectory, ListenClient, ListenPeer, AdvertiseClient, AdvertisePeer, InitialCluster, InitialShards, Replicas, ClusterToken,
-        TickMillis, HeartbeatMillis, ElectionTimeoutMillis, SegmentBytes, SnapshotEntries, SnapshotBytes, CatchUpEntries, MaxValueBytes, LogLevel, LogFormat, OtlpEndpoint,
+        TickMillis, HeartbeatMillis, ElectionTimeoutMillis, SegmentBytes, SnapshotEntries, SnapshotBytes, CatchUpEntries, MaxValueBytes, MaxConnections, MinFreeDiskBytes, MinFreeDiskPercent,
+        LogLevel, LogFormat, OtlpEndpoint,
     ];
 
     /// <summary>The one option that is not in the file: it names it.</summary>

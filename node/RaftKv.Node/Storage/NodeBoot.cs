@@ -31,7 +31,7 @@ internal static class NodeBoot
         if (disk.List().Count == 0 && stores.List() is { Count: > 0 } orphans)
             throw new StartRefusedException($"{directory.Shards} holds {orphans.Count} stores, but {directory.Log} holds no segment: the raft log was lost");
 
-        SegmentedRaftLog log = SegmentedRaftLog.Open(disk, new RaftLogOptions { SegmentBytes = options.SegmentBytes }, RandomId(), out RecoveredLog recovered);
+        SegmentedRaftLog log = SegmentedRaftLog.Open(disk, RaftLogOptions.ForSegmentsOf(options.SegmentBytes), RandomId(), out RecoveredLog recovered);
         try
         {
             return recovered.Identity is { } identity ? Resume(options, directory, log, disk.Counters, recovered, identity) : FirstStart(options, directory, log, disk.Counters, stores);

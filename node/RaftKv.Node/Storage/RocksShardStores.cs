@@ -7,7 +7,7 @@ namespace RaftKv.Node.Storage;
 
 /// <summary>The node's shard stores in RocksDB, where <see cref="StoreDirectories"/> says.</summary>
 /// <remarks>Used by one thread at start, and by SNAPSHOT from then on.</remarks>
-internal sealed class RocksShardStores(string directory, RocksEnvironment environment) : IShardStores
+internal sealed class RocksShardStores(string directory, RocksEnvironment environment, RocksStoreOptions options) : IShardStores
 {
     private readonly HashSet<string> _changed = [];
     private readonly StoreDirectories _directories = new(directory);
@@ -22,11 +22,11 @@ internal sealed class RocksShardStores(string directory, RocksEnvironment enviro
         if (Directory.Exists(path)) throw new StoreFailedException($"store {path}: exists already");
         Directory.CreateDirectory(path);
         NoteChange(group);
-        return RocksOrderedStore.Open(environment, path, RocksStoreOptions.Default with { CreateIfMissing = true });
+        return RocksOrderedStore.Open(environment, path, options with { CreateIfMissing = true });
     }
 
     /// <inheritdoc/>
-    public IOrderedStore Open(GroupId group, ulong generation) => RocksOrderedStore.Open(environment, _directories.Of(group, generation));
+    public IOrderedStore Open(GroupId group, ulong generation) => RocksOrderedStore.Open(environment, _directories.Of(group, generation), options);
 
     /// <inheritdoc/>
     public IStagedStore Stage(GroupId group, ulong generation)

@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
 using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
+using RaftKv.Node.Http;
+using RaftKv.Node.Storage;
 using RaftKv.RaftLog.Posix;
 using RaftKv.Storage;
 
@@ -49,7 +51,7 @@ internal sealed class NodeMetrics : IDisposable
     }
 
     /// <summary>Adds what is read when somebody asks. Once, when there is something to read.</summary>
-    public void Watch(MultiRaftHost host, IRaftLog log, DiskCounters logDisk, PumpTelemetry pumps, RocksEnvironment stores, string directory)
+    public void Watch(MultiRaftHost host, IRaftLog log, DiskCounters logDisk, PumpTelemetry pumps, RocksEnvironment stores, DiskSpaceWatch space, ConnectionGate gate)
     {
         logDisk.SyncTimed = elapsed => _syncs.Record(elapsed.TotalSeconds);
         _meter.CreateObservableCounter("raftkv.log.syncs", () => logDisk.Syncs, "{sync}", "Syncs of the raft log's files and directory");
@@ -59,9 +61,14 @@ internal sealed class NodeMetrics : IDisposable
         _meter.CreateObservableGauge("raftkv.store.size", () => stores.TotalSize().FileBytes, "By", "The table files of all shard stores here");
         _meter.CreateObservableGauge("raftkv.store.live", () => stores.TotalSize().LiveBytes, "By", "About how much of them is rows that no newer row replaces");
         _meter.CreateObservableGauge("raftkv.store.memory", () => stores.TotalSize().MemoryBytes, "By", "What keeps the rows of all shard stores that are in no file yet");
-        _meter.CreateObservableGauge("raftkv.disk.free", () => new DriveInfo(directory).AvailableFreeSpace, "By", "Free for this process where the data directory is");
+        _meter.CreateObservableGauge("raftkv.disk.free", () => space.Latest.FreeBytes, "By", "Free for this process where the data directory is, as of a second ago");
+        _meter.CreateObservableGauge("raftkv.disk.floor", () => space.Latest.FloorBytes, "By", "With less free this node takes no puts for what it leads");
+        _meter.CreateObservableGauge("raftkv.disk.full", () => space.Latest.TakesPuts ? 0 : 1, null, "1 while so little is free that this node takes no puts");
         _meter.CreateObservableGauge("raftkv.disk.stalled", () => pumps.IsDiskStalled ? 1 : 0, null, "1 while a write of the raft log takes so long that this node leads nothing");
         _meter.CreateObservableGauge("raftkv.replicas.stopped", () => pumps.StoppedReplicas, "{replica}", "Replicas that do nothing any more since their stores are damaged");
+
+        _meter.CreateObservableGauge("raftkv.server.connections", () => gate.Open, "{connection}", "Connections of clients");
+        _meter.CreateObservableCounter("raftkv.server.connections.refused", () => gate.Refused, "{connection}", "Connections of clients that were closed at once, for there were too many");
 
         (string Name, Func<QueueDepth> Depth)[] queues =
         [

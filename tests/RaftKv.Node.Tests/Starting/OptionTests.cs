@@ -32,6 +32,14 @@ public sealed class OptionTests : IDisposable
     }
 
     [Fact]
+    public void What_disk_stays_free_is_an_option()
+    {
+        Assert.Equal((1L << 30, 2), Parse(s_least)!.Limits is var limits ? (limits.MinFreeDiskBytes, limits.MinFreeDiskPercent) : default);
+        limits = Parse([.. s_least, "--min-free-disk-bytes", "5", "--min-free-disk-percent", "0"])!.Limits;
+        Assert.Equal(5, limits.FreeDiskFloorBytes(1L << 40));
+    }
+
+    [Fact]
     public void Telemetry_is_set_up_like_everything_else()
     {
         File.WriteAllText(_file, """{ "log-level": "DEBUG", "log-format": "json", "otlp-endpoint": "http://file:1" }""");
@@ -62,6 +70,8 @@ public sealed class OptionTests : IDisposable
     [InlineData("--replicas", "4", "'4' is not a number from 1 to 3")]
     [InlineData("--initial-shards", "0", "--initial-shards: '0'")]
     [InlineData("--max-value-bytes", "16777217", "16777216")]
+    [InlineData("--min-free-disk-bytes", "-1", "'-1' is not a number from 0 to")]
+    [InlineData("--min-free-disk-percent", "100", "'100' is not a number from 0 to 99")]
     [InlineData("--snapshot-entries", "0", "'0' is not a number from 1 to 1000000000")]
     [InlineData("--snapshot-bytes", "65535", "'65535' is not a number from 65536 to 1099511627776")]
     [InlineData("--catch-up-entries", "-1", "'-1' is not a number from 0 to 1000000000")]

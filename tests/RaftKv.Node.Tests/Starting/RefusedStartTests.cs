@@ -48,6 +48,15 @@ public sealed class RefusedStartTests
     }
 
     [Fact]
+    public async Task A_limit_of_open_files_that_is_too_low_is_named_with_what_is_needed_and_nothing_is_created()
+    {
+        await using TestCluster cluster = TestCluster.Make(1, 8);
+        NodeUnderTest node = cluster.Nodes[0];
+        await AssertRefusedAsync(node, Usage, "this process may open 500 files and needs 784: ", before: OpenFiles.AtMost(500));
+        Assert.False(Directory.Exists(node.Directory));
+    }
+
+    [Fact]
     public async Task A_directory_that_cannot_be_made_is_named()
     {
         await using TestCluster cluster = TestCluster.Make(1);
@@ -131,12 +140,12 @@ public sealed class RefusedStartTests
         return cluster;
     }
 
-    private static async Task AssertRefusedAsync(NodeUnderTest node, int exitCode, string named, string[]? arguments = null)
+    private static async Task AssertRefusedAsync(NodeUnderTest node, int exitCode, string named, string[]? arguments = null, string[]? before = null)
     {
-        int before = node.Output.Length;
-        node.Start(arguments: arguments);
+        int length = node.Output.Length;
+        node.Start(before, arguments);
         Assert.Equal(exitCode, await node.WaitForExitAsync());
-        string line = Assert.Single(node.Output[before..].Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        string line = Assert.Single(node.Output[length..].Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.StartsWith("raftkv-node: ", line, StringComparison.Ordinal);
         Assert.Contains(named, line, StringComparison.Ordinal);
     }

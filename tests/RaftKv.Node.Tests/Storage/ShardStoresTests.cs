@@ -17,7 +17,7 @@ public sealed class ShardStoresTests : IDisposable
     public ShardStoresTests()
     {
         Directory.CreateDirectory(Shards);
-        _stores = new RocksShardStores(Shards, _environment);
+        _stores = new RocksShardStores(Shards, _environment, RocksStoreOptions.Default);
     }
 
     private string Shards => Path.Combine(_root, "shards");
@@ -104,7 +104,7 @@ public sealed class ShardStoresTests : IDisposable
         _stores.DeleteCheckpoints();
         Assert.Empty(Directory.GetDirectories(Shards, "*.checkpoint-*", SearchOption.AllDirectories));
         Assert.Equal([(S7, 1UL), (new GroupId(8), 1UL)], _stores.List());
-        new RocksShardStores(Path.Combine(_root, "none"), _environment).DeleteCheckpoints();
+        new RocksShardStores(Path.Combine(_root, "none"), _environment, RocksStoreOptions.Default).DeleteCheckpoints();
     }
 
     private static void Copy(ICheckpoint checkpoint, CheckpointFile file, IStagedStore to, int pieceBytes)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 
 namespace RaftKv.Node.Tests.Support;
 
@@ -21,7 +22,7 @@ internal static class Wait
             {
                 if (await condition()) return;
             }
-            catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException or IOException)
+            catch (Exception exception) when (exception is HttpRequestException or SocketException or TaskCanceledException or IOException)
             {
                 // Not yet.
             }

@@ -42,10 +42,10 @@ public sealed class MetricsTests(SingleNode single)
         Assert.True(metrics["raftkv_group_role_changes_total{raftkv_role=\"leader\"}"] >= 2);
         Assert.Contains(metrics.Series, series => series.StartsWith("target_info{", StringComparison.Ordinal) && series.Contains("service_instance_id=\"n1\"", StringComparison.Ordinal));
         Assert.All(
-            (string[])["raftkv_disk_free_bytes", "raftkv_log_size_bytes", "raftkv_log_budget_bytes", "dotnet_process_memory_working_set_bytes", "dotnet_gc_heap_total_allocated_bytes_total"],
+            (string[])["raftkv_disk_free_bytes", "raftkv_disk_floor_bytes", "raftkv_log_size_bytes", "raftkv_log_budget_bytes", "dotnet_process_memory_working_set_bytes", "dotnet_gc_heap_total_allocated_bytes_total"],
             name => Assert.True(metrics[name] > 0, name));
         Assert.All((string[])["step", "persist", "apply", "snapshot"], pump => Assert.Contains($"raftkv_pump_queue_length{{raftkv_pump=\"{pump}\"}}", metrics.Series));
-        Assert.All((string[])["raftkv_disk_stalled", "raftkv_snapshots_sent_total", "raftkv_snapshots_installed_total", "raftkv_snapshots_failed_total", "raftkv_pump_frames_dropped_total"], name => Assert.Contains(name, metrics.Families));
+        Assert.All((string[])["raftkv_disk_stalled", "raftkv_disk_full", "raftkv_snapshots_sent_total", "raftkv_snapshots_installed_total", "raftkv_snapshots_failed_total", "raftkv_pump_frames_dropped_total"], name => Assert.Contains(name, metrics.Families));
     }
 
     [Fact]
