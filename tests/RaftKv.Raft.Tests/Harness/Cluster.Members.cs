@@ -8,10 +8,10 @@ internal sealed partial class Cluster
     private readonly Dictionary<NodeId, ReplicaId> _tombstones = [];
 
     /// <summary>Called with a replica that a message made, before it hears the message.</summary>
-    public Action<Replica>? OnMade { get; set; }
+    public event Action<Replica>? OnMade;
 
     /// <summary>Called with a replica that is gone for good.</summary>
-    public Action<Replica>? OnBuried { get; set; }
+    public event Action<Replica>? OnBuried;
 
     /// <summary>A group of production: its log begins behind a store that says who the members are, the others are called into being by messages.</summary>
     public static Cluster Born(int voters, Func<RaftOptions, RaftOptions>? configure = null) => Born(Some.Voters(voters), configure);
@@ -58,7 +58,7 @@ internal sealed partial class Cluster
             foreach (ReplicaId to in sender.TakeSnapshotsAsked())
             {
                 Snapshot snapshot = sender.TakeSnapshot();
-                InstallStatus status = _replicas.Find(replica => replica.Id == to)?.Install(snapshot) ?? InstallStatus.Busy;
+                InstallStatus status = Find(to)?.Install(snapshot) ?? InstallStatus.Busy;
                 sender.EndSnapshot(to.Value, status == InstallStatus.Busy ? 0 : snapshot.Index.Value);
                 given.Add((snapshot, to, status));
             }

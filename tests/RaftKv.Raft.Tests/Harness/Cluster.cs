@@ -34,7 +34,10 @@ internal sealed partial class Cluster
     public Action<Message>? OnDeliver { get; set; }
 
     /// <summary>By its id.</summary>
-    public Replica this[int id] => _replicas.Find(replica => replica.Id.Value == (ulong)id) ?? throw new InvalidOperationException($"r{id} does not live");
+    public Replica this[int id] => Find(new ReplicaId((ulong)id)) ?? throw new InvalidOperationException($"r{id} does not live");
+
+    /// <summary>Null when it does not live, or not any more.</summary>
+    public Replica? Find(ReplicaId id) => _replicas.Find(replica => replica.Id == id);
 
     /// <summary>The leader of the highest term; null if nobody leads.</summary>
     public Replica? Leader => Replicas.Where(replica => replica.Group.Role == Role.Leader).MaxBy(replica => replica.Term);
