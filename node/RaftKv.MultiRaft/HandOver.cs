@@ -30,8 +30,10 @@ internal sealed class HandOver(long deadline, Action onDone)
         if (group.Role != Role.Leader) return !_given.Contains(group.Group) || !group.Leader.IsNone;
         if (group.TransferTarget.IsNone)
         {
-            ReplicaId target = group.BestTransferTarget(candidate => !_tried.Contains((group.Group, candidate)) && MayTake(candidate));
-            if (target.IsNone || !group.TryTransfer(now, target)) return true;
+            ReplicaId target = group.BestTransferTarget(IsOpen);
+            // Whoever has not answered a new leader yet is none, but may be soon.
+            if (target.IsNone) return !group.Configuration.Members.Any(member => member.Replica != group.Replica && group.Configuration.IsVoter(member.Replica) && IsOpen(member.Replica));
+            if (!group.TryTransfer(now, target)) return true;
             _tried.Add((group.Group, target));
             _given.Add(group.Group);
             touch(replica);
@@ -39,6 +41,8 @@ internal sealed class HandOver(long deadline, Action onDone)
 
         // It may be about to stop as well, and have said so meanwhile.
         return !MayTake(group.TransferTarget);
+
+        bool IsOpen(ReplicaId candidate) => !_tried.Contains((group.Group, candidate)) && MayTake(candidate);
 
         bool MayTake(ReplicaId candidate) => replica.NodeOf(candidate) is { } node && nodes.MayLead(now, node);
     }

@@ -48,6 +48,8 @@ public static class RaftText
         foreach (ulong context in ready.ReadsDropped) text.AppendLine($"read {context} dropped");
         foreach (LogReadRequest read in ready.LogReads) text.AppendLine($"log read for {read.For} {read.First}..{read.Last}");
         foreach (ReplicaId replica in ready.SnapshotsToSend) text.AppendLine($"snapshot for {replica}");
+        if (ready.AsksEverybody) text.AppendLine("asks everybody");
+        if (ready.IsRemoved) text.AppendLine("removed");
         return text.ToString();
     }
 }

@@ -16,6 +16,9 @@ internal sealed class FakeLinks(Trace trace) : IPeerLinks
 
     public int NodeHeartbeats { get; private set; }
 
+    /// <summary>The newest node heartbeat to each node, its body.</summary>
+    public Dictionary<NodeId, byte[]> LastHeartbeat { get; } = [];
+
     public IReadOnlyCollection<NodeId> Nodes { get; set; } = [];
 
     /// <summary>To these nothing can be sent, for that reason.</summary>
@@ -38,6 +41,7 @@ internal sealed class FakeLinks(Trace trace) : IPeerLinks
         if (kind == FrameKind.NodeHeartbeat)
         {
             NodeHeartbeats++; // Too many for the trace.
+            LastHeartbeat[to] = body;
             return SendStatus.Queued;
         }
 

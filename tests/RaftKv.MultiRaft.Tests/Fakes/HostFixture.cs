@@ -9,14 +9,16 @@ internal sealed class HostFixture
 {
     private static readonly GroupId First = new(1);
 
-    public HostFixture(HostOptions options, params ReadOnlySpan<RecoveredGroup> groups)
+    public HostFixture(HostOptions options, params ReadOnlySpan<RecoveredGroup> groups) : this(options, new RecoveredLog(null, [.. groups])) { }
+
+    public HostFixture(HostOptions options, RecoveredLog recovered)
     {
         Log = new MemoryLog(Trace);
         Links = new FakeLinks(Trace);
         Machines = new FakeMachines(Trace);
-        foreach (RecoveredGroup group in groups)
+        foreach (RecoveredGroup group in recovered.Groups)
             for (LogIndex index = Some.Birth.Next; index <= group.LastIndex; index = index.Next) Log.Write(group.Group, Some.Entry(index.Value));
-        Host = MultiRaftHost.Start(options, new RecoveredLog(null, [.. groups]), Log, Machines, Links, Now);
+        Host = MultiRaftHost.Start(options, recovered, Log, Machines, Links, Now);
         Host.Connect(new FakeFront(Trace));
         Settle();
     }
@@ -81,6 +83,31 @@ internal sealed class HostFixture
         Settle();
     }
 
+    /// <summary>Messages of any groups, from a node; and everything that follows.</summary>
+    public void ReceiveFrom(int node, params ReadOnlySpan<(ulong Group, Message Message)> messages)
+    {
+        Worker.OnFrame(Some.Node(node), FrameKind.RaftMessages, Some.Body(messages));
+        Settle();
+    }
+
+    /// <summary>A node says that it lives.</summary>
+    public void Hear(int node, ulong bootId = 7, bool isStalled = false, bool isLeaving = false, uint losses = 0)
+    {
+        Worker.OnFrame(Some.Node(node), FrameKind.NodeHeartbeat, NodeWatch.Heartbeat(bootId, isStalled, isLeaving, losses)[PeerFrame.HeaderBytes..]);
+        Settle();
+    }
+
+    /// <summary>Time passes in ticks, and everything happens that follows.</summary>
+    public void Pass(long micros, Action? eachTick = null)
+    {
+        for (long end = Now + micros; Now < end;)
+        {
+            After(Math.Min(Options.TickMicros, end - Now));
+            Settle();
+            eachTick?.Invoke();
+        }
+    }
+
     /// <summary>Posts a proposal; the trace tells what becomes of it. Nothing runs yet.</summary>
     public void Propose(string name, int bytes = 3, ulong group = 1) => OnStep(now =>
     {
@@ -110,7 +137,8 @@ internal sealed class HostFixture
         Assert.True(Group.IsAsleep);
     }
 
-    private void Lead()
+    /// <summary>Replica 1 becomes the leader of group 1 in term 6; its no-op at 11 is committed by replica 2 and applied.</summary>
+    public void Lead()
     {
         After(1_000_001);
         Settle();

@@ -18,6 +18,14 @@ internal static class Some
     public static Entry Entry(ulong index, ulong term = 5, int payloadBytes = 3) =>
         new(new LogIndex(index), new Term(term), EntryKind.Command, 0, 0, 0, new byte[payloadBytes]);
 
+    public static Entry ConfigurationEntry(ulong index, ulong term, Configuration configuration) =>
+        new(new LogIndex(index), new Term(term), EntryKind.Configuration, 0, 0, 0, configuration.ToBytes());
+
+    /// <summary>Voters and learners, replica n on node n.</summary>
+    public static ConfigurationHalf Half(ulong[] voters, params ulong[] learners) => new([.. voters.Select(Member)], [.. learners.Select(Member)]);
+
+    public static Member Member(ulong replica) => new(new ReplicaId(replica), Node((int)replica));
+
     public static Message Message(MessageKind kind, ulong from, ulong to, ulong term, ulong index = 0, ulong logTerm = 0, ulong commit = 0, params Entry[] entries) => new()
     {
         Kind = kind,

@@ -1,5 +1,4 @@
 using RaftKv.MultiRaft.Ports;
-using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft.Tests.Pumps;
@@ -44,7 +43,7 @@ public sealed class TransferTests
     {
         HostFixture leader = HostFixture.Leading();
         Assert.Equal(TransferOutcome.NoTarget, Assert.Single(Transfer(leader, 0)).Outcome);
-        Hear(leader, 2, isLeaving: true);
+        leader.Hear(2, isLeaving: true);
         Assert.Equal(TransferOutcome.NoTarget, Assert.Single(Transfer(leader, 0)).Outcome);
         Assert.Equal(default, leader.Group.TransferTarget);
     }
@@ -120,7 +119,7 @@ public sealed class TransferTests
     {
         HostFixture leader = Watched(HostFixture.Options with { HibernateAfterMicros = 0 });
         leader.FallAsleep();
-        Hear(leader, 2);
+        leader.Hear(2);
         BeginHandOver(leader, out _);
         Assert.Contains("send s1 r1>r2 TimeoutNow t6", leader.Trace.Take());
     }
@@ -132,7 +131,7 @@ public sealed class TransferTests
         Assert.True(BeginHandOver(alone, out _)); // It has heard nobody.
 
         HostFixture leader = HostFixture.Leading();
-        Hear(leader, 2, isLeaving: true);
+        leader.Hear(2, isLeaving: true);
         Assert.True(BeginHandOver(leader, out _));
         Assert.Equal(Role.Leader, leader.Group.Role);
         Assert.DoesNotContain(leader.Trace.Take(), line => line.Contains("TimeoutNow", StringComparison.Ordinal));
@@ -143,14 +142,14 @@ public sealed class TransferTests
     {
         HostFixture leader = Watched();
         leader.Receive(Some.Message(MessageKind.AppendResponse, 3, 1, 6, index: 11));
-        Hear(leader, 3);
+        leader.Hear(3);
         BeginHandOver(leader, out Func<bool> done);
         ReplicaId first = leader.Group.TransferTarget;
         for (long passed = 0; passed < ElectionTimeout; passed += 100_000)
         {
             leader.After(100_000);
-            Hear(leader, 2);
-            Hear(leader, 3);
+            leader.Hear(2);
+            leader.Hear(3);
             leader.Receive(Answers(leader, 2, MessageKind.HeartbeatResponse), Answers(leader, 3, MessageKind.HeartbeatResponse));
         }
 
@@ -184,14 +183,8 @@ public sealed class TransferTests
     private static HostFixture Watched(HostOptions? options = null)
     {
         HostFixture leader = HostFixture.Leading(options: options);
-        Hear(leader, 2);
+        leader.Hear(2);
         return leader;
-    }
-
-    private static void Hear(HostFixture host, int node, bool isLeaving = false)
-    {
-        host.Worker.OnFrame(Some.Node(node), FrameKind.NodeHeartbeat, NodeWatch.Heartbeat(bootId: 7, isStalled: false, isLeaving, losses: 0)[PeerFrame.HeaderBytes..]);
-        host.Settle();
     }
 
     private static Message Answers(HostFixture host, ulong from, MessageKind kind) => Some.Message(kind, from, 1, host.Group.Term.Value);

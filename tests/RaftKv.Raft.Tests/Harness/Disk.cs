@@ -10,6 +10,9 @@ internal sealed class Disk
 
     public Term SnapshotTerm { get; set; }
 
+    /// <summary>Nothing on it says yet that the replica exists.</summary>
+    public bool IsNew { get; set; }
+
     /// <summary>Entries (SnapshotIndex, Last].</summary>
     public List<Entry> Entries { get; } = [];
 
@@ -23,6 +26,16 @@ internal sealed class Disk
     public List<Entry> Store { get; set; } = [];
 
     public LogIndex Last => new(SnapshotIndex.Value + (ulong)Entries.Count);
+
+    /// <summary>As every group begins (design §8): a store at index 10, term 5, which says who the members are, and an empty log behind it.</summary>
+    public static Disk Born(Configuration configuration)
+    {
+        Disk disk = new() { HardState = new HardState(new Term(5), ReplicaId.None, new LogIndex(10)), SnapshotIndex = new LogIndex(10), SnapshotTerm = new Term(5) };
+        disk.Store.AddRange(Some.Entries(1, 5, 5, 5, 5, 5, 5, 5, 5, 5));
+        disk.Store.Add(Some.ConfigurationEntry(10, 5, configuration));
+        disk.Applied = disk.Flushed = disk.SnapshotIndex;
+        return disk;
+    }
 
     /// <summary>A disk whose log holds one entry per given term, with the hard state given.</summary>
     public static Disk Of(ulong term, ulong vote = 0, ulong commit = 0, params ReadOnlySpan<ulong> logTerms)
@@ -78,7 +91,7 @@ internal sealed class Disk
         bool holds = TermAt(point.Index) == point.Term;
         Assert.True(holds || !point.KeepsLogBehind, $"{point} keeps what is behind it, but the log ends at {Last} and has {TermAt(point.Index)} there");
         Entries.RemoveRange(0, point.KeepsLogBehind ? (int)(point.Index.Value - SnapshotIndex.Value) : Entries.Count);
-        (SnapshotIndex, SnapshotTerm) = (point.Index, point.Term);
+        (SnapshotIndex, SnapshotTerm, IsNew) = (point.Index, point.Term, false);
         if (installed is null)
         {
             Assert.True(point.Index <= Flushed, $"{point}, but only {Flushed} is flushed: a crash would lose what is between");
@@ -111,6 +124,7 @@ internal sealed class Disk
             TermRuns = runs,
             LastIndex = Last,
             Applied = LogIndex.Max(Applied, SnapshotIndex),
+            IsNew = IsNew,
         };
     }
 }

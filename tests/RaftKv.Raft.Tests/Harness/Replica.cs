@@ -8,7 +8,7 @@ namespace RaftKv.Raft.Tests;
 /// SendAfterPersist when the write of its Ready is complete. So are those of snapshots: the state machine goes over to one
 /// only when the write with its commit point is complete.
 /// </summary>
-internal sealed class Replica
+internal sealed partial class Replica
 {
     private readonly Clock _clock;
     private readonly Func<RaftOptions, RaftOptions> _configure;
@@ -122,7 +122,7 @@ internal sealed class Replica
     public void Campaign()
     {
         TimeOut();
-        foreach (Member member in Configuration.Members)
+        foreach (Member member in Group.Configuration.Members)
             if (member.Replica != Id && Group.Role == Role.PreCandidate) Receive(Some.PreVoteResponse(member.Replica.Value, Id.Value, Term + 1));
     }
 
@@ -278,6 +278,7 @@ internal sealed class Replica
         ReadsDropped.Clear();
         SnapshotsAsked.Clear();
         _accepted = null;
+        IsRemoved = _asksEverybody = false;
         _lives++;
         StateMachine = Disk.Store;
         StateMachine.RemoveAll(entry => entry.Index > Disk.Applied);
@@ -290,6 +291,12 @@ internal sealed class Replica
         while (true)
         {
             Group.TakeReady(_ready);
+            if (_ready.IsRemoved)
+            {
+                GiveUp(_ready);
+                return;
+            }
+
             if (_ready.IsEmpty) return;
             OnReady?.Invoke(_ready);
             Handle(_ready);
@@ -309,6 +316,7 @@ internal sealed class Replica
         ReadsDropped.AddRange(ready.ReadsDropped);
         LogReads.AddRange(ready.LogReads);
         SnapshotsAsked.AddRange(ready.SnapshotsToSend);
+        _asksEverybody |= ready.AsksEverybody;
         if (ready.ApplyLast == LogIndex.Zero) return;
         ApplyRuns.Add((ready.ApplyFirst, ready.ApplyLast, ready.ApplyEntries.IsEmpty));
         Entry[] entries = ready.ApplyEntries.IsEmpty ? Disk.Read(ready.ApplyFirst, ready.ApplyLast) : ready.ApplyEntries.ToArray();

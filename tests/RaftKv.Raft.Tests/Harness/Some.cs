@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace RaftKv.Raft.Tests;
@@ -8,11 +10,21 @@ internal static class Some
     public static Configuration Voters(int count) =>
         Configuration.OfVoters([.. Enumerable.Range(1, count).Select(id => Member((ulong)id))]);
 
+    /// <summary>Voters and learners, each on the node of its number.</summary>
+    public static ConfigurationHalf Half(ReadOnlySpan<ulong> voters, params ReadOnlySpan<ulong> learners) => new(Members(voters), Members(learners));
+
+    public static Configuration Of(ReadOnlySpan<ulong> voters, params ReadOnlySpan<ulong> learners) => new(Half(voters, learners), ConfigurationHalf.Empty);
+
+    public static Configuration Joint(ReadOnlySpan<ulong> incoming, ReadOnlySpan<ulong> outgoing) => new(Half(incoming), Half(outgoing));
+
     public static Member Member(ulong id) => new(new ReplicaId(id), new NodeId(id));
 
     /// <summary>An entry whose payload names its index and term, so that two different entries never look alike.</summary>
     public static Entry Entry(ulong index, ulong term) =>
         new(new LogIndex(index), new Term(term), EntryKind.Command, 0, 0, 0, Encoding.UTF8.GetBytes($"{index}/{term}"));
+
+    public static Entry ConfigurationEntry(ulong index, ulong term, Configuration configuration) =>
+        new(new LogIndex(index), new Term(term), EntryKind.Configuration, 0, 0, 0, configuration.ToBytes());
 
     /// <summary>Entries of the given terms from <paramref name="first"/> on.</summary>
     public static Entry[] Entries(ulong first, params ReadOnlySpan<ulong> terms)
@@ -33,35 +45,39 @@ internal static class Some
         Vote(from, to, term, last, lastTerm) with { Kind = MessageKind.PreVote };
 
     public static Message Vote(ulong from, ulong to, ulong term, ulong last, ulong lastTerm) =>
-        Of(MessageKind.Vote, from, to, term) with { Index = new LogIndex(last), LogTerm = new Term(lastTerm) };
+        Message(MessageKind.Vote, from, to, term) with { Index = new LogIndex(last), LogTerm = new Term(lastTerm) };
 
     public static Message VoteResponse(ulong from, ulong to, ulong term, bool granted = true) =>
-        Of(MessageKind.VoteResponse, from, to, term) with { Rejected = !granted };
+        Message(MessageKind.VoteResponse, from, to, term) with { Rejected = !granted };
 
     public static Message PreVoteResponse(ulong from, ulong to, ulong term, bool granted = true) =>
-        Of(MessageKind.PreVoteResponse, from, to, term) with { Rejected = !granted };
+        Message(MessageKind.PreVoteResponse, from, to, term) with { Rejected = !granted };
 
     public static Message Append(ulong from, ulong to, ulong term, ulong previous, ulong previousTerm, ulong commit, params ReadOnlySpan<ulong> entryTerms) =>
-        Of(MessageKind.Append, from, to, term) with
-        {
-            Index = new LogIndex(previous),
-            LogTerm = new Term(previousTerm),
-            Commit = new LogIndex(commit),
-            Entries = Entries(previous + 1, entryTerms),
-        };
+        Append(from, to, term, previous, previousTerm, commit, Entries(previous + 1, entryTerms));
+
+    public static Message Append(ulong from, ulong to, ulong term, ulong previous, ulong previousTerm, ulong commit, Entry[] entries) =>
+        Message(MessageKind.Append, from, to, term) with { Index = new LogIndex(previous), LogTerm = new Term(previousTerm), Commit = new LogIndex(commit), Entries = entries };
 
     public static Message Ack(ulong from, ulong to, ulong term, ulong match) =>
-        Of(MessageKind.AppendResponse, from, to, term) with { Index = new LogIndex(match) };
+        Message(MessageKind.AppendResponse, from, to, term) with { Index = new LogIndex(match) };
 
     public static Message Reject(ulong from, ulong to, ulong term, ulong probed, ulong hint, ulong hintTerm) =>
-        Of(MessageKind.AppendResponse, from, to, term) with { Rejected = true, Index = new LogIndex(probed), Hint = new LogIndex(hint), LogTerm = new Term(hintTerm) };
+        Message(MessageKind.AppendResponse, from, to, term) with { Rejected = true, Index = new LogIndex(probed), Hint = new LogIndex(hint), LogTerm = new Term(hintTerm) };
 
     public static Message Heartbeat(ulong from, ulong to, ulong term, ulong commit = 0, ulong round = 0) =>
-        Of(MessageKind.Heartbeat, from, to, term) with { Commit = new LogIndex(commit), ReadRound = round };
+        Message(MessageKind.Heartbeat, from, to, term) with { Commit = new LogIndex(commit), ReadRound = round };
 
     public static Message HeartbeatResponse(ulong from, ulong to, ulong term, ulong round = 0) =>
-        Of(MessageKind.HeartbeatResponse, from, to, term) with { ReadRound = round };
+        Message(MessageKind.HeartbeatResponse, from, to, term) with { ReadRound = round };
 
-    private static Message Of(MessageKind kind, ulong from, ulong to, ulong term) =>
+    public static Message Message(MessageKind kind, ulong from, ulong to, ulong term) =>
         new() { Kind = kind, From = new ReplicaId(from), To = new ReplicaId(to), Term = new Term(term) };
+
+    private static ImmutableArray<Member> Members(ReadOnlySpan<ulong> ids)
+    {
+        Member[] members = new Member[ids.Length];
+        for (int i = 0; i < members.Length; i++) members[i] = Member(ids[i]);
+        return ImmutableCollectionsMarshal.AsImmutableArray(members);
+    }
 }

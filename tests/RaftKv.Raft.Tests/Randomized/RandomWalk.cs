@@ -4,11 +4,14 @@ namespace RaftKv.Raft.Tests.Randomized;
 
 /// <summary>
 /// One seeded run of a small cluster: messages are delivered in any order, twice or never, disks are slow, logs are cut and snapshots
-/// travel, late, twice or never, also unasked, replicas crash and start again with what was on disk; then everything is well again, and the
-/// group must be too.
+/// travel, late, twice or never, also unasked, members come and go, replicas crash and start again with what was on disk; then everything is
+/// well again, and the group must be too.
 /// </summary>
 internal sealed class RandomWalk
 {
+    /// <summary>There are always more than members.</summary>
+    private const int Nodes = 7;
+
     private readonly SplitMix _random;
     private readonly Cluster _cluster;
     private readonly List<string>? _trace;
@@ -17,12 +20,14 @@ internal sealed class RandomWalk
     private readonly int _restartMillionths;
     private readonly int _isolateMillionths;
     private readonly int _snapshotMillionths;
+    private readonly int _changeMillionths;
     private readonly List<Transfer> _transfers = [];
     private readonly int _reorderWindow;
     private readonly int _maxTickMillis;
     private readonly bool _slowDisks;
     private readonly bool _slowApply;
     private ulong _context;
+    private bool _isWell;
 
     public RandomWalk(ulong seed, List<string>? trace = null)
     {
@@ -35,6 +40,7 @@ internal sealed class RandomWalk
         _restartMillionths = (int)_random.Below(3) * 4_000;
         _isolateMillionths = (int)_random.Below(3) * 3_000;
         _snapshotMillionths = (int)_random.Below(4) * 60_000;
+        _changeMillionths = (int)_random.Below(4) * 30_000;
         _reorderWindow = _random.Chance(500_000) ? 1 : 12;
         _maxTickMillis = _random.Chance(500_000) ? 50 : 120;
         _slowDisks = _random.Chance(700_000);
@@ -43,7 +49,7 @@ internal sealed class RandomWalk
         int maxCachedBytes = _random.Chance(500_000) ? 0 : 100_000;
         int maxInFlight = 1 + (int)_random.Below(8);
         int maxApplyBytes = _random.Chance(300_000) ? 1 : 100_000;
-        _cluster = new Cluster(configuration, null, options => options with
+        _cluster = Cluster.Born(configuration, options => options with
         {
             MaxAppendBytes = maxAppendBytes,
             MaxCachedBytes = maxCachedBytes,
@@ -52,14 +58,9 @@ internal sealed class RandomWalk
             MaxUncommittedBytes = 4000,
             Seed = options.Seed + seed * 1_000_003,
         });
-        foreach (Replica replica in _cluster.Replicas)
-        {
-            replica.HoldsWrites = _slowDisks;
-            replica.HoldsApply = _slowApply;
-            replica.HoldsLogReads = true;
-        }
-
         Checker = new SafetyChecker(_cluster);
+        _cluster.OnMade += Slow;
+        foreach (Replica replica in _cluster.Replicas) Slow(replica);
     }
 
     public SafetyChecker Checker { get; }
@@ -72,11 +73,9 @@ internal sealed class RandomWalk
         {
             Act();
             Checker.Check();
-            foreach (Replica replica in _cluster.Replicas)
-            {
-                foreach (Message message in replica.TakeSent())
-                    if (!_cluster.IsCut(message)) _cluster.InFlight.Add(message);
-            }
+            // Some die before their tombstone is durable.
+            if (_cluster.Replicas.FirstOrDefault(replica => replica.IsRemoved) is { } removed && _random.Chance(300_000)) Restart(removed);
+            _cluster.Collect();
         }
 
         Checker.CheckLogsMatch();
@@ -87,15 +86,16 @@ internal sealed class RandomWalk
     {
         Trace("settle");
         _cluster.Heal();
+        _isWell = true;
         foreach (Replica replica in _cluster.Replicas)
         {
-            replica.HoldsWrites = replica.HoldsApply = replica.HoldsLogReads = false;
+            Slow(replica);
             replica.PersistAll();
             replica.ApplyAll();
             while (replica.LogReads.Count > 0) replica.AnswerLogRead();
         }
 
-        foreach (Transfer transfer in _transfers) _cluster[transfer.From].EndSnapshot((ulong)transfer.To, 0);
+        foreach (Transfer transfer in _transfers) _cluster.Find(transfer.From)?.EndSnapshot(transfer.To.Value, 0);
         _transfers.Clear();
         // A leader that has not heard its quorum for a while may look well and yet step down with its next tick.
         for (int i = 0; i < 12; i++) Pass();
@@ -111,12 +111,14 @@ internal sealed class RandomWalk
         Checker.CheckLogsMatch();
         Term[] state = [.. leader.StateMachine.Select(entry => entry.Term)];
         Assert.Equal((ulong)state.Length, leader.Last);
-        Assert.All(_cluster.Replicas.Where(replica => leader.Group.Configuration.Contains(replica.Id)), replica => Assert.Equal(state, replica.StateMachine.Select(entry => entry.Term)));
+        Assert.All(_cluster.Replicas, replica => Assert.Equal(state, replica.StateMachine.Select(entry => entry.Term)));
     }
 
+    /// <summary>All members have everything, and whoever is none any more has heard of it.</summary>
     private bool IsQuiet() =>
         _cluster.Leader is { } leader && !leader.Group.IsChangingMembers
-        && _cluster.Replicas.Where(replica => leader.Group.Configuration.Contains(replica.Id)).All(replica => replica.Group.Leader == leader.Id && replica.Group.Applied == leader.Group.LastIndex && replica.Group.LastIndex == leader.Group.LastIndex);
+        && _cluster.Replicas.Select(replica => replica.Id).Order().SequenceEqual(leader.Group.Configuration.Members.Select(member => member.Replica))
+        && _cluster.Replicas.All(replica => replica.Group.Leader == leader.Id && replica.Group.Applied == leader.Group.LastIndex && replica.Group.LastIndex == leader.Group.LastIndex);
 
     private void RunUntil(long maxMillis, Func<bool> condition, string otherwise)
     {
@@ -130,19 +132,16 @@ internal sealed class RandomWalk
     private void Pass()
     {
         _cluster.Run(50);
-        foreach (Replica replica in _cluster.Replicas)
-            while (replica.SnapshotsAsked.Count > 0) Hurry(replica);
+        foreach (var (snapshot, to, status) in _cluster.GiveSnapshots())
+            if (_trace is not null) Trace($"{snapshot} for {to}: {status}");
         Checker.Check();
     }
 
-    /// <summary>A transfer without any trouble.</summary>
-    private void Hurry(Replica sender)
+    private void Slow(Replica replica)
     {
-        ReplicaId target = TakeAsked(sender);
-        Snapshot snapshot = sender.TakeSnapshot();
-        InstallStatus status = _cluster[(int)target.Value].Install(snapshot);
-        if (_trace is not null) Trace($"{snapshot} for {target}: {status}");
-        sender.EndSnapshot(target.Value, status == InstallStatus.Busy ? 0 : snapshot.Index.Value);
+        replica.HoldsWrites = _slowDisks && !_isWell;
+        replica.HoldsApply = _slowApply && !_isWell;
+        replica.HoldsLogReads = !_isWell;
     }
 
     private static ReplicaId TakeAsked(Replica sender)
@@ -159,6 +158,7 @@ internal sealed class RandomWalk
         if (_random.Chance(_restartMillionths)) Restart(replica);
         else if (_random.Chance(_isolateMillionths)) IsolateOrHeal(replica);
         else if (_random.Chance(_snapshotMillionths)) Snapshots(replica);
+        else if (replica.Group.Role == Role.Leader && _random.Chance(_changeMillionths)) ChangeMembers(replica);
         else if (dice < 55) DeliverOne();
         else if (dice < 70) Tick(replica);
         else if (dice < 80 && replica.PendingWrites > 0) PersistOne(replica);
@@ -196,7 +196,7 @@ internal sealed class RandomWalk
     private void Begin(Replica sender, ReplicaId target)
     {
         if (sender.Disk.Flushed == LogIndex.Zero) return;
-        Transfer transfer = new((int)sender.Id.Value, (int)target.Value, sender.TakeSnapshot(), null);
+        Transfer transfer = new(sender.Id, target, sender.TakeSnapshot(), null);
         _transfers.Add(transfer);
         if (_trace is not null) Trace($"{transfer.Snapshot} for {target}");
     }
@@ -208,21 +208,22 @@ internal sealed class RandomWalk
         if (!_random.Chance(_duplicateMillionths)) _transfers.RemoveAt(at);
         if (transfer.Installed is { } installed)
         {
-            _cluster[transfer.From].EndSnapshot((ulong)transfer.To, installed.Value);
+            _cluster.Find(transfer.From)?.EndSnapshot(transfer.To.Value, installed.Value);
             return;
         }
 
-        bool isLost = _random.Chance(_dropMillionths);
+        Replica? target = _cluster.Find(transfer.To);
+        bool isLost = target is null || _random.Chance(_dropMillionths);
         // In the turn of an append, now and then.
-        int together = _cluster.InFlight.FindIndex(message => message.To.Value == (ulong)transfer.To);
+        int together = _cluster.InFlight.FindIndex(message => message.To == transfer.To);
         if (!isLost && together >= 0 && _random.Chance(300_000))
         {
             if (_trace is not null) Trace($"{_cluster.InFlight[together]} together with");
-            _cluster[transfer.To].ReceiveSilently(_cluster.InFlight[together]);
+            target!.ReceiveSilently(_cluster.InFlight[together]);
         }
 
-        InstallStatus status = isLost ? InstallStatus.Stale : _cluster[transfer.To].Install(transfer.Snapshot);
-        if (_trace is not null) Trace($"{transfer.Snapshot} at {transfer.To}: {(isLost ? "lost" : status)} {_cluster[transfer.To].Group}");
+        InstallStatus status = isLost ? InstallStatus.Stale : target!.Install(transfer.Snapshot);
+        if (_trace is not null) Trace($"{transfer.Snapshot} at {transfer.To}: {(isLost ? "lost" : status)} {target?.Group}");
         if (status == InstallStatus.Busy) _transfers.Add(transfer);
         else _transfers.Add(transfer with { Installed = isLost ? LogIndex.Zero : transfer.Snapshot.Index });
     }
@@ -235,7 +236,7 @@ internal sealed class RandomWalk
         if (!_random.Chance(_duplicateMillionths)) _cluster.InFlight.RemoveAt(at);
         if (_random.Chance(_dropMillionths)) return;
         if (_trace is not null) Trace(message);
-        _cluster[(int)message.To.Value].Receive(message);
+        _cluster.Hand(message);
     }
 
     private void Tick(Replica replica)
@@ -274,13 +275,41 @@ internal sealed class RandomWalk
         replica.Restart((int)_random.Below(replica.PendingWrites + 1));
         if (_trace is not null) Trace($"restarted {replica.Group}");
         Restarts++;
+        _cluster.TryForget(replica);
+    }
+
+    /// <summary>Now and then something that makes no sense, which must change nothing.</summary>
+    private void ChangeMembers(Replica leader)
+    {
+        Member[] members = [.. leader.Group.Configuration.Members];
+        MemberChange remove = MemberChange.Remove(members[(int)_random.Below(members.Length)].Replica);
+        MemberChange promote = MemberChange.Promote(members[(int)_random.Below(members.Length)].Replica);
+        MemberChange[] changes = _random.Below(8) switch
+        {
+            0 => [remove],
+            1 => [MemberChange.Demote(remove.Replica)],
+            2 => [promote, MemberChange.Demote(remove.Replica)],
+            3 => [promote, remove],
+            4 => [promote],
+            _ => [MemberChange.AddLearner(new NodeId(1 + (ulong)_random.Below(Nodes)))],
+        };
+        LogIndex last = leader.Group.LastIndex;
+        try
+        {
+            ProposeResult result = leader.Change(changes);
+            if (_trace is not null) Trace($"{leader.Id} is to {string.Join(", ", changes)}: {result}");
+        }
+        catch (ArgumentException)
+        {
+            Invariant.Holds(leader.Group.LastIndex == last);
+        }
     }
 
     private void IsolateOrHeal(Replica replica)
     {
         if (_random.Chance(500_000)) _cluster.Heal();
-        else if (_random.Chance(700_000)) _cluster.Isolate((int)replica.Id.Value);
-        else _cluster.Cut((int)replica.Id.Value, 1 + (int)_random.Below(_cluster.Replicas.Count));
+        else if (_random.Chance(700_000)) _cluster.Isolate((int)_cluster.NodeOf(replica.Id).Value);
+        else _cluster.Cut((int)_cluster.NodeOf(replica.Id).Value, 1 + (int)_random.Below(Nodes));
     }
 
     private Configuration DrawConfiguration()
@@ -295,7 +324,7 @@ internal sealed class RandomWalk
     }
 
     /// <summary>A snapshot on its way, and then the news of how it went (0: it did not).</summary>
-    private sealed record Transfer(int From, int To, Snapshot Snapshot, LogIndex? Installed);
+    private sealed record Transfer(ReplicaId From, ReplicaId To, Snapshot Snapshot, LogIndex? Installed);
 
     private void Trace<T>(T what) => _trace?.Add(new StringBuilder().Append(_cluster.Clock.Micros).Append(' ').Append(what).ToString());
 }

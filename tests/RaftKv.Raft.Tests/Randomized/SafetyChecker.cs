@@ -11,7 +11,12 @@ internal sealed class SafetyChecker
     private readonly Dictionary<Term, ReplicaId> _leaders = [];
     private readonly Dictionary<(ReplicaId Replica, Term Term), ReplicaId> _durableVotes = [];
     private readonly Dictionary<(LogIndex Index, Term Term), (Entry Entry, Term PreviousTerm)> _entries = [];
-    private readonly SortedDictionary<LogIndex, Term> _committed = [];
+    /// <summary>The term of each committed entry, and the term in which it was first seen committed.</summary>
+    private readonly SortedDictionary<LogIndex, (Term Of, Term In)> _committed = [];
+
+    /// <summary>Every configuration that ever was in a log.</summary>
+    private readonly SortedDictionary<LogIndex, List<(Term Term, Configuration Configuration)>> _configurations = [];
+    private readonly HashSet<ReplicaId> _removed = [];
     private readonly Dictionary<ReplicaId, (RaftGroup Life, LogIndex Commit, int Grants)> _seen = [];
     private readonly Dictionary<ulong, LogIndex> _committedWhenAsked = [];
     private LogIndex _lastCommitted;
@@ -19,13 +24,15 @@ internal sealed class SafetyChecker
     public SafetyChecker(Cluster cluster)
     {
         _cluster = cluster;
-        foreach (Replica replica in cluster.Replicas)
+        foreach (Entry entry in cluster.Replicas[0].Disk.Store)
         {
-            replica.OnReady = ready => OnReady(replica, ready);
-            replica.OnLeave = message => OnLeave(replica, message);
-            replica.OnApply = entry => OnApply(replica, entry);
-            replica.OnInstalled = snapshot => OnInstalled(replica, snapshot);
+            _committed.Add(entry.Index, (entry.Term, entry.Term));
+            NoteConfiguration(entry);
         }
+
+        foreach (Replica replica in cluster.Replicas) Watch(replica);
+        cluster.OnMade += Watch;
+        cluster.OnBuried += OnBuried;
     }
 
     public int Leaderships => _leaders.Count;
@@ -38,29 +45,19 @@ internal sealed class SafetyChecker
 
     public int Cuts { get; private set; }
 
+    /// <summary>Replicas that are gone for good.</summary>
+    public int Removed => _removed.Count;
+
+    /// <summary>Configurations that were committed.</summary>
+    public int Changes { get; private set; }
+
     /// <summary>A read may not miss anything that was committed, anywhere, when it was asked for.</summary>
     public void OnReadAsked(ulong context) => _committedWhenAsked.Add(context, _lastCommitted);
 
     /// <summary>To be called after every event.</summary>
     public void Check()
     {
-        foreach (Replica replica in _cluster.Replicas)
-        {
-            var (life, commit, grants) = _seen.TryGetValue(replica.Id, out var seen) && seen.Life == replica.Group
-                ? seen
-                : (replica.Group, _cluster.Replicas[0].Disk.SnapshotIndex, 0);
-            CheckDurableVote(replica);
-            if (replica.Group.Role == Role.Leader) CheckLeader(replica);
-            // Of what a snapshot covers the log knows the last term only; the rest is checked when it is installed.
-            for (LogIndex index = LogIndex.Max(commit.Next, replica.Group.SnapshotIndex); index <= replica.Group.Commit; index = index.Next) CheckCommitted(replica, index);
-            for (; grants < replica.Grants.Count; grants++) CheckGrant(replica.Grants[grants]);
-            // What a replica takes for durable is what its disk has: no replaced entries, no promises (L10).
-            LogIndex durable = replica.Group.DurableIndex;
-            bool isCommitPointUnderWay = replica.Group.IsInstalling && durable == replica.Group.SnapshotIndex;
-            if (!isCommitPointUnderWay) Invariant.Holds(replica.Group.TermAt(durable) == replica.Disk.TermAt(durable), $"{replica.Group}, on disk {durable}/{replica.Disk.TermAt(durable)}");
-            replica.Group.CheckInvariants();
-            _seen[replica.Id] = (life, replica.Group.Commit, grants);
-        }
+        foreach (Replica replica in _cluster.Replicas) Check(replica);
     }
 
     /// <summary>Log matching (figure 3), the long way round: any two logs are the same up to the last place where their terms agree.</summary>
@@ -82,6 +79,31 @@ internal sealed class SafetyChecker
         }
     }
 
+    private void Check(Replica replica)
+    {
+        var (life, commit, grants) = _seen.TryGetValue(replica.Id, out var seen) && seen.Life == replica.Group ? seen : (replica.Group, LogIndex.Zero, 0);
+        CheckDurableVote(replica);
+        CheckConfiguration(replica);
+        if (replica.Group.Role == Role.Leader) CheckLeader(replica);
+        // Of what a snapshot covers the log knows the last term only; the rest is checked when it is installed.
+        for (LogIndex index = LogIndex.Max(commit.Next, replica.Group.SnapshotIndex); index <= replica.Group.Commit; index = index.Next) CheckCommitted(replica, index);
+        for (; grants < replica.Grants.Count; grants++) CheckGrant(replica.Grants[grants]);
+        // What a replica takes for durable is what its disk has: no replaced entries, no promises (L10).
+        LogIndex durable = replica.Group.DurableIndex;
+        bool isCommitPointUnderWay = replica.Group.IsInstalling && durable == replica.Group.SnapshotIndex;
+        if (!isCommitPointUnderWay) Invariant.Holds(replica.Group.TermAt(durable) == replica.Disk.TermAt(durable), $"{replica.Group}, on disk {durable}/{replica.Disk.TermAt(durable)}");
+        replica.Group.CheckInvariants();
+        _seen[replica.Id] = (life, replica.Group.Commit, grants);
+    }
+
+    private void Watch(Replica replica)
+    {
+        replica.OnReady = ready => OnReady(replica, ready);
+        replica.OnLeave = message => OnLeave(replica, message);
+        replica.OnApply = entry => OnApply(replica, entry);
+        replica.OnInstalled = snapshot => OnInstalled(replica, snapshot);
+    }
+
     private void OnReady(Replica replica, Ready ready)
     {
         if (ready.LogStart is not null) Cuts++;
@@ -89,7 +111,12 @@ internal sealed class SafetyChecker
         foreach (Entry entry in ready.Entries.Span)
         {
             Term previous = replica.Group.TermAt(entry.Index.Previous)!.Value;
-            if (_entries.TryAdd((entry.Index, entry.Term), (entry, previous))) continue;
+            if (_entries.TryAdd((entry.Index, entry.Term), (entry, previous)))
+            {
+                NoteConfiguration(entry);
+                continue;
+            }
+
             var known = _entries[(entry.Index, entry.Term)];
             Invariant.Holds(known.PreviousTerm == previous, $"{entry} follows {known.PreviousTerm} and {previous}");
             Invariant.Holds(known.Entry.Payload.Span.SequenceEqual(entry.Payload.Span), $"{entry} has two contents");
@@ -123,14 +150,14 @@ internal sealed class SafetyChecker
         Installed++;
         Invariant.Holds((ulong)snapshot.Entries.Count == snapshot.Index.Value, $"{snapshot} of {snapshot.Entries.Count} entries");
         foreach (Entry entry in snapshot.Entries)
-            Invariant.Holds(_committed.TryGetValue(entry.Index, out Term term) && term == entry.Term, $"{replica.Id} installs {entry}, committed is {term}");
+            Invariant.Holds(_committed.TryGetValue(entry.Index, out var known) && known.Of == entry.Term, $"{replica.Id} installs {entry}, committed is {known.Of}");
     }
 
     private void OnApply(Replica replica, Entry entry)
     {
         // State machine safety: what is applied is committed, and so the same everywhere.
         Invariant.Holds(entry.Index <= replica.Group.Commit);
-        Invariant.Holds(!_committed.TryGetValue(entry.Index, out Term term) || term == entry.Term, $"{replica.Id} applies {entry}, committed is {term}");
+        Invariant.Holds(!_committed.TryGetValue(entry.Index, out var known) || known.Of == entry.Term, $"{replica.Id} applies {entry}, committed is {known.Of}");
         Invariant.Holds(_entries[(entry.Index, entry.Term)].Entry.Payload.Span.SequenceEqual(entry.Payload.Span));
     }
 
@@ -150,26 +177,32 @@ internal sealed class SafetyChecker
             return;
         }
 
-        foreach (var (index, term) in _committed)
-            if (index >= leader.Group.SnapshotIndex) Invariant.Holds(leader.Group.TermAt(index) == term, $"leader completeness: {leader.Group} lacks {index}/{term}");
+        // It speaks of leaders of later terms; one of an earlier term may notice late that it won.
+        foreach (var (index, (term, committedIn)) in _committed)
+            if (index >= leader.Group.SnapshotIndex && committedIn < leader.Group.Term) Invariant.Holds(leader.Group.TermAt(index) == term, $"leader completeness: {leader.Group} lacks {index}/{term}");
     }
 
     private void CheckCommitted(Replica replica, LogIndex index)
     {
         Term term = replica.Group.TermAt(index)!.Value;
-        if (_committed.TryGetValue(index, out Term known))
+        if (_committed.TryGetValue(index, out var known))
         {
-            Invariant.Holds(known == term, $"{replica.Id} commits {index}/{term}, committed is {index}/{known}");
+            Invariant.Holds(known.Of == term, $"{replica.Id} commits {index}/{term}, committed is {index}/{known.Of}");
             return;
         }
 
-        _committed.Add(index, term);
+        _committed.Add(index, (term, replica.Group.Term));
+        CheckCommittedConfiguration(index);
         _lastCommitted = LogIndex.Max(_lastCommitted, index);
         // The newest configuration decides; it may have come into the log after the entry was committed.
-        bool isOnDisks = ((Configuration[])[replica.Group.Configuration, replica.Group.ConfigurationAt(index)])
-            .Any(configuration => Quorum.Agreed(configuration, id => Holds(_cluster[(int)id.Value].Disk, index, term) ? 1UL : 0) == 1);
+        bool isOnDisks = IsHeldByMajority(replica.Group.Configuration, index, term) || IsHeldByMajority(replica.Group.ConfigurationAt(index), index, term);
         Invariant.Holds(isOnDisks, $"{replica.Id} commits {index}/{term}, which is not on the disks of a majority");
     }
+
+    /// <summary>Counted here, and not by the quorums that are being checked.</summary>
+    private bool IsHeldByMajority(Configuration configuration, LogIndex index, Term term) =>
+        ((ConfigurationHalf[])[configuration.Incoming, configuration.Outgoing]).All(half =>
+            half.IsEmpty || 2 * half.Voters.Count(voter => _cluster.DiskOf(voter.Replica) is { } disk && Holds(disk, index, term)) > half.Voters.Length);
 
     /// <summary>In the log, or flushed.</summary>
     private static bool Holds(Disk disk, LogIndex index, Term term) =>
@@ -180,5 +213,62 @@ internal sealed class SafetyChecker
         Invariant.Holds(_committedWhenAsked.Remove(grant.Context, out LogIndex committed), $"read {grant.Context} is granted twice");
         Invariant.Holds(grant.Index >= committed, $"read {grant.Context} at {grant.Index} misses {committed}, committed when it was asked for");
         ReadsGranted++;
+    }
+
+    private void NoteConfiguration(in Entry entry)
+    {
+        if (entry.Kind != EntryKind.Configuration) return;
+        if (!_configurations.TryGetValue(entry.Index, out var known)) _configurations.Add(entry.Index, known = []);
+        known.Add((entry.Term, Configuration.Parse(entry.Payload.Span, out _)));
+    }
+
+    /// <summary>What is in force is what a scan of the log finds, and of the applied part (bugs.md M3).</summary>
+    private void CheckConfiguration(Replica replica)
+    {
+        RaftGroup group = replica.Group;
+        if (group.LastIndex == LogIndex.Zero) return;
+        Configuration inForce = NewestIn(group, group.LastIndex);
+        Invariant.Holds(group.Configuration == inForce, $"{group} uses {group.Configuration}, its log says {inForce}");
+        if (!group.IsInstalling) Invariant.Holds(group.AppliedConfiguration == NewestIn(group, group.Applied), $"{group} takes {group.AppliedConfiguration} for applied");
+    }
+
+    private Configuration NewestIn(RaftGroup group, LogIndex upTo)
+    {
+        foreach (var (index, known) in _configurations.Reverse().Where(known => known.Key <= upTo))
+        {
+            Term? term = index < group.SnapshotIndex ? _committed[index].Of : group.TermAt(index);
+            foreach (var (ofTerm, configuration) in known)
+                if (ofTerm == term) return configuration;
+        }
+
+        return Configuration.Empty;
+    }
+
+    /// <summary>Whoever is gone never comes back.</summary>
+    private void CheckCommittedConfiguration(LogIndex index)
+    {
+        if (!_configurations.TryGetValue(index, out var known)) return;
+        foreach (var (_, configuration) in known.Where(known => known.Term == _committed[index].Of))
+        {
+            Changes++;
+            Invariant.Holds(!configuration.Members.Any(member => _removed.Contains(member.Replica)), $"{configuration} is committed at {index}, with one that is gone");
+        }
+    }
+
+    /// <summary>A replica goes only when a configuration without it is committed, behind all that had it.</summary>
+    private void OnBuried(Replica replica)
+    {
+        Check(replica);
+        Check();
+        _removed.Add(replica.Id);
+        foreach (var (index, known) in _configurations.Reverse())
+        {
+            if (!_committed.TryGetValue(index, out var committed)) continue;
+            foreach (var (_, configuration) in known.Where(known => known.Term == committed.Of))
+            {
+                Invariant.Holds(!configuration.Contains(replica.Id), $"{replica.Id} is gone, though {configuration} is committed at {index}");
+                return;
+            }
+        }
     }
 }

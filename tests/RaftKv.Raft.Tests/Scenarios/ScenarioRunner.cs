@@ -9,11 +9,14 @@ namespace RaftKv.Raft.Tests.Scenarios;
 /// <remarks>
 /// <code>
 /// new 3 [append=1] [cache=0] [window=2]   replicas 1 … 3; limits: bytes of an append, bytes cached, messages in flight
+/// born 3                    the same as in production: the log begins behind 10/t5, nodes 1 … 3 hold replicas 1 … 3, and messages make others
 /// log 2 term=3 [vote=1] [commit=1] 1 1 3  replica 2 starts anew from a disk with these terms as its log
 /// tick 600ms [1]            time passes; then replica 1 (all, in order) ticks
 /// run 2000ms                time passes for all, a tick each 50 ms, everything delivered; says who leads
 /// elect 1                   1,000 ms pass, replica 1 ticks, everything is delivered; says the states
 /// propose 1 x               replica 1 is given a command
+/// members 1 add=4 promote=9 demote=2 remove=3   replica 1 is asked to change members: add on node 4, the others by replica
+/// config [1]                the newest configuration in the log of each replica, and the applied one
 /// read 1 7                  replica 1 is asked for a read index, context 7
 /// deliver [1>2] [Append]    delivers what is on its way (that matches, once each), then what follows from it
 /// step [1>2] [Append]       the same, but not what follows from it
@@ -28,6 +31,7 @@ namespace RaftKv.Raft.Tests.Scenarios;
 /// compact 1 5               replica 1 flushes its store and cuts its log at 5
 /// snapshot 1 s              replica 1's flushed state as it is now, to be known as s
 /// install 3 s               replica 3 is offered it; says what became of it
+/// give                      every snapshot that was asked for arrives; says what became of it
 /// ended 1 3 5               replica 1 is told that its snapshot for 3 was installed up to 5; 0 if it was not
 /// restart 2                 replica 2 crashes and starts with what is on its disk
 /// state [1]                 one line per replica; log [1] terms of the log
@@ -60,13 +64,16 @@ internal sealed class ScenarioRunner
     {
         switch (verb)
         {
-            case "new": New(arguments); break;
+            case "new": New(arguments, configure => new Cluster(Id(arguments), null, configure)); break;
+            case "born": New(arguments, configure => Cluster.Born(Id(arguments), configure)); break;
             case "log" when arguments.Any(argument => argument.Contains('=')): Log(arguments); break;
             case "log": ForEach(arguments, replica => _output.AppendLine($"{replica.Id} log {replica.LogTerms}")); break;
             case "tick": Tick(arguments); break;
             case "run": RunFor(arguments); break;
             case "elect": Elect(One(arguments)); break;
             case "propose": Propose(One(arguments), arguments[1]); break;
+            case "members": ChangeMembers(One(arguments), arguments[1..]); break;
+            case "config": ForEach(arguments, replica => _output.AppendLine($"{replica.Id} {replica.Group.Configuration}, applied {replica.Group.AppliedConfiguration}")); break;
             case "read": if (!One(arguments).Read(ulong.Parse(arguments[1]))) _output.AppendLine($"{One(arguments).Id} does not lead"); break;
             case "deliver": Deliver(Filter(arguments), andWhatFollows: true); break;
             case "step": Deliver(Filter(arguments), andWhatFollows: false); break;
@@ -85,6 +92,7 @@ internal sealed class ScenarioRunner
             case "compact": One(arguments).Flush(); One(arguments).CompactTo(ulong.Parse(arguments[1])); break;
             case "snapshot": TakeSnapshot(One(arguments), arguments[1]); break;
             case "install": Install(One(arguments), _snapshots[arguments[1]]); break;
+            case "give": GiveSnapshots(); break;
             case "ended": One(arguments).EndSnapshot(ulong.Parse(arguments[1]), ulong.Parse(arguments[2])); break;
             case "restart": One(arguments).Restart(); _output.AppendLine($"{One(arguments).Group}"); break;
             case "state": ForEach(arguments, replica => _output.AppendLine($"{replica.Group}")); break;
@@ -92,16 +100,21 @@ internal sealed class ScenarioRunner
         }
     }
 
-    private void New(string[] arguments)
+    private void New(string[] arguments, Func<Func<RaftOptions, RaftOptions>, Cluster> make)
     {
         Dictionary<string, int> limits = arguments.Skip(1).Select(argument => argument.Split('=')).ToDictionary(pair => pair[0], pair => int.Parse(pair[1], CultureInfo.InvariantCulture));
-        _cluster = new Cluster(Id(arguments), null, options => options with
+        _cluster = make(options => options with
         {
             MaxAppendBytes = limits.GetValueOrDefault("append", options.MaxAppendBytes),
             MaxCachedBytes = limits.GetValueOrDefault("cache", options.MaxCachedBytes),
             MaxInFlightMessages = limits.GetValueOrDefault("window", options.MaxInFlightMessages),
         });
         foreach (Replica replica in _cluster.Replicas) replica.OnReady = ready => Show(replica, ready);
+        _cluster.OnMade += replica =>
+        {
+            _output.AppendLine($"  {replica.Id}: made on node {_cluster.NodeOf(replica.Id).Value}");
+            replica.OnReady = ready => Show(replica, ready);
+        };
     }
 
     private void Log(string[] arguments)
@@ -144,6 +157,33 @@ internal sealed class ScenarioRunner
         ProposeResult result = replica.ProposeSilently(payload);
         _output.AppendLine(result.Status == ProposeStatus.Appended ? $"{replica.Id} appends {result.Index}/{result.Term}" : $"{replica.Id} {result.Status}");
         replica.Pump();
+    }
+
+    private void ChangeMembers(Replica replica, string[] arguments)
+    {
+        MemberChange[] changes = [.. arguments.Select(argument => argument.Split('=')).Select(change => (change[0], ulong.Parse(change[1])) switch
+        {
+            ("add", var node) => MemberChange.AddLearner(new NodeId(node)),
+            ("promote", var member) => MemberChange.Promote(new ReplicaId(member)),
+            ("demote", var member) => MemberChange.Demote(new ReplicaId(member)),
+            ("remove", var member) => MemberChange.Remove(new ReplicaId(member)),
+            _ => throw new InvalidOperationException($"no such change: {change[0]}"),
+        })];
+        try
+        {
+            ProposeResult result = replica.Change(changes);
+            _output.Insert(0, result.Status == ProposeStatus.Appended ? $"{replica.Id} appends {result.Index}/{result.Term} {replica.Group.Configuration}\n" : $"{replica.Id} {result.Status}\n");
+        }
+        catch (ArgumentException senseless)
+        {
+            _output.AppendLine($"{replica.Id} refuses: {senseless.Message}");
+        }
+    }
+
+    private void GiveSnapshots()
+    {
+        _showsSends = false;
+        foreach (var (snapshot, to, status) in Cluster.GiveSnapshots()) _output.AppendLine($"{snapshot} for {to}: {status}");
     }
 
     private void Deliver(Func<Message, bool> which, bool andWhatFollows)
