@@ -95,6 +95,9 @@ internal sealed record SimOptions
     /// <summary>How often members change; there are always more nodes than replicas.</summary>
     public long MemberChangeMicros { get; private init; }
 
+    /// <summary>Whether members change as soon as somebody leads.</summary>
+    public bool ChangesHastily { get; private init; }
+
     /// <summary>How soon a group without requests goes to sleep.</summary>
     public long HibernateAfterMicros { get; private init; }
 
@@ -158,6 +161,7 @@ internal sealed record SimOptions
             SimTheme.Sleepers => drawn.WithSleepers(random),
             SimTheme.Snapshots => drawn.WithSnapshots(random),
             SimTheme.Members => drawn.WithManyMemberChanges(random),
+            SimTheme.HastyChanges => drawn.WithHastyChanges(random),
             _ => drawn,
         };
     }
@@ -292,6 +296,29 @@ internal sealed record SimOptions
         FaultWeights = Only((Fault.IsolateLeader, 3), (Fault.KillLeader, 2), (Fault.PartitionHalves, 2), (Fault.PartitionBridge, 1), (Fault.KillNode, 1), (Fault.PauseLeader, 1), (Fault.IsolateNode, 1)),
     };
 
+    /// <summary>Whoever begins to lead changes members at once, and dies: adds of several terms, each in another log, and all of replicas on one node.</summary>
+    private SimOptions WithHastyChanges(SplitMix random) => this with
+    {
+        Nodes = 4,
+        Replicas = 3,
+        Shards = 1,
+        ReadPercent = 20,
+        ThinkMicros = 20_000,
+        MaxAppendBytes = 1,
+        ChangesHastily = true,
+        MemberChangeMicros = 50_000,
+        AssassinChance = Pick(random, 500_000, 900_000),
+        NetworkBaseMicros = Pick(random, 500, 5_000),
+        NetworkSpreadMicros = 20_000,
+        DropChance = Pick(random, 100_000, 300_000),
+        SyncMicros = Pick(random, 1_000, 10_000),
+        ApplyMicros = 500,
+        SnapshotEntries = 100_000,
+        HibernateAfterMicros = 100_000_000,
+        FaultIntervalMicros = Pick(random, 500_000, 2_000_000),
+        FaultWeights = Only((Fault.PartitionHalves, 2), (Fault.IsolateLeader, 2), (Fault.RestartAtOnce, 1)),
+    };
+
     private static int[] Only(params ReadOnlySpan<(Fault Fault, int Weight)> faults)
     {
         int[] weights = new int[Enum.GetValues<Fault>().Length];
@@ -319,6 +346,7 @@ internal enum SimTheme
     Sleepers,
     Snapshots,
     Members,
+    HastyChanges,
 }
 
 /// <summary>What the nemesis does to the world.</summary>
