@@ -54,7 +54,11 @@ public sealed partial class RaftGroup
     private int _timeoutsInARow;
 
     /// <summary>The newest in the log.</summary>
-    public Configuration Configuration => _configurations[^1].Configuration;
+    public Configuration Configuration =>
+#if MUTANTS
+        Mutants.On(Mutant.ConfigurationHoldsFromCommit) ? ConfigurationAt(Commit) :
+#endif
+        _configurations[^1].Configuration;
 
     /// <summary>The newest that is applied: the only one that proves anything to others.</summary>
     public Configuration AppliedConfiguration => ConfigurationAt(Applied);
@@ -70,8 +74,13 @@ public sealed partial class RaftGroup
     {
         AdvanceTo(now);
         if (Role != Role.Leader || !_transferTo.IsNone) return new ProposeResult(ProposeStatus.NotLeader, default, Term);
-        // One at a time, and none before an entry of this term is committed (Ongaro's correction of single changes; harmless for joint ones).
-        if (IsChangingMembers || _log.TermAt(Commit) != Term) return new ProposeResult(ProposeStatus.Busy, default, Term);
+        // One at a time, and none before an entry of this term is committed. Joint consensus could do without (Ongaro's correction is of single changes), but an
+        // add of an older term could then be committed after all, when the higher id of this one has left a tombstone on the same node.
+        bool knowsCommitted = _log.TermAt(Commit) == Term;
+#if MUTANTS
+        if (Mutants.On(Mutant.ChangeBeforeOwnTerm)) knowsCommitted = true;
+#endif
+        if (IsChangingMembers || !knowsCommitted) return new ProposeResult(ProposeStatus.Busy, default, Term);
         Configuration current = Configuration;
         Configuration target = Target(current, changes, Term);
         foreach (MemberChange change in changes)

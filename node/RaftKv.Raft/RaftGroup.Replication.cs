@@ -117,7 +117,11 @@ public sealed partial class RaftGroup
 
     private void OnAppendResponseAsLeader(in Message message)
     {
-        if (FindProgress(message.From) is not { } progress) return;
+        Progress? found = FindProgress(message.From);
+#if MUTANTS
+        if (Mutants.On(Mutant.LateAckOfRemovedCounted)) found ??= FindProgressOfNextOnNodeOf(message.From);
+#endif
+        if (found is not { } progress) return;
         progress.OnHeard(_now);
         if (message.Rejected)
         {
@@ -166,6 +170,9 @@ public sealed partial class RaftGroup
         if (index <= Commit) return;
         Invariant.Holds(index <= _log.Last, $"{Group}/{Replica}: commit {index} is beyond the last index {_log.Last}: synced log was lost");
         Commit = index;
+#if MUTANTS
+        if (Mutants.On(Mutant.ConfigurationHoldsFromCommit) && Role == Role.Leader) UpdateProgress();
+#endif
     }
 
     private ulong MatchOf(ReplicaId replica)
@@ -266,4 +273,12 @@ public sealed partial class RaftGroup
             if (progress.Replica == replica) return progress;
         return null;
     }
+
+#if MUTANTS
+    private Progress? FindProgressOfNextOnNodeOf(ReplicaId removed)
+    {
+        NodeId? node = _configurations.Select(known => known.Configuration.NodeOf(removed)).FirstOrDefault(found => found is not null);
+        return _progress.Find(progress => node is not null && Configuration.NodeOf(progress.Replica) == node);
+    }
+#endif
 }

@@ -14,18 +14,24 @@ internal sealed class Operator(World world, SplitMix random)
 
     public void Start() => Later();
 
+    /// <summary>Somebody has just begun to lead.</summary>
+    public void OnElected(GroupId group)
+    {
+        if (world.Options.ChangesHastily && !world.IsQuiet) Change(group, DrawHasty);
+    }
+
     private void Later() => world.After(1 + random.Below(2 * world.Options.MemberChangeMicros), () =>
     {
         if (world.IsQuiet) return;
-        Change(new GroupId(1 + (ulong)random.Below(world.Options.Shards)));
+        Change(new GroupId(1 + (ulong)random.Below(world.Options.Shards)), Draw);
         Later();
     });
 
-    private void Change(GroupId id)
+    private void Change(GroupId id, Func<RaftGroup, MemberChange[]> draw)
     {
         SimNode? leader = world.Nodes.Where(node => node.Group(id) is { Role: Role.Leader }).MaxBy(node => node.Group(id)!.Term.Value);
         if (leader?.Group(id) is not { } group || group.IsChangingMembers) return;
-        if (Draw(group) is not { Length: > 0 } changes) return;
+        if (draw(group) is not { Length: > 0 } changes) return;
         leader.Host!.Worker.TryPost((Action<long>)(now =>
         {
             try
@@ -58,7 +64,7 @@ internal sealed class Operator(World world, SplitMix random)
     private MemberChange[] Draw(RaftGroup group)
     {
         ConfigurationHalf members = group.Configuration.Incoming;
-        SimNode[] free = [.. world.Nodes.Where(node => group.Configuration.Members.All(member => member.Node != node.Id) && node != world.Dead)];
+        if (world.Options.ChangesHastily) return DrawTowardsEven(group);
         if (members.Learners.Length > 0)
         {
             Member learner = members.Learners[(int)random.Below(members.Learners.Length)];
@@ -73,6 +79,26 @@ internal sealed class Operator(World world, SplitMix random)
         }
 
         if (members.Voters.Length > world.Options.Replicas && random.Chance(500_000)) return [MemberChange.Remove(members.Voters[(int)random.Below(members.Voters.Length)].Replica)];
+        return AddLearner(group);
+    }
+
+    private MemberChange[] DrawHasty(RaftGroup group)
+    {
+        ConfigurationHalf members = group.Configuration.Incoming;
+        if (members.Voters.Length % 2 == 0) return [MemberChange.Remove(members.Voters[(int)random.Below(members.Voters.Length)].Replica)];
+        return members.Learners.Length > 0 ? [] : AddLearner(group);
+    }
+
+    private MemberChange[] DrawTowardsEven(RaftGroup group)
+    {
+        ConfigurationHalf members = group.Configuration.Incoming;
+        if (members.Voters.Length % 2 == 0) return [];
+        return members.Learners.Length > 0 ? [MemberChange.Promote(members.Learners[0].Replica)] : AddLearner(group);
+    }
+
+    private MemberChange[] AddLearner(RaftGroup group)
+    {
+        SimNode[] free = [.. world.Nodes.Where(node => group.Configuration.Members.All(member => member.Node != node.Id) && node != world.Dead)];
         return free.Length == 0 ? [] : [MemberChange.AddLearner(free[(int)random.Below(free.Length)].Id)];
     }
 }

@@ -5,7 +5,7 @@ namespace RaftKv.Simulator;
 
 /// <summary>
 /// The paper's invariants over all nodes (figure 3), checked after every event on what that event may have changed: election
-/// safety, leader completeness, state machine safety; and that what is committed is durable on a majority.
+/// safety, leader completeness, state machine safety; that what is committed is durable on a majority; and that members are the same by log and store.
 /// </summary>
 internal sealed class SafetyOracle(World world)
 {
@@ -41,6 +41,7 @@ internal sealed class SafetyOracle(World world)
         foreach (KvStateMachine machine in node.Host!.Machines.OfType<KvStateMachine>())
         {
             ExpectDurable(node, machine.Group, machine.Applied, machine.Meta.AppliedTerm, "has applied");
+            ExpectOneConfiguration(node, machine);
             var key = (machine.Group.Value, machine.Applied.Value);
             ulong hash = machine.Meta.ChainHash;
             if (!_states.TryAdd(key, (hash, node.Name)))
@@ -62,6 +63,14 @@ internal sealed class SafetyOracle(World world)
     {
         if (index <= ShardMeta.BirthIndex) return;
         Invariant.Holds(node.Durability.Holds(group, index, term), $"{group}: {node.Name} {what} {index}/{term}, which its disk does not hold");
+    }
+
+    /// <summary>The store says of the members at its index what the log says (bugs.md M9): a snapshot takes them from the one, elections from the other.</summary>
+    private static void ExpectOneConfiguration(SimNode node, KvStateMachine machine)
+    {
+        if (node.Group(machine.Group) is not { IsInstalling: false } group || machine.Applied < group.SnapshotIndex) return;
+        Configuration inLog = group.ConfigurationAt(machine.Applied);
+        Invariant.Holds(machine.Configuration == inLog, $"{machine.Group} at {machine.Applied}: the members on {node.Name} are {machine.Configuration} by its store, {inLog} by its log");
     }
 
     private bool IsHeldByMajority(RaftGroup group, Configuration configuration, LogIndex index, Term term) =>

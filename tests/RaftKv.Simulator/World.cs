@@ -143,6 +143,7 @@ internal sealed class World
     {
         Trace(() => $"{node.Name} leads {group.Group} in {group.Term}");
         _nemesis.OnElected(node);
+        _operator.OnElected(group.Group);
     }
 
     /// <summary>

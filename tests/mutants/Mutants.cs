@@ -65,6 +65,15 @@ public enum Mutant
     /// <summary>A configuration entry that is truncated stays in force.</summary>
     ConfigurationNotTakenBack,
 
+    /// <summary>A configuration holds from its commit on, not from its append (M2).</summary>
+    ConfigurationHoldsFromCommit,
+
+    /// <summary>What a removed replica acknowledged counts for the one that was added on its node after it.</summary>
+    LateAckOfRemovedCounted,
+
+    /// <summary>A leader changes members before it has committed an entry of its own term (M1).</summary>
+    ChangeBeforeOwnTerm,
+
     /// <summary>A learner may vote before it has anything.</summary>
     EmptyLearnerPromoted,
 
