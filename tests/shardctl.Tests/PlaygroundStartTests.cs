@@ -59,6 +59,15 @@ public sealed class PlaygroundStartTests : IDisposable
         Assert.Equal((ExitCode.Usage, "RAFTKV_NODE names no/such/program, which is no file"), (refused.ExitCode, refused.Message));
     }
 
+    /// <summary>The file as the first release wrote it.</summary>
+    [Fact]
+    public void What_a_playground_is_made_of_is_kept_in_format_1()
+    {
+        const string Format1 = "{\n  \"nodes\": 5,\n  \"shards\": 16,\n  \"replicas\": 3,\n  \"clientPort\": 4000\n}\n";
+        new PlaygroundSettings(5, 16, 3, 4000).Save(Data);
+        Assert.Equal(Format1, File.ReadAllText(PlaygroundSettings.FileIn(Data)));
+    }
+
     [Fact]
     public void What_is_there_already_says_what_the_flags_do_not()
     {

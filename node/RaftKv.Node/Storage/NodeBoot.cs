@@ -79,7 +79,7 @@ internal static class NodeBoot
     private static BootedNode Resume(NodeOptions options, DataDirectory directory, SegmentedRaftLog log, DiskCounters logDisk, RecoveredLog recovered, DiskIdentity identity)
     {
         if (identity.Name != options.Name) throw new StartRefusedException($"{directory.Path} belongs to node {identity.Name}, this is {options.Name}");
-        IReadOnlyList<ClusterMember> members = options.InitialCluster ?? [.. OptionParser.ParseMembers(directory.ReadPeers())];
+        IReadOnlyList<ClusterMember> members = options.InitialCluster ?? ReadMembers(directory);
         if (members.All(member => member.Name != options.Name))
             throw new StartRefusedException($"{directory.Path}/peers does not name this node: start once with --initial-cluster");
         if (options.InitialCluster is not null || options.ClusterToken.Length > 0)
@@ -92,5 +92,13 @@ internal static class NodeBoot
         // Who the members are is settled; where they are reached may have changed.
         if (options.InitialCluster is not null) directory.WritePeers(members);
         return new BootedNode(log, logDisk, recovered, identity, ShardMap.FromFile(identity.InitialMap.Span), members);
+    }
+
+    /// <summary>A line that is lost would make a cluster of fewer members of it.</summary>
+    private static ClusterMember[] ReadMembers(DataDirectory directory)
+    {
+        IReadOnlyList<string> lines = directory.ReadPeers();
+        ClusterMember[] members = [.. OptionParser.ParseMembers(lines)];
+        return members.Length == lines.Count ? members : throw new StartRefusedException($"{directory.Path}/peers has a line that is not NAME=HOST:PORT: start once with --initial-cluster");
     }
 }

@@ -110,6 +110,17 @@ public sealed class RefusedStartTests
     }
 
     [Fact]
+    public async Task A_file_of_peers_that_does_not_parse_is_refused_until_they_are_named()
+    {
+        await using TestCluster cluster = await StoppedAfterWritesAsync();
+        NodeUnderTest node = cluster.Nodes[0];
+        File.AppendAllText(Path.Combine(node.Directory, "peers"), "n2\n");
+        await AssertRefusedAsync(node, Refused, "peers has a line that is not NAME=HOST:PORT", [.. node.Arguments[..4], .. node.Arguments[6..]]);
+        node.Start();
+        await node.WaitReadyAsync();
+    }
+
+    [Fact]
     public async Task A_lost_raft_log_is_noticed()
     {
         await using TestCluster cluster = await StoppedAfterWritesAsync();
