@@ -166,11 +166,8 @@ internal sealed record SimOptions
             SimTheme.Sleepers => drawn.WithSleepers(random),
             SimTheme.Snapshots => drawn.WithSnapshots(random),
             SimTheme.Members => drawn.WithManyMemberChanges(random),
-<<<<<<< HEAD
             SimTheme.FullDisks => drawn.WithFullDisks(random),
-=======
             SimTheme.HastyChanges => drawn.WithHastyChanges(random),
->>>>>>> h-members
             _ => drawn,
         };
     }
@@ -305,7 +302,6 @@ internal sealed record SimOptions
         FaultWeights = Only((Fault.IsolateLeader, 3), (Fault.KillLeader, 2), (Fault.PartitionHalves, 2), (Fault.PartitionBridge, 1), (Fault.KillNode, 1), (Fault.PauseLeader, 1), (Fault.IsolateNode, 1)),
     };
 
-<<<<<<< HEAD
     /// <summary>Disks fill up and are emptied again: leaders must take no puts meanwhile, and everything else.</summary>
     private SimOptions WithFullDisks(SplitMix random) => this with
     {
@@ -320,7 +316,8 @@ internal sealed record SimOptions
         SegmentBytes = 32_768,
         FaultIntervalMicros = Pick(random, 1_000_000, 3_000_000),
         FaultWeights = Only((Fault.FillDiskOfLeader, 4), (Fault.FillDisk, 2), (Fault.KillLeader, 1), (Fault.KillNode, 1), (Fault.IsolateLeader, 1), (Fault.TransferLeadership, 1), (Fault.CrashInDiskOperation, 1)),
-=======
+    };
+
     /// <summary>Whoever begins to lead changes members at once, and dies: adds of several terms, each in another log, and all of replicas on one node.</summary>
     private SimOptions WithHastyChanges(SplitMix random) => this with
     {
@@ -342,7 +339,6 @@ internal sealed record SimOptions
         HibernateAfterMicros = 100_000_000,
         FaultIntervalMicros = Pick(random, 500_000, 2_000_000),
         FaultWeights = Only((Fault.PartitionHalves, 2), (Fault.IsolateLeader, 2), (Fault.RestartAtOnce, 1)),
->>>>>>> h-members
     };
 
     private static int[] Only(params ReadOnlySpan<(Fault Fault, int Weight)> faults)
@@ -372,13 +368,10 @@ internal enum SimTheme
     Sleepers,
     Snapshots,
     Members,
-<<<<<<< HEAD
+    HastyChanges,
 
     /// <summary>Behind a gap: seeds that are noted for something draw what lies there.</summary>
     FullDisks = 9,
-=======
-    HastyChanges,
->>>>>>> h-members
 }
 
 /// <summary>What the nemesis does to the world.</summary>

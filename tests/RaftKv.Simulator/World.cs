@@ -171,7 +171,6 @@ internal sealed class World
 
     public void CountReplay() => _replays++;
 
-    /// <summary>Snapshots that a node installed in the life that ends.</summary>
     /// <summary>A read of the past was answered with what was there, or refused.</summary>
     public void CountPast(ErrorCode? error)
     {
@@ -179,6 +178,7 @@ internal sealed class World
         else if (error == ErrorCode.RevisionCompacted) _past.Compacted++;
     }
 
+    /// <summary>Snapshots that a node installed in the life that ends.</summary>
     public void CountSnapshots(long installed) => _snapshots += installed;
 
     public void CountFault(Fault fault) => _faults[(int)fault]++;
