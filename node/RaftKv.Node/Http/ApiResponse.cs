@@ -36,9 +36,8 @@ internal static class ApiResponse
         headers["RaftKv-Node"] = response.Node.Length > 0 ? response.Node : ownName;
         if (response.Index.Value == 0)
         {
-            ShardDescription shard = map.ByHash(hash);
-            headers["RaftKv-Shard"] = Text(shard.Id);
-            headers["RaftKv-Epoch"] = shard.Epoch.ToString();
+            SetShard(http, map.ByHash(hash));
+            if (response.Term.Value != 0) headers["RaftKv-Term"] = Text(response.Term.Value);
             return;
         }
 
@@ -47,6 +46,14 @@ internal static class ApiResponse
         headers["RaftKv-Term"] = Text(response.Term.Value);
         headers["RaftKv-Index"] = Text(response.Index.Value);
         headers["RaftKv-Revision"] = Text(response.Revision);
+    }
+
+    /// <summary>Of a request that was not served: the shard it is for, as the map says.</summary>
+    public static void SetShard(HttpContext http, ShardDescription shard)
+    {
+        IHeaderDictionary headers = http.Response.Headers;
+        headers["RaftKv-Shard"] = Text(shard.Id);
+        headers["RaftKv-Epoch"] = shard.Epoch.ToString();
     }
 
     public static string ETagOf(ulong revision) => string.Create(CultureInfo.InvariantCulture, $"\"{revision}\"");

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using RaftKv.Contracts;
 using RaftKv.Kv;
+using RaftKv.Raft;
 
 namespace RaftKv.Node.Http;
 
@@ -30,19 +31,27 @@ internal sealed class BatchEndpoint(Door door, BodyReader bodies, ShardMap map)
         await AnswerAsync(http, items, plan.Results);
     }
 
-    private static async Task AnswerAsync(HttpContext http, KvRequest[] items, IReadOnlyList<KvResponse> results)
+    private async Task AnswerAsync(HttpContext http, KvRequest[] items, IReadOnlyList<KvResponse> results)
     {
         using JsonBody body = new(http, "application/json");
         body.Json.WriteStartObject();
         body.Json.WriteStartArray("results");
         for (int i = 0; i < items.Length; i++)
         {
-            body.Result(items[i], results[i], i);
+            body.Result(items[i], Placed(items[i], results[i]), i);
             await body.YieldAsync();
         }
 
         body.Json.WriteEndArray();
         body.Json.WriteEndObject();
         await body.FlushAsync();
+    }
+
+    /// <summary>What nobody served is shown with the shard that should have, as the map says.</summary>
+    private KvResponse Placed(in KvRequest item, KvResponse result)
+    {
+        if (result.Index.Value != 0) return result;
+        ShardDescription shard = map.ByKey(item.Key.Span);
+        return result with { Group = new GroupId(shard.Id), Epoch = shard.Epoch };
     }
 }

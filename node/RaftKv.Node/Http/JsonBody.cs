@@ -50,9 +50,9 @@ internal sealed class JsonBody : IDisposable
     public void Position(KvResponse result, int item)
     {
         if (result.Node.Length > 0) _json.WriteString("node", result.Node);
-        if (result.Group.Value != 0) _json.WriteNumber("shard", result.Group.Value);
-        if (result.Index.Value == 0) return;
+        _json.WriteNumber("shard", result.Group.Value);
         _json.WriteString("epoch", result.Epoch.ToString());
+        if (result.Index.Value == 0) return;
         _json.WriteNumber("term", result.Term.Value);
         _json.WriteNumber("index", result.Index.Value);
         _json.WriteNumber("item", item);

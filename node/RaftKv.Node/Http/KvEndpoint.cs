@@ -16,25 +16,33 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
     public async ValueTask HandleAsync(HttpContext http, RequestTarget target)
     {
         KvOperation operation = OperationOf(http.Request.Method);
-        KvRequest request = KvParameters.ReadRequest(target, http.Request.Headers, operation, door.Limits, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
-        ulong hash = KeyHash.Of(request.Key.Span);
-        long deadline = Door.DeadlineIn(KvParameters.ReadTimeoutMillis(http.Request.Headers, door.Limits));
-
-        if (operation == KvOperation.Get)
+        byte[] key = KvParameters.ReadKey(target, operation, door.Limits);
+        ulong hash = KeyHash.Of(key);
+        try
         {
-            ulong known = KvParameters.ReadKnownRevision(http.Request.Headers);
-            long askedAt = BootClock.NowMicros;
-            KvResponse read = await door.CallAsync(request.Encode(), operation, hash, deadline);
-            SetConsistency(http.Response.Headers, request.Consistency, read, askedAt);
-            await AnswerReadAsync(http, request, read, hash, known);
-            return;
-        }
+            KvRequest request = KvParameters.ReadRequest(key, target, http.Request.Headers, operation, door.Limits, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+            long deadline = Door.DeadlineIn(KvParameters.ReadTimeoutMillis(http.Request.Headers, door.Limits));
+            if (operation == KvOperation.Get)
+            {
+                ulong known = KvParameters.ReadKnownRevision(http.Request.Headers);
+                long askedAt = BootClock.NowMicros;
+                KvResponse read = await door.CallAsync(request.Encode(), operation, hash, deadline);
+                SetConsistency(http.Response.Headers, request.Consistency, read, askedAt);
+                await AnswerReadAsync(http, request, read, hash, known);
+                return;
+            }
 
-        byte[] encoded = operation == KvOperation.Put ? await bodies.ReadPutAsync(http.Request, request, deadline) : request.Encode();
-        PendingCall call = door.Begin(encoded, operation, hash, deadline);
-        KvResponse written = await call.Completion;
-        await AnswerWriteAsync(http, request, written, hash);
-        door.OnAnswered(call, written);
+            byte[] encoded = operation == KvOperation.Put ? await bodies.ReadPutAsync(http.Request, request, deadline) : request.Encode();
+            PendingCall call = door.Begin(encoded, operation, hash, deadline);
+            KvResponse written = await call.Completion;
+            await AnswerWriteAsync(http, request, written, hash);
+            door.OnAnswered(call, written);
+        }
+        catch when (!http.Response.HasStarted)
+        {
+            ApiResponse.SetShard(http, map.ByHash(hash)); // Whoever answers this does not know the key.
+            throw;
+        }
     }
 
     private static KvOperation OperationOf(string method)

@@ -22,12 +22,12 @@ internal static class KvParameters
     public static bool IsAt(string path) => path.StartsWith(Path, StringComparison.Ordinal) && (path.Length == Path.Length || path[Path.Length] == '/');
 
     /// <summary>
-    /// The request that target and headers make, without a put's value. <paramref name="nowUnixMillis"/> is the wall clock: a UUIDv7
+    /// The request that target and headers make of a key, without a put's value. <paramref name="nowUnixMillis"/> is the wall clock: a UUIDv7
     /// idempotency key from the future is refused, for its window would never pass. Throws <see cref="ApiException"/>.
     /// </summary>
-    public static KvRequest ReadRequest(in RequestTarget target, IHeaderDictionary headers, KvOperation operation, Limits limits, long nowUnixMillis)
+    public static KvRequest ReadRequest(byte[] key, in RequestTarget target, IHeaderDictionary headers, KvOperation operation, Limits limits, long nowUnixMillis)
     {
-        byte[] key = ReadKey(target, operation, limits, out IReadOnlyDictionary<string, string> parameters);
+        IReadOnlyDictionary<string, string> parameters = ReadQuery(target, operation);
         if (operation == KvOperation.Get) return new KvRequest(operation, key, Revision: ReadRevision(parameters), Consistency: ReadConsistency(parameters));
         var (condition, revision) = ReadCondition(headers, operation);
         byte[] idempotencyKey = ReadIdempotencyKey(headers, limits, nowUnixMillis);
@@ -55,13 +55,12 @@ internal static class KvParameters
         throw new ApiException(ErrorCode.BadTtl, $"ttl '{text}' is not a whole number of seconds from 1 to {MaxTtlSeconds}");
     }
 
-    private static byte[] ReadKey(in RequestTarget target, KvOperation operation, Limits limits, out IReadOnlyDictionary<string, string> parameters)
+    /// <summary>Throws <see cref="ApiException"/>. A key in the path is read whatever else is wrong.</summary>
+    public static byte[] ReadKey(in RequestTarget target, KvOperation operation, Limits limits)
     {
-        bool isInPath = target.Path.Length > Path.Length;
-        parameters = ReadQuery(target, operation, isInPath);
         byte[] key;
-        if (isInPath) key = RequestTarget.DecodePercent(target.Path.AsSpan(Path.Length + 1));
-        else if (parameters.TryGetValue(Key64, out string? encoded)) key = RequestTarget.DecodeBase64Url(encoded);
+        if (IsKeyInPath(target)) key = RequestTarget.DecodePercent(target.Path.AsSpan(Path.Length + 1));
+        else if (ReadQuery(target, operation).TryGetValue(Key64, out string? encoded)) key = RequestTarget.DecodeBase64Url(encoded);
         else throw new ApiException(ErrorCode.KeyEmpty, $"the key stands behind {Path}/ or in ?{Key64}=");
         if (key.Length == 0) throw new ApiException(ErrorCode.KeyEmpty, "the key is empty");
         if (key.Length > limits.MaxKeyBytes) throw new ApiException(ErrorCode.KeyTooLong, $"the key has {key.Length} bytes, the limit is {limits.MaxKeyBytes}", limits.MaxKeyBytes, key.Length);
@@ -98,7 +97,9 @@ internal static class KvParameters
         throw new ApiException(ErrorCode.BadDeadline, $"RaftKv-Timeout: {text} is not a number of ms from 1 to {limits.MaxDeadlineMillis}");
     }
 
-    private static IReadOnlyDictionary<string, string> ReadQuery(in RequestTarget target, KvOperation operation, bool isInPath)
+    private static bool IsKeyInPath(in RequestTarget target) => target.Path.Length > Path.Length;
+
+    private static IReadOnlyDictionary<string, string> ReadQuery(in RequestTarget target, KvOperation operation)
     {
         string[] known = operation switch
         {
@@ -107,7 +108,7 @@ internal static class KvParameters
             _ => s_readParameters,
         };
         IReadOnlyDictionary<string, string> parameters = target.Parameters(known);
-        if (isInPath && parameters.ContainsKey(Key64)) throw new ApiException(ErrorCode.BadArgument, $"the key stands in the path and in {Key64}");
+        if (IsKeyInPath(target) && parameters.ContainsKey(Key64)) throw new ApiException(ErrorCode.BadArgument, $"the key stands in the path and in {Key64}");
         return parameters;
     }
 

