@@ -11,7 +11,7 @@ export DOTNET_NOLOGO = 1
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build up test sim golden mutants bench microbench fmt clean
+.PHONY: help build up test faults sim golden mutants bench microbench fmt clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ build: ## Build everything in Release; the programs are in bin/
 
 test: ## Build, check the format, run every test, SIM_SEEDS=200 simulations and the mutants; last line: N passed, N failed
 	@tests/run.sh
+
+faults: ## Make every sync and write of a real node fail, each in a life of its own; some ten minutes, needs strace
+	@dotnet build tests/RaftKv.Node.Tests --configuration Release --verbosity quiet
+	@artifacts/bin/RaftKv.Node.Tests/release/RaftKv.Node.Tests -explicit only -showLiveOutput
 
 sim: ## Simulate SEEDS=1000 clusters, from START on if given; SEED=n replays one with its trace
 	@dotnet build tests/RaftKv.Simulator --configuration Release --verbosity quiet

@@ -61,10 +61,23 @@ internal sealed class NodeUnderTest(string name, string directory, string initia
         await WaitForExitAsync();
     }
 
+    public bool HasEnded => _process!.HasExited;
+
+    /// <summary>Completes when the process ends; whoever awaits it alone had better use <see cref="WaitForExitAsync"/>.</summary>
+    public Task EndedAsync() => _process!.WaitForExitAsync();
+
     public async Task<int> WaitForExitAsync()
     {
         using CancellationTokenSource limit = new(Wait.Limit);
-        await _process!.WaitForExitAsync(limit.Token);
+        try
+        {
+            await _process!.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"{name} has not ended within {Wait.Limit.TotalSeconds} s:\n{Output}");
+        }
+
         int code = _process.ExitCode;
         _process.Dispose();
         _process = null;
@@ -72,9 +85,18 @@ internal sealed class NodeUnderTest(string name, string directory, string initia
     }
 
     /// <summary>Every local shard has a leader and has applied something of its term.</summary>
-    public Task WaitReadyAsync() => Wait.UntilAsync($"{name} is ready", async () =>
+    public async Task WaitReadyAsync()
     {
-        Assert.False(_process!.HasExited, $"{name} has ended:\n{Output}");
+        await WaitReadyOrEndedAsync();
+        if (!_process!.HasExited) return;
+        await _process.WaitForExitAsync(); // The rest of its output.
+        Assert.Fail($"{name} has ended with {_process.ExitCode}:\n{Output}");
+    }
+
+    /// <summary>The same for a node that may not get so far.</summary>
+    public Task WaitReadyOrEndedAsync() => Wait.UntilAsync($"{name} is ready", async () =>
+    {
+        if (_process!.HasExited) return true;
         using HttpResponseMessage response = await Client.Http.GetAsync(new Uri(Url, "/readyz"));
         return response.IsSuccessStatusCode;
     }, () => Output);

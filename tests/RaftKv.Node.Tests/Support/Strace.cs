@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace RaftKv.Node.Tests.Support;
@@ -5,6 +6,26 @@ namespace RaftKv.Node.Tests.Support;
 /// <summary>One system call of a traced node, in the order in which they returned; sends in the order in which they began.</summary>
 /// <param name="Path">The file, for calls on one.</param>
 internal sealed record SystemCall(string Name, string Path, string Line);
+
+/// <summary>A system call that is to fail: the <paramref name="From"/>th that a thread makes on one of the files, and every later one.</summary>
+/// <param name="Error">EIO, ENOSPC.</param>
+/// <param name="Files">Below the node's directory, "" being that itself; <c>######</c> in a name stands for the numbers that RocksDB puts there, sixteen of
+/// them for those of segments.</param>
+internal sealed partial record FailingCall(string Call, string Error, int From, params string[] Files)
+{
+    private const int Numbers = 200;
+
+    public IEnumerable<string> PathsBelow(string directory) => Files
+        .SelectMany(file => file.Contains('#', StringComparison.Ordinal) ? Enumerable.Range(1, Numbers).Select(number => WithNumber(file, number)) : [file])
+        .Select(file => Path.GetFullPath(Path.Combine(directory, file)));
+
+    private static string WithNumber(string file, int number) => HashesPattern().Replace(file, hashes => number.ToString(hashes.Length == 16 ? "x16" : "D6", CultureInfo.InvariantCulture));
+
+    [GeneratedRegex("#+")]
+    private static partial Regex HashesPattern();
+
+    public override string ToString() => $"{Call} of {string.Join(", ", Files)} from the {From}th on: {Error}";
+}
 
 /// <summary>strace before a node: to see in which order it writes, syncs and answers, and to make a sync fail.</summary>
 internal static partial class Strace
@@ -16,6 +37,20 @@ internal static partial class Strace
         if (program is null) Assert.Skip("strace is not installed");
         return [program, "-f", "--seccomp-bpf", "-qq", "-y", "-o", traceFile, .. expressions.SelectMany(expression => (string[])["-e", expression])];
     }
+
+    /// <summary>The command that runs a node whose calls fail so.</summary>
+    public static string[] Before(string traceFile, NodeUnderTest node, FailingCall failing)
+    {
+        IEnumerable<string> paths = failing.PathsBelow(node.Directory).SelectMany(path => (string[])["-P", path]);
+        return [.. Before(traceFile, $"trace={failing.Call}", $"inject={failing.Call}:error={failing.Error}:when={failing.From}+"), "-ttt", .. paths];
+    }
+
+    /// <summary>When the calls returned that were made to fail.</summary>
+    public static DateTime[] InjectedAt(string traceFile) =>
+    [
+        .. File.ReadLines(traceFile).Where(line => line.Contains("INJECTED", StringComparison.Ordinal))
+            .Select(line => DateTime.UnixEpoch.AddSeconds(double.Parse(line.Split(' ', 3, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture))),
+    ];
 
     /// <summary>Reads a trace. A call that another thread's interrupted in the text stands where it returned, except a send.</summary>
     public static IEnumerable<SystemCall> Read(string traceFile)

@@ -13,7 +13,7 @@ internal sealed class WriteLoad
 
     private readonly Uri[] _endpoints;
     private readonly Lock _lock = new();
-    private readonly List<(string Key, Outcome Outcome)> _history = [];
+    private readonly List<(string Key, Outcome Outcome, DateTime Began)> _history = [];
     private readonly List<(int Count, TaskCompletionSource Reached)> _waiting = [];
     private readonly Task[] _clients;
     private volatile bool _isStopping;
@@ -36,6 +36,12 @@ internal sealed class WriteLoad
         get { lock (_lock) return _history.Count - _applied; }
     }
 
+    /// <summary>Writes that were acknowledged although they began after that time.</summary>
+    public int AppliedOfThoseBegunAfter(DateTime time)
+    {
+        lock (_lock) return _history.Count(write => write.Outcome == Outcome.Applied && write.Began > time);
+    }
+
     /// <summary>Completes when <paramref name="more"/> further writes have been acknowledged.</summary>
     public async Task MoreAppliedAsync(int more)
     {
@@ -56,7 +62,7 @@ internal sealed class WriteLoad
         ParallelOptions options = new() { MaxDegreeOfParallelism = ReadersAtOnce };
         await Parallel.ForEachAsync(_history.Select((write, i) => (write, nodes[i % nodes.Length])), options, async (item, _) =>
         {
-            var ((key, outcome), node) = item;
+            var ((key, outcome, _), node) = item;
             string? value = await Client.GetAsync(node.Url, key);
             string story = $"{key} was {outcome}, {node.Name} reads {value ?? "nothing"}";
             if (outcome == Outcome.Applied) Assert.True(value == ValueOf(key), story);
@@ -73,17 +79,18 @@ internal sealed class WriteLoad
         for (int i = 0; i < MaxWritesPerClient && !_isStopping; i++)
         {
             string key = $"{prefix}/{client}/{i}";
+            DateTime began = DateTime.UtcNow;
             Outcome outcome = await Client.PutAsync(_endpoints[endpoint % _endpoints.Length], key, ValueOf(key), TimeoutMillis);
             if (outcome != Outcome.Applied) endpoint++;
-            Note(key, outcome);
+            Note(key, outcome, began);
         }
     }
 
-    private void Note(string key, Outcome outcome)
+    private void Note(string key, Outcome outcome, DateTime began)
     {
         lock (_lock)
         {
-            _history.Add((key, outcome));
+            _history.Add((key, outcome, began));
             if (outcome != Outcome.Applied) return;
             _applied++;
             foreach (var (_, reached) in _waiting.Where(waiting => waiting.Count <= _applied)) reached.TrySetResult();
