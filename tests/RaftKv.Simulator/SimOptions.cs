@@ -166,6 +166,7 @@ internal sealed record SimOptions
             SimTheme.Sleepers => drawn.WithSleepers(random),
             SimTheme.Snapshots => drawn.WithSnapshots(random),
             SimTheme.Members => drawn.WithManyMemberChanges(random),
+            SimTheme.ForgottenSleepers => drawn.WithForgottenSleepers(random),
             SimTheme.FullDisks => drawn.WithFullDisks(random),
             SimTheme.HastyChanges => drawn.WithHastyChanges(random),
             _ => drawn,
@@ -263,6 +264,16 @@ internal sealed record SimOptions
         ApplyMicros = 500,
         FaultIntervalMicros = Pick(random, 3_000_000, 20_000_000),
         FaultWeights = Only((Fault.KillLeader, 3), (Fault.PauseLeader, 1), (Fault.RestartAtOnce, 1), (Fault.IsolateLeader, 1), (Fault.HangDiskOfLeader, 1)),
+    };
+
+    /// <summary>Leaders that sleep are cut off, replaced and removed meanwhile, and come back to a group that sleeps under another.</summary>
+    private SimOptions WithForgottenSleepers(SplitMix random) => WithSleepers(random) with
+    {
+        LeavesOneDead = false,
+        HibernateAfterMicros = 1,
+        MemberChangeMicros = Pick(random, 1_500_000, 4_000_000),
+        FaultIntervalMicros = 3_000_000,
+        FaultWeights = Only((Fault.IsolateLeader, 4), (Fault.PauseLeader, 1)),
     };
 
     /// <summary>Logs are cut after every few entries, also on followers that come back from a short absence: snapshots all the time.</summary>
@@ -372,6 +383,9 @@ internal enum SimTheme
 
     /// <summary>Behind a gap: seeds that are noted for something draw what lies there.</summary>
     FullDisks = 9,
+
+    /// <summary>Never drawn: only asked for.</summary>
+    ForgottenSleepers = 12,
 }
 
 /// <summary>What the nemesis does to the world.</summary>
