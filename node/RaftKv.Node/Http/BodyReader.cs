@@ -9,111 +9,112 @@ namespace RaftKv.Node.Http;
 
 /// <summary>
 /// Reads bodies: a value straight into the bytes that log, peers and store will use, a document whole. Limits are checked before and while reading,
-/// the request's deadline holds, and all bodies being read together are bounded: slow writers cost their own time, not the node's memory.
+/// the request's deadline holds, and what has arrived of all bodies together is bounded: slow writers cost their own time, not the node's memory, and what
+/// they only announce costs nobody anything.
 /// </summary>
 /// <remarks>Every method throws <see cref="ApiException"/>: too large, too slow, or too much being read at once.</remarks>
-internal sealed class BodyReader(Limits limits)
+/// <param name="maxBytesBeingRead">Of bodies that did not come in one piece, together.</param>
+internal sealed class BodyReader(Limits limits, long maxBytesBeingRead = 256L * Limits.Mebi)
 {
-    private const long MaxBytesBeingRead = 256L * Limits.Mebi;
+    private readonly long _maxBytesBeingRead = maxBytesBeingRead;
     private long _bytesBeingRead;
+
+    /// <summary>Room for what has arrived of bodies that are not complete.</summary>
+    public long BytesBeingRead => Interlocked.Read(ref _bytesBeingRead);
 
     /// <summary>The encoded form of <paramref name="put"/> with the body as its value.</summary>
     public async ValueTask<byte[]> ReadPutAsync(HttpRequest http, KvRequest put, long deadline)
     {
-        long reserved = Reserve(http, ErrorCode.ValueTooLarge, limits.MaxValueBytes);
-        try
+        CheckAnnounced(http, ErrorCode.ValueTooLarge, limits.MaxValueBytes);
+        if (TryReadAtOnce(http, out ReadOnlySequence<byte> whole))
         {
-            if (http.ContentLength is { } length)
-            {
-                byte[] request = put.EncodeFor((int)length, out Memory<byte> room);
-                await FillAsync(http, room, deadline);
-                return request;
-            }
+            byte[] request = put.EncodeFor((int)whole.Length, out Memory<byte> room);
+            Take(http, whole, room.Span);
+            return request;
+        }
 
-            ReadOnlyMemory<byte> value = await ReadUnknownLengthAsync(http, ErrorCode.ValueTooLarge, limits.MaxValueBytes, deadline);
-            byte[] encoded = put.EncodeFor(value.Length, out Memory<byte> rest);
-            value.CopyTo(rest);
-            return encoded;
-        }
-        finally
-        {
-            Interlocked.Add(ref _bytesBeingRead, -reserved);
-        }
+        using ArrivingBody body = await GatherAsync(http, ErrorCode.ValueTooLarge, limits.MaxValueBytes, deadline);
+        byte[] encoded = put.EncodeFor(body.Length, out Memory<byte> value);
+        body.Bytes.CopyTo(value.Span);
+        return encoded;
     }
 
     /// <summary>The whole body, of a batch or transaction.</summary>
     public async ValueTask<ReadOnlyMemory<byte>> ReadDocumentAsync(HttpRequest http, long deadline)
     {
-        long reserved = Reserve(http, ErrorCode.BatchTooLarge, limits.MaxBatchBodyBytes);
-        try
+        CheckAnnounced(http, ErrorCode.BatchTooLarge, limits.MaxBatchBodyBytes);
+        if (TryReadAtOnce(http, out ReadOnlySequence<byte> whole))
         {
-            if (http.ContentLength is not { } length) return await ReadUnknownLengthAsync(http, ErrorCode.BatchTooLarge, limits.MaxBatchBodyBytes, deadline);
-            byte[] document = new byte[length];
-            await FillAsync(http, document, deadline);
+            byte[] document = new byte[whole.Length];
+            Take(http, whole, document);
             return document;
         }
-        finally
+
+        using ArrivingBody body = await GatherAsync(http, ErrorCode.BatchTooLarge, limits.MaxBatchBodyBytes, deadline);
+        return body.Bytes.ToArray();
+    }
+
+    private static void CheckAnnounced(HttpRequest http, ErrorCode tooLarge, int limit)
+    {
+        if (http.ContentLength is { } bytes && bytes > limit) throw TooLarge(tooLarge, limit, bytes);
+    }
+
+    /// <summary>Hot path: what came with the request's head is there, and is taken without a timer. <see cref="Take"/> must follow.</summary>
+    private static bool TryReadAtOnce(HttpRequest http, out ReadOnlySequence<byte> whole)
+    {
+        whole = default;
+        if (http.ContentLength is not { } length) return false;
+        if (length == 0) return true;
+        if (!http.BodyReader.TryRead(out ReadResult ready)) return false;
+        if (ready.Buffer.Length < length)
         {
-            Interlocked.Add(ref _bytesBeingRead, -reserved);
+            http.BodyReader.AdvanceTo(ready.Buffer.Start);
+            return false;
         }
+
+        whole = ready.Buffer.Slice(0, length);
+        return true;
     }
 
-    private long Reserve(HttpRequest http, ErrorCode tooLarge, int limit)
+    private static void Take(HttpRequest http, in ReadOnlySequence<byte> whole, Span<byte> into)
     {
-        long bytes = http.ContentLength ?? limit;
-        if (bytes > limit) throw TooLarge(tooLarge, limit, bytes);
-        if (Interlocked.Add(ref _bytesBeingRead, bytes) <= MaxBytesBeingRead) return bytes;
-        Interlocked.Add(ref _bytesBeingRead, -bytes);
-        throw new ApiException(ErrorCode.Overloaded, $"bodies of more than {MaxBytesBeingRead} bytes are being received");
+        if (whole.IsEmpty) return;
+        whole.CopyTo(into);
+        http.BodyReader.AdvanceTo(whole.End);
     }
 
-    /// <summary>Hot path: what came with the request's head is there, and is taken without a timer.</summary>
-    private static ValueTask FillAsync(HttpRequest http, Memory<byte> room, long deadline)
+    private async ValueTask<ArrivingBody> GatherAsync(HttpRequest http, ErrorCode tooLarge, int limit, long deadline)
     {
-        if (room.IsEmpty) return ValueTask.CompletedTask;
-        PipeReader body = http.BodyReader;
-        if (body.TryRead(out ReadResult ready))
+        using CancellationTokenSource timer = TimerUntil(deadline, http);
+        long announced = http.ContentLength ?? long.MaxValue;
+        ArrivingBody body = new(this);
+        try
         {
-            if (ready.Buffer.Length >= room.Length)
+            bool isEnd = false;
+            while (!isEnd && body.Length < announced)
             {
-                ready.Buffer.Slice(0, room.Length).CopyTo(room.Span);
-                body.AdvanceTo(ready.Buffer.GetPosition(room.Length));
-                return ValueTask.CompletedTask;
+                ReadResult read = await ReadAsync(http, timer.Token);
+                long length = body.Length + read.Buffer.Length;
+                try
+                {
+                    if (length > limit) throw TooLarge(tooLarge, limit, length);
+                    body.Add(read.Buffer, (int)Math.Min(limit, announced));
+                }
+                finally
+                {
+                    http.BodyReader.AdvanceTo(read.Buffer.End);
+                }
+
+                isEnd = read.IsCompleted;
             }
 
-            body.AdvanceTo(ready.Buffer.Start);
+            if (http.ContentLength is not null && body.Length < announced) throw new ApiException(ErrorCode.BadArgument, $"the body ended {announced - body.Length} bytes early");
+            return body;
         }
-
-        return FillSlowlyAsync(http, room, deadline);
-    }
-
-    private static async ValueTask FillSlowlyAsync(HttpRequest http, Memory<byte> room, long deadline)
-    {
-        using CancellationTokenSource timer = TimerUntil(deadline, http);
-        while (!room.IsEmpty)
+        catch
         {
-            ReadResult read = await ReadAsync(http, timer.Token);
-            ReadOnlySequence<byte> part = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, room.Length));
-            part.CopyTo(room.Span);
-            room = room[(int)part.Length..];
-            http.BodyReader.AdvanceTo(part.End);
-            if (read.IsCompleted && !room.IsEmpty) throw new ApiException(ErrorCode.BadArgument, $"the body ended {room.Length} bytes early");
-        }
-    }
-
-    private static async ValueTask<ReadOnlyMemory<byte>> ReadUnknownLengthAsync(HttpRequest http, ErrorCode tooLarge, int limit, long deadline)
-    {
-        using CancellationTokenSource timer = TimerUntil(deadline, http);
-        ArrayBufferWriter<byte> all = new();
-        while (true)
-        {
-            ReadResult read = await ReadAsync(http, timer.Token);
-            long length = all.WrittenCount + read.Buffer.Length;
-            if (length <= limit)
-                foreach (ReadOnlyMemory<byte> part in read.Buffer) all.Write(part.Span);
-            http.BodyReader.AdvanceTo(read.Buffer.End);
-            if (length > limit) throw TooLarge(tooLarge, limit, length);
-            if (read.IsCompleted) return all.WrittenMemory;
+            body.Dispose();
+            throw;
         }
     }
 
@@ -138,4 +139,46 @@ internal sealed class BodyReader(Limits limits)
 
     private static ApiException TooLarge(ErrorCode error, int limit, long actual) =>
         new(error, $"the {(error == ErrorCode.ValueTooLarge ? "value" : "body")} has {actual} bytes or more, the limit is {limit}", limit, actual);
+
+    /// <summary>A body as far as it is here, in a buffer that grows with it.</summary>
+    private sealed class ArrivingBody(BodyReader reader) : IDisposable
+    {
+        private const int LeastBytes = 4096;
+        private byte[] _buffer = [];
+
+        public int Length { get; private set; }
+
+        public ReadOnlySpan<byte> Bytes => _buffer.AsSpan(0, Length);
+
+        /// <param name="most">The body will not grow beyond.</param>
+        public void Add(in ReadOnlySequence<byte> bytes, int most)
+        {
+            int length = Length + (int)bytes.Length;
+            if (length > _buffer.Length) Grow(Math.Max(length, Math.Min(most, Math.Max(LeastBytes, 4 * Length))));
+            bytes.CopyTo(_buffer.AsSpan(Length));
+            Length = length;
+        }
+
+        public void Dispose()
+        {
+            Interlocked.Add(ref reader._bytesBeingRead, -_buffer.Length);
+            if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = [];
+        }
+
+        private void Grow(int least)
+        {
+            byte[] grown = ArrayPool<byte>.Shared.Rent(least);
+            if (Interlocked.Add(ref reader._bytesBeingRead, grown.Length) - _buffer.Length > reader._maxBytesBeingRead)
+            {
+                Interlocked.Add(ref reader._bytesBeingRead, -grown.Length);
+                ArrayPool<byte>.Shared.Return(grown);
+                throw new ApiException(ErrorCode.Overloaded, $"bodies of more than {reader._maxBytesBeingRead} bytes are being received");
+            }
+
+            Bytes.CopyTo(grown);
+            Dispose();
+            _buffer = grown;
+        }
+    }
 }

@@ -24,7 +24,7 @@ internal static class OptionParser
         string directory = read.Text(OptionTable.DataDirectory) ?? throw new OptionException("--data-dir is missing");
         if (directory.Length == 0) throw read.Wrong(OptionTable.DataDirectory, "it is empty");
 
-        NodeOptions defaults = new() { Name = name, DataDirectory = Path.GetFullPath(directory), ListenClient = new(IPAddress.Loopback, 2379), ListenPeer = new(IPAddress.Loopback, 2380) };
+        NodeOptions defaults = new() { Name = name, DataDirectory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)), ListenClient = new(IPAddress.Loopback, 2379), ListenPeer = new(IPAddress.Loopback, 2380) };
         NodeOptions options = defaults with
         {
             ListenClient = read.EndPoint(OptionTable.ListenClient) ?? defaults.ListenClient,

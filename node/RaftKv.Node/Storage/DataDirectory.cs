@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using RaftKv.Contracts;
+using RaftKv.MultiRaft.Ports;
 using RaftKv.Node.Native;
 using RaftKv.Node.Options;
 using RaftKv.RaftLog.Posix;
@@ -32,13 +33,10 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>Makes the directory if need be and locks it. Throws <see cref="OptionException"/> without rights, or if another process has it.</summary>
     public static DataDirectory Open(string path)
     {
-        bool isInhabited = IsInhabited(path);
         try
         {
-            Directory.CreateDirectory(path);
-            SafeFileHandle handle = Lock(path);
-            if (!isInhabited) PosixDisk.SyncDirectory(System.IO.Path.GetDirectoryName(path)!);
-            return new DataDirectory(path, handle);
+            if (!IsInhabited(path)) Make(path);
+            return new DataDirectory(path, Lock(path));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -68,6 +66,24 @@ internal sealed class DataDirectory : IDisposable
     public void MoveOut() => File.Delete(_layout.Pid);
 
     public void Dispose() => _lock.Dispose();
+
+    /// <summary>Makes the directory and what is missing above it, each level durable before there is anything in it: else a power cut may take the whole node.</summary>
+    private static void Make(string path)
+    {
+        if (System.IO.Path.GetDirectoryName(path) is not { } parent) return;
+        bool isMissing = !Directory.Exists(path);
+        if (isMissing && !Directory.Exists(parent)) Make(parent);
+        if (isMissing) Directory.CreateDirectory(path);
+        try
+        {
+            PosixDisk.SyncDirectory(parent); // Also of one that is there: whoever made it may not have come so far.
+        }
+        catch (DiskFailedException) when (isMissing)
+        {
+            Directory.Delete(path); // A later start shall not take it for durable.
+            throw;
+        }
+    }
 
     private static SafeFileHandle Lock(string path)
     {

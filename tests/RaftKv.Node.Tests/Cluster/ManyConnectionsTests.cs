@@ -46,6 +46,27 @@ public sealed class ManyConnectionsTests
         Assert.DoesNotContain("Too many open files", flooded.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Bodies_that_are_announced_and_do_not_come_keep_nobody_out()
+    {
+        const int Announced = 1024 * 1024; // 300 of these are more than what bodies may take together.
+        await using TestCluster cluster = await TestCluster.StartAsync(1);
+        NodeUnderTest node = cluster.Nodes[0];
+        RawHttp[] slow = [.. Enumerable.Range(0, 300).Select(_ => new RawHttp(node.ClientPort))];
+        try
+        {
+            foreach (RawHttp connection in slow) await connection.WriteAsync($"PUT /v1/kv/slow HTTP/1.1\r\nHost: test\r\nContent-Length: {Announced}\r\nRaftKv-Timeout: 2000\r\n\r\nx");
+            byte[] large = new byte[Announced];
+            Assert.Equal(200, (await RawHttp.OnceAsync(node.ClientPort, "PUT", "/v1/kv/large", large)).Status);
+            RawResponse refused = await slow[0].ReadAsync();
+            Assert.Equal((504, "deadline"), (refused.Status, refused.Code));
+        }
+        finally
+        {
+            foreach (RawHttp connection in slow) connection.Dispose();
+        }
+    }
+
     /// <summary>A connection that sends nothing.</summary>
     /// <param name="onClosed">The node has closed it.</param>
     private static Socket Connect(NodeUnderTest node, Action onClosed)

@@ -56,6 +56,28 @@ public sealed class SyscallOrderTests
         Assert.True(renames >= 3, $"{renames} segments seen");
     }
 
+    [Fact]
+    public async Task Each_level_of_a_data_directory_is_durable_before_there_is_anything_in_it()
+    {
+        await using TestCluster cluster = TestCluster.Make(1);
+        string[] levels = [cluster.DirectoryPath, Path.Combine(cluster.DirectoryPath, "a"), Path.Combine(cluster.DirectoryPath, "a", "b"), Path.Combine(cluster.DirectoryPath, "a", "b", "n1"), Path.Combine(cluster.DirectoryPath, "a", "b", "n1", "log")];
+        (int client, int peer) = (FreePorts.Next(), FreePorts.Next());
+        await using NodeUnderTest node = new("n1", levels[3] + "/", $"n1=127.0.0.1:{peer}", client, peer, ["--initial-shards", "1"]);
+        string trace = Path.Combine(cluster.DirectoryPath, "strace.txt");
+        node.Start(before: Strace.Before(trace, "trace=mkdir,fsync"));
+        await node.WaitReadyAsync();
+        await node.KillAsync();
+        SystemCall[] calls = [.. Strace.Read(trace)];
+        int done = -1;
+        for (int level = 1; level < levels.Length; level++)
+        {
+            int made = Array.FindIndex(calls, call => call.Name == "mkdir" && call.Path == levels[level]);
+            int synced = Array.FindIndex(calls, made + 1, call => call.Name == "fsync" && call.Path == levels[level - 1]);
+            Assert.True(done < made && made < synced, $"{levels[level]}: {done}, {made}, {synced}");
+            done = synced;
+        }
+    }
+
     // Files, then their directories, then the record that names them, and only then does the store before it go (design §7; bugs.md S10).
     [Fact]
     public async Task A_snapshots_files_and_directories_are_synced_before_the_log_names_them_and_the_old_store_goes_after_that()

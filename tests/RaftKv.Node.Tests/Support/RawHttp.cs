@@ -39,10 +39,15 @@ internal sealed class RawHttp(int port) : IDisposable
     /// <summary>Writes bytes as they are, be they half a request, and reads one response.</summary>
     public async Task<RawResponse> SendRawAsync(string bytes)
     {
-        NetworkStream stream = _client.GetStream();
-        await stream.WriteAsync(Encoding.Latin1.GetBytes(bytes));
-        return await ReadResponseAsync(stream, hasBody: true);
+        await WriteAsync(bytes);
+        return await ReadAsync();
     }
+
+    /// <summary>Writes bytes as they are.</summary>
+    public async Task WriteAsync(string bytes) => await _client.GetStream().WriteAsync(Encoding.Latin1.GetBytes(bytes));
+
+    /// <summary>Reads one response.</summary>
+    public Task<RawResponse> ReadAsync() => ReadResponseAsync(_client.GetStream(), hasBody: true);
 
     public void Dispose() => _client.Dispose();
 
