@@ -51,6 +51,9 @@ public sealed record HostOptions
 
     public int MaxAppendBytes { get; init; } = 256 * 1024;
 
+    /// <summary>Entry bytes of a group on their way to one follower.</summary>
+    public int MaxInFlightBytes { get; init; } = 8 * 1024 * 1024;
+
     public int MaxUncommittedBytes { get; init; } = 16 * 1024 * 1024;
 
     /// <summary>Entries of one group in memory that are not applied yet.</summary>

@@ -137,7 +137,7 @@ public sealed class MultiRaftHost : IDisposable
 
     private static Configuration ConfigurationIn(IRaftLog log, GroupId group, LogIndex index) => Configuration.Parse(log.Read(group, index, index, 1)[0].Payload.Span, out _);
 
-    private static RaftOptions OptionsOf(HostOptions options, GroupId group, ReplicaId replica) =>
+    internal static RaftOptions OptionsOf(HostOptions options, GroupId group, ReplicaId replica) =>
         new()
         {
             Group = group,
@@ -145,6 +145,7 @@ public sealed class MultiRaftHost : IDisposable
             ElectionTimeoutMicros = options.ElectionTimeoutMicros,
             HeartbeatIntervalMicros = options.HeartbeatIntervalMicros,
             MaxAppendBytes = options.MaxAppendBytes,
+            MaxInFlightBytes = options.MaxInFlightBytes,
             MaxUncommittedBytes = options.MaxUncommittedBytes,
             MaxUnappliedBytes = options.MaxUnappliedBytes,
             MaxCachedBytes = options.MaxCachedBytes,

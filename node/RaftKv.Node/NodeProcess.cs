@@ -21,6 +21,12 @@ namespace RaftKv.Node;
 internal sealed partial class NodeProcess : IAsyncDisposable
 {
     private const long BlockCacheBytes = 64L * Limits.Mebi;
+
+    // Times that are no options of their own, but scale with the others.
+    private const int HibernateAfterMillis = 5_000;
+    private const int DiskStallExitMillis = 20_000;
+    private const int RetryMillis = 500;
+    private const int LeaderlessMillis = 1_000;
     private static readonly TimeSpan HandOverTimeout = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan RefusingTime = TimeSpan.FromMilliseconds(100);
 
@@ -65,7 +71,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _exporters = new Exporters(identity.Name, NodeIdentity.FormatId(identity.ClusterId), options.OtlpEndpoint);
         HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry };
         _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, Math.Min(MaxVersionCacheBytes, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count)), HeldRowBytes), _links, BootClock.NowMicros);
-        Front front = new(new FrontOptions(identity.Name, bootId), node.Map, _host.Worker, _links);
+        Front front = new(FrontOptionsOf(options, identity, bootId), node.Map, _host.Worker, _links);
         _host.Connect(front);
         receiver.Target = _host.Worker;
         _pumps = new PumpThreads(_host);
@@ -159,19 +165,29 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         }
     }
 
-    private static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new()
+    internal static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new()
     {
         Node = identity.Node,
         BootId = bootId,
         Seed = NodeBoot.RandomId(),
-        TickMicros = options.TickMillis * 1000L,
-        HeartbeatIntervalMicros = options.HeartbeatMillis * 1000L,
-        ElectionTimeoutMicros = options.ElectionTimeoutMillis * 1000L,
+        TickMicros = options.ScaledMicros(options.TickMillis),
+        HeartbeatIntervalMicros = options.ScaledMicros(options.HeartbeatMillis),
+        ElectionTimeoutMicros = options.ScaledMicros(options.ElectionTimeoutMillis),
+        HibernateAfterMicros = options.ScaledMicros(HibernateAfterMillis),
+        DiskStallMicros = options.ScaledMicros(options.DiskStallTimeoutMillis),
+        DiskStallExitMicros = options.ScaledMicros(Math.Max(DiskStallExitMillis, 2 * options.DiskStallTimeoutMillis)),
+        MaxInFlightBytes = options.MaxInflightBytes,
         SnapshotEntries = (ulong)options.SnapshotEntries,
         SnapshotBytes = options.SnapshotBytes,
         CatchUpEntries = (ulong)options.CatchUpEntries,
         // A few of the largest values must always fit, or they could never be proposed.
         MaxUncommittedBytes = Math.Max(16 * Limits.Mebi, 4 * options.Limits.MaxValueBytes),
+    };
+
+    internal static FrontOptions FrontOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new(identity.Name, bootId)
+    {
+        RetryMicros = options.ScaledMicros(RetryMillis),
+        LeaderlessMicros = options.ScaledMicros(LeaderlessMillis),
     };
 
     private static PeerAddress[] PeersOf(BootedNode node) =>

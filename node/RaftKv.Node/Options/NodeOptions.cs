@@ -43,6 +43,15 @@ internal sealed record NodeOptions
 
     public int ElectionTimeoutMillis { get; init; } = 500;
 
+    /// <summary>A write of the log that takes longer costs the node its leaderships.</summary>
+    public int DiskStallTimeoutMillis { get; init; } = 600;
+
+    /// <summary>Multiplies the four times above, and those that follow from them.</summary>
+    public int TimeScalePercent { get; init; } = 100;
+
+    /// <summary>Entry bytes of a shard on their way to one follower.</summary>
+    public int MaxInflightBytes { get; init; } = 8 * Limits.Mebi;
+
     public long SegmentBytes { get; init; } = 64L * Limits.Mebi;
 
     /// <summary>Applied entries in a shard's log beyond which it is cut.</summary>
@@ -62,6 +71,9 @@ internal sealed record NodeOptions
 
     /// <summary>Where metrics and spans are sent by OTLP over HTTP, without the path of either; null: nowhere.</summary>
     public Uri? OtlpEndpoint { get; init; }
+
+    /// <summary>A time of consensus as this node is to keep it.</summary>
+    public long ScaledMicros(int millis) => millis * 1000L * TimeScalePercent / 100;
 }
 
 /// <summary>An option is wrong; the message is one line that names it. The process ends with exit code 2 and has created nothing.</summary>

@@ -24,6 +24,9 @@ internal static class OptionTable
     public static readonly OptionName TickMillis = new("tick-ms", "MS", "How often timers are looked at. Default 50.");
     public static readonly OptionName HeartbeatMillis = new("heartbeat-ms", "MS", "How often leaders call. Default 100.");
     public static readonly OptionName ElectionTimeoutMillis = new("election-timeout-ms", "MS", "A follower campaigns after one to two times this. Default 500.");
+    public static readonly OptionName DiskStallTimeoutMillis = new("disk-stall-timeout", "MS", "A write of the raft log that takes longer makes this node give up its leaderships, 10 to 20000. Default 600.");
+    public static readonly OptionName TimeScalePercent = new("time-scale-percent", "N", "Multiplies all of these times, and those that follow from them; in percent, 10 to 10000. Default 100. Alike on all nodes.");
+    public static readonly OptionName MaxInflightBytes = new("max-inflight-bytes", "BYTES", "Entries of a shard on their way to one follower, 65536 to 1073741824. Default 8388608.");
     public static readonly OptionName SegmentBytes = new("segment-bytes", "BYTES", "Size of a raft log segment. Default 67108864.");
     public static readonly OptionName SnapshotEntries = new("snapshot-entries", "N", "Applied entries in a shard's log beyond which it is cut, 1 to 1000000000. Default 100000.");
     public static readonly OptionName SnapshotBytes = new("snapshot-bytes", "BYTES", "Bytes in a shard's log beyond which it is cut, 65536 to 1099511627776. Default 67108864.");
@@ -39,7 +42,7 @@ internal static class OptionTable
     public static readonly IReadOnlyList<OptionName> All =
     [
         Name, DataDirectory, ListenClient, ListenPeer, AdvertiseClient, AdvertisePeer, InitialCluster, InitialShards, Replicas, ClusterToken,
-        TickMillis, HeartbeatMillis, ElectionTimeoutMillis, SegmentBytes, SnapshotEntries, SnapshotBytes, CatchUpEntries, MaxValueBytes, MaxConnections, MinFreeDiskBytes, MinFreeDiskPercent,
+        TickMillis, HeartbeatMillis, ElectionTimeoutMillis, DiskStallTimeoutMillis, TimeScalePercent, MaxInflightBytes, SegmentBytes, SnapshotEntries, SnapshotBytes, CatchUpEntries, MaxValueBytes, MaxConnections, MinFreeDiskBytes, MinFreeDiskPercent,
         LogLevel, LogFormat, OtlpEndpoint,
     ];
 

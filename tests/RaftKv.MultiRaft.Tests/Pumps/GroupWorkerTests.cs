@@ -22,6 +22,22 @@ public sealed class GroupWorkerTests
             leader.Trace.Take());
     }
 
+    [Theory]
+    [InlineData(100, 1)]
+    [InlineData(350, 3)]
+    [InlineData(1_000_000, 5)]
+    public void No_more_is_on_its_way_to_a_follower_than_the_host_allows(int maxInFlightBytes, int sent)
+    {
+        HostFixture leader = HostFixture.Leading(options: HostFixture.Options with { MaxInFlightBytes = maxInFlightBytes });
+        for (int i = 0; i < 5; i++)
+        {
+            leader.Propose($"p{i}", bytes: 100);
+            leader.Settle();
+        }
+
+        Assert.Equal(sent, leader.Trace.Take().Count(what => what.StartsWith("send s1 r1>r2 Append", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void A_majority_elsewhere_commits_what_is_not_durable_here_but_does_not_apply_it()
     {

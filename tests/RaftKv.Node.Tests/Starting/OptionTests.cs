@@ -1,5 +1,9 @@
 using Microsoft.Extensions.Logging;
+using RaftKv.Kv;
+using RaftKv.MultiRaft;
+using RaftKv.MultiRaft.Ports;
 using RaftKv.Node.Options;
+using RaftKv.Raft;
 
 namespace RaftKv.Node.Tests.Starting;
 
@@ -29,6 +33,24 @@ public sealed class OptionTests : IDisposable
         Dictionary<string, string> variables = new() { ["RAFTKV_TICK_MS"] = "22", ["RAFTKV_HEARTBEAT_MS"] = "222", ["RAFTKV_CONFIG"] = _file };
         NodeOptions options = Parse([.. s_least, "--heartbeat-ms", "233"], variables)!;
         Assert.Equal((1, 22, 233), (options.InitialShards, options.TickMillis, options.HeartbeatMillis));
+    }
+
+    [Fact]
+    public void One_option_scales_all_times_together()
+    {
+        DiskIdentity identity = new(1, new NodeId(2), 3, "n1", default);
+        HostOptions plain = new() { Node = identity.Node, BootId = 4, Seed = 0, MaxInFlightBytes = 100_000 };
+        FrontOptions front = new("n1", 4);
+        NodeOptions options = Parse([.. s_least, "--max-inflight-bytes", "100000"])!;
+        Assert.Equal(plain, NodeProcess.HostOptionsOf(options, identity, 4) with { Seed = 0 });
+        Assert.Equal(front, NodeProcess.FrontOptionsOf(options, identity, 4));
+
+        options = options with { TimeScalePercent = 250, DiskStallTimeoutMillis = 1_000 };
+        HostOptions scaled = NodeProcess.HostOptionsOf(options, identity, 4);
+        Assert.Equal(
+            (plain.TickMicros * 5 / 2, plain.HeartbeatIntervalMicros * 5 / 2, plain.ElectionTimeoutMicros * 5 / 2, plain.HibernateAfterMicros * 5 / 2, 2_500_000L, plain.DiskStallExitMicros * 5 / 2),
+            (scaled.TickMicros, scaled.HeartbeatIntervalMicros, scaled.ElectionTimeoutMicros, scaled.HibernateAfterMicros, scaled.DiskStallMicros, scaled.DiskStallExitMicros));
+        Assert.Equal(front with { RetryMicros = front.RetryMicros * 5 / 2, LeaderlessMicros = front.LeaderlessMicros * 5 / 2 }, NodeProcess.FrontOptionsOf(options, identity, 4));
     }
 
     [Fact]
@@ -72,6 +94,10 @@ public sealed class OptionTests : IDisposable
     [InlineData("--max-value-bytes", "16777217", "16777216")]
     [InlineData("--min-free-disk-bytes", "-1", "'-1' is not a number from 0 to")]
     [InlineData("--min-free-disk-percent", "100", "'100' is not a number from 0 to 99")]
+    [InlineData("--max-connections", "0", "'0' is not a number from 1 to 1000000")]
+    [InlineData("--max-inflight-bytes", "65535", "'65535' is not a number from 65536 to 1073741824")]
+    [InlineData("--disk-stall-timeout", "20001", "'20001' is not a number from 10 to 20000")]
+    [InlineData("--time-scale-percent", "9", "'9' is not a number from 10 to 10000")]
     [InlineData("--snapshot-entries", "0", "'0' is not a number from 1 to 1000000000")]
     [InlineData("--snapshot-bytes", "65535", "'65535' is not a number from 65536 to 1099511627776")]
     [InlineData("--catch-up-entries", "-1", "'-1' is not a number from 0 to 1000000000")]
