@@ -4,8 +4,8 @@ namespace RaftKv.Repository.Tests;
 /// <remarks>Walks the tree and asks git nothing, so that it works in a copy without .git and sees files not yet added.</remarks>
 internal static class Repository
 {
-    /// <summary>What .gitignore names, and git's own.</summary>
-    private static readonly HashSet<string> SkippedDirectories = [".git", ".data", ".vs", "artifacts", "bin", "BenchmarkDotNet.Artifacts"];
+    /// <summary>What .gitignore names, and git's own, which in a worktree is a file.</summary>
+    private static readonly HashSet<string> Skipped = [".git", ".data", ".vs", "artifacts", "bin", "BenchmarkDotNet.Artifacts"];
 
     private const int SniffedBytes = 8192;
 
@@ -30,10 +30,11 @@ internal static class Repository
 
     private static IEnumerable<string> Walk(string directory)
     {
-        foreach (string file in Directory.EnumerateFiles(directory)) yield return file;
+        foreach (string file in Directory.EnumerateFiles(directory))
+            if (!Skipped.Contains(Path.GetFileName(file))) yield return file;
         foreach (string child in Directory.EnumerateDirectories(directory))
         {
-            if (SkippedDirectories.Contains(Path.GetFileName(child))) continue;
+            if (Skipped.Contains(Path.GetFileName(child))) continue;
             foreach (string file in Walk(child)) yield return file;
         }
     }
