@@ -14,12 +14,14 @@ public sealed partial class KvStateMachine
     /// <summary>Rows that one Expire entry removes at most, of each kind; what is left comes with the next.</summary>
     private const int MaxExpiredPerEntry = 1_000;
 
+    private readonly DeadlineRows _dedupDeadlines = new(RowLayout.DedupDeadlineTag);
+    private readonly DeadlineRows _ttlDeadlines = new(RowLayout.TtlDeadlineTag);
     private readonly Dictionary<byte[], byte[]> _dedupWritten = new(ByteArrayComparer.Instance);
     private readonly ByteWriter _dedupKey = new();
     private readonly ByteWriter _row = new();
 
     /// <inheritdoc/>
-    public ulong? NextDeadlineMillis { get; private set; }
+    public ulong? NextDeadlineMillis => (_dedupDeadlines.NextMillis, _ttlDeadlines.NextMillis) is ({ } dedup, { } ttl) ? Math.Min(dedup, ttl) : _dedupDeadlines.NextMillis ?? _ttlDeadlines.NextMillis;
 
     /// <inheritdoc/>
     public ReadOnlyMemory<byte> DeadlineCommand => KvRequest.ExpireCommand;
@@ -86,7 +88,7 @@ public sealed partial class KvStateMachine
         RowLayout.WriteDedupDeadlineKey(_row, deadline, recordKey);
         _batch.Put(_row.Written, default);
         _meta = _meta with { DedupRecords = _meta.DedupRecords + 1, DedupBytes = _meta.DedupBytes + SizeOf(recordKey, bytes) };
-        NoteDeadline(deadline);
+        _dedupDeadlines.Note(deadline);
     }
 
     /// <summary>A key's deadline goes with its version: another version, another deadline or none.</summary>
@@ -103,24 +105,14 @@ public sealed partial class KvStateMachine
         _row.Clear();
         RowLayout.WriteTtlDeadlineKey(_row, version.DeadlineMillis, version.Revision, key);
         _batch.Put(_row.Written, default);
-        NoteDeadline(version.DeadlineMillis);
+        _ttlDeadlines.Note(version.DeadlineMillis);
     }
 
     /// <summary>Removes what shard time has passed. The store holds everything written before this entry.</summary>
     private void Expire(ulong revisionFloor)
     {
-        List<byte[]> dedupDeadlines = [];
-        List<byte[]> ttlDeadlines = [];
-        using (IOrderedCursor cursor = _store.OpenCursor())
-        {
-            Span<byte> tag = [RowLayout.DedupDeadlineTag];
-            for (cursor.Seek(tag); IsPassed(cursor, RowLayout.DedupDeadlineTag) && dedupDeadlines.Count < MaxExpiredPerEntry; cursor.Next()) dedupDeadlines.Add(cursor.Key.ToArray());
-            tag[0] = RowLayout.TtlDeadlineTag;
-            for (cursor.Seek(tag); IsPassed(cursor, RowLayout.TtlDeadlineTag) && ttlDeadlines.Count < MaxExpiredPerEntry; cursor.Next()) ttlDeadlines.Add(cursor.Key.ToArray());
-        }
-
-        foreach (byte[] row in dedupDeadlines) ExpireDedup(row);
-        foreach (byte[] row in ttlDeadlines)
+        foreach (byte[] row in _dedupDeadlines.Passed(_store, _meta.ShardTimeMillis, MaxExpiredPerEntry)) ExpireDedup(row);
+        foreach (byte[] row in _ttlDeadlines.Passed(_store, _meta.ShardTimeMillis, MaxExpiredPerEntry))
         {
             ReadOnlySpan<byte> key = RowLayout.TtlKeyOf(row);
             KeyVersion current = CurrentVersion(key);
@@ -143,20 +135,10 @@ public sealed partial class KvStateMachine
         };
     }
 
-    private bool IsPassed(IOrderedCursor cursor, byte tag) =>
-        cursor.IsValid && RowLayout.DeadlineOf(cursor.Key, tag) is { } deadline && deadline <= _meta.ShardTimeMillis;
-
-    private void NoteDeadline(ulong deadline) => NextDeadlineMillis = NextDeadlineMillis is { } next ? Math.Min(next, deadline) : deadline;
-
     private void FindNextDeadline()
     {
-        NextDeadlineMillis = null;
-        using IOrderedCursor cursor = _store.OpenCursor();
-        foreach (byte tag in (ReadOnlySpan<byte>)[RowLayout.DedupDeadlineTag, RowLayout.TtlDeadlineTag])
-        {
-            cursor.Seek([tag]);
-            if (cursor.IsValid && RowLayout.DeadlineOf(cursor.Key, tag) is { } deadline) NoteDeadline(deadline);
-        }
+        _dedupDeadlines.FindNext(_store);
+        _ttlDeadlines.FindNext(_store);
     }
 
     /// <summary>By what a repeated write is known on its user key.</summary>

@@ -1,5 +1,4 @@
 using RaftKv.MultiRaft.Ports;
-using RaftKv.Raft;
 
 namespace RaftKv.Kv;
 
@@ -42,45 +41,46 @@ public sealed partial class KvStateMachine
         if (_meta.SweptRevision < _meta.CompactRevision) Sweep();
     }
 
-    /// <summary>Of the keys changed next: removes what was superseded at or before the compact revision, deletes that nothing precedes any more, and the changes themselves.</summary>
+    /// <summary>Of the changes next: removes what each superseded, deletes themselves, and their rows of the change index. Nothing else is read, so a step costs what its rows take.</summary>
     private void Sweep()
     {
         using IOrderedCursor cursor = _store.OpenCursor();
-        Dictionary<byte[], ulong> changed = new(ByteArrayComparer.Instance);
-        List<byte[]> keys = []; // In order: the batch must be equal on all replicas.
-        int rows = 0;
         ulong swept = _meta.SweptRevision;
+        int rows = 0;
         _key.Clear();
-        RowLayout.WriteChangeKey(_key, swept + 1, 0);
+        RowLayout.WriteChangeStart(_key, swept + 1);
         cursor.Seek(_key.Written);
         for (; cursor.IsValid && RowLayout.ChangeRevisionOf(cursor.Key) is { } revision && revision <= _meta.CompactRevision; cursor.Next(), rows++)
         {
             if (rows >= MaxSweptPerEntry && revision != swept) break;
-            byte[] key = cursor.Value.ToArray();
-            if (!changed.ContainsKey(key)) keys.Add(key);
-            changed[key] = swept = revision;
+            swept = revision;
+            ReadOnlySpan<byte> key = cursor.Value;
+            Change change = RowLayout.ReadChange(cursor.Key) ?? FindChange(key, revision);
+#if MUTANTS
+            if (Mutants.On(Mutant.CompactionRemovesLiveVersion)) change = change with { IsDelete = true };
+#endif
+            if (change.Superseded != 0) DeleteVersion(key, change.Superseded);
+            if (change.IsDelete) DeleteVersion(key, revision);
             _batch.Delete(cursor.Key);
         }
 
         if (rows < MaxSweptPerEntry) swept = _meta.CompactRevision;
-        foreach (byte[] key in keys) SweepVersions(cursor, key, changed[key]);
         _meta = _meta with { SweptRevision = swept };
     }
 
-    private void SweepVersions(IOrderedCursor cursor, byte[] key, ulong newest)
+    private void DeleteVersion(ReadOnlySpan<byte> key, ulong revision)
     {
-        KeyVersion version = Seek(cursor, key, newest);
-        Invariant.Holds(version.Revision == newest, $"{_group}: the change index says that revision {newest} changed a key, the store holds its version {version.Revision}");
-        _row.Clear();
-        RowLayout.WriteKeyPrefix(_row, key);
-        bool isSuperseded = version.IsDelete;
-#if MUTANTS
-        if (Mutants.On(Mutant.CompactionRemovesLiveVersion)) isSuperseded = true;
-#endif
-        for (; cursor.IsValid && cursor.Key.StartsWith(_row.Written); cursor.Next())
-        {
-            if (isSuperseded) _batch.Delete(cursor.Key);
-            isSuperseded = true;
-        }
+        _key.Clear();
+        RowLayout.WriteKeyPrefix(_key, key);
+        RowLayout.WriteRevisionDescending(_key, revision);
+        _batch.Delete(_key.Written);
+    }
+
+    /// <summary>The same from the versions, for what older builds wrote.</summary>
+    private Change FindChange(ReadOnlySpan<byte> key, ulong revision)
+    {
+        using IOrderedCursor cursor = _store.OpenCursor();
+        KeyVersion superseded = revision > 1 ? Seek(cursor, key, revision - 1) : default;
+        return new Change(superseded.HasValue ? superseded.Revision : 0, Seek(cursor, key, revision).IsDelete);
     }
 }

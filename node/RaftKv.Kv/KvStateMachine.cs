@@ -326,7 +326,7 @@ public sealed partial class KvStateMachine : IStateMachine
         int valueAt = _batch.Put(_key.Written, _value.Written);
         _meta = _meta with { WrittenBytes = _meta.WrittenBytes + (ulong)(key.Length + value.Length) };
         _key.Clear();
-        RowLayout.WriteChangeKey(_key, version.Revision, item);
+        RowLayout.WriteChangeKey(_key, version.Revision, item, new Change(replaced.HasValue ? replaced.Revision : 0, version.IsDelete));
         _batch.Put(_key.Written, key);
         ReplaceTtlDeadline(key, replaced, version);
         _writtenLookup[key] = new Written(version, valueAt, _value.Length);

@@ -11,7 +11,8 @@ namespace RaftKv.Kv;
 /// configuration     02                                               the group's members
 /// history           03                                               see <see cref="History"/>
 /// version           10 | escaped key | ~revision (u64 BE)            kind u8 (0 put, 1 delete) | created u64 LE | version u64 LE | deadline ms u64 LE | value
-/// change index      20 | revision (u64 BE) | item (u32 BE)           key
+/// change index      20 | revision (u64 BE) | item (u32 BE) | superseded (u64 BE) | kind u8 (0 put, 1 delete)          key
+///                   (what it superseded: the key's revision before, 0 for none; meta formats 1 and 2 end behind the item)
 /// dedup record      30 | escaped key | length u8 | idempotency key | item (u32 BE)      see <see cref="DedupRecord"/>
 /// dedup deadline    31 | deadline ms (u64 BE) | dedup record's key without its tag      empty
 /// ttl deadline      32 | deadline ms (u64 BE) | revision (u64 BE) | key                  empty
@@ -36,6 +37,7 @@ internal static class RowLayout
     private const byte EndOfKey = 0x01;
     private const int RevisionBytes = 8;
     private const int VersionHeaderBytes = 25;
+    private const int OldChangeKeyBytes = 13;
 
     public static ReadOnlySpan<byte> MetaKey => [MetaTag];
 
@@ -95,7 +97,8 @@ internal static class RowLayout
     /// <summary>The deadline of a row of <paramref name="tag"/>, or null when the row is another kind's.</summary>
     public static ulong? DeadlineOf(ReadOnlySpan<byte> rowKey, byte tag) => rowKey.Length > 9 && rowKey[0] == tag ? BinaryPrimitives.ReadUInt64BigEndian(rowKey[1..]) : null;
 
-    private static void WriteDeadline(ByteWriter writer, byte tag, ulong deadlineMillis)
+    /// <summary>Writes what the deadline rows of a kind can be searched by.</summary>
+    public static void WriteDeadline(ByteWriter writer, byte tag, ulong deadlineMillis)
     {
         writer.U8(tag);
         BinaryPrimitives.WriteUInt64BigEndian(writer.Take(8), deadlineMillis);
@@ -183,13 +186,30 @@ internal static class RowLayout
     /// <summary>The revision of a row of the change index; null when it is another row.</summary>
     public static ulong? ChangeRevisionOf(ReadOnlySpan<byte> rowKey) => rowKey[0] == ChangeTag ? BinaryPrimitives.ReadUInt64BigEndian(rowKey[1..]) : null;
 
-    public static void WriteChangeKey(ByteWriter writer, ulong revision, uint item)
+    /// <summary>What a change of the key says of it; null when an older version wrote it, which said nothing.</summary>
+    public static Change? ReadChange(ReadOnlySpan<byte> rowKey) =>
+        rowKey.Length == OldChangeKeyBytes ? null : new Change(BinaryPrimitives.ReadUInt64BigEndian(rowKey[OldChangeKeyBytes..]), rowKey[^1] == 1);
+
+    /// <summary>Writes what the change index can be searched by: all its rows of the revision and of later ones are at or behind it.</summary>
+    public static void WriteChangeStart(ByteWriter writer, ulong revision)
     {
         writer.U8(ChangeTag);
         BinaryPrimitives.WriteUInt64BigEndian(writer.Take(8), revision);
+    }
+
+    /// <param name="item">Tells changes of one revision apart.</param>
+    public static void WriteChangeKey(ByteWriter writer, ulong revision, uint item, in Change change)
+    {
+        WriteChangeStart(writer, revision);
         BinaryPrimitives.WriteUInt32BigEndian(writer.Take(4), item);
+        BinaryPrimitives.WriteUInt64BigEndian(writer.Take(8), change.Superseded);
+        writer.U8(change.IsDelete ? (byte)1 : (byte)0);
     }
 }
+
+/// <summary>What a change did to its key, as far as it matters to what the history can give up.</summary>
+/// <param name="Superseded">The revision of the value before; 0 if there was none.</param>
+internal readonly record struct Change(ulong Superseded, bool IsDelete);
 
 /// <summary>One version of a key, without its value. A delete is a version too, so that revisions go on.</summary>
 /// <param name="DeadlineMillis">The shard time at which it expires; 0 is never.</param>

@@ -115,11 +115,14 @@ public sealed class ShardCheck
 
     private string? OfChange(byte[] key, byte[] value)
     {
-        if (key.Length != 13) return "a change whose key does not parse";
+        if (key.Length is not (13 or 22) || (key.Length == 22 && key[21] > 1)) return "a change whose key does not parse";
         ulong revision = BinaryPrimitives.ReadUInt64BigEndian(key.AsSpan(1));
         if (revision <= _meta.SweptRevision) return $"a change of revision {revision}, and history is swept up to {_meta.SweptRevision}";
         if (revision > _meta.Revision) return $"a change of revision {revision}, the shard's newest is {_meta.Revision}";
-        if (_store.Get(VersionKey(value, revision)) is null) return $"a change of revision {revision} without its version";
+        if (_store.Get(VersionKey(value, revision)) is not { Length: >= 25 } version) return $"a change of revision {revision} without its version";
+        if (RowLayout.ReadChange(key) is not { } change) return OfRange(value);
+        if (change.IsDelete != RowLayout.ReadVersion(revision, version).IsDelete) return $"a change of revision {revision} that says it is {(change.IsDelete ? "a" : "no")} delete, its version says otherwise";
+        if (change.Superseded != 0 && (change.Superseded >= revision || _store.Get(VersionKey(value, change.Superseded)) is null)) return $"a change of revision {revision} without revision {change.Superseded}, which it superseded";
         return OfRange(value);
     }
 

@@ -17,9 +17,11 @@ namespace RaftKv.Kv;
 /// <param name="WrittenBytes">Keys and values of all versions ever written.</param>
 /// <remarks>
 /// <code>
-/// format u8 (2) | applied u64 | applied term u64 | revision u64 | shard time u64 | chain hash u64 | range start u64 | range end u64
+/// format u8 (3) | applied u64 | applied term u64 | revision u64 | shard time u64 | chain hash u64 | range start u64 | range end u64
 /// | epoch version u64 | epoch conf version u64 | dedup floor ms u64 | dedup records u64 | dedup bytes u64
-/// | compact revision u64 | swept revision u64 | written bytes u64        (not in format 1, which is still read: all 0)
+/// | compact revision u64 | swept revision u64 | written bytes u64        (not in format 1: all 0)
+///
+/// Formats 1 and 2 are still read; of 2 only rows of the change index differ.
 /// </code>
 /// </remarks>
 public readonly record struct ShardMeta(
@@ -37,7 +39,7 @@ public readonly record struct ShardMeta(
     ulong SweptRevision = 0,
     ulong WrittenBytes = 0)
 {
-    private const byte FormatVersion = 2;
+    private const byte FormatVersion = 3;
     private const byte WithoutHistory = 1;
 
     /// <summary>Where every shard's log begins: after a snapshot at index 10 of term 5 (design §8).</summary>
@@ -60,7 +62,7 @@ public readonly record struct ShardMeta(
         {
             ByteReader reader = new(bytes);
             byte format = reader.U8();
-            if (format is not (FormatVersion or WithoutHistory)) throw new MalformedException($"meta format {format}, this build knows {WithoutHistory} to {FormatVersion}");
+            if (format is < WithoutHistory or > FormatVersion) throw new MalformedException($"meta format {format}, this build knows {WithoutHistory} to {FormatVersion}");
             ShardMeta meta = new(new LogIndex(reader.U64()), new Term(reader.U64()), reader.U64(), reader.U64(), reader.U64(),
                 ReadRange(ref reader), new ShardEpoch(reader.U64(), reader.U64()), reader.U64(), reader.U64(), reader.U64());
             if (format != WithoutHistory) meta = meta with { CompactRevision = reader.U64(), SweptRevision = reader.U64(), WrittenBytes = reader.U64() };

@@ -11,7 +11,9 @@ public sealed class RowGoldenTests
 {
     /// <summary>Version 1 knew no compaction of history: another meta row, no history row.</summary>
     private const string Version1 = "rows-v1.txt";
+    /// <summary>Version 2's change index did not say what a change superseded.</summary>
     private const string Version2 = "rows-v2.txt";
+    private const string Version3 = "rows-v3.txt";
     private const ulong Stamp = 0x0000_0198_0000_0001;
     private static readonly KvRequest Keyed = new(KvOperation.Put, "t"u8.ToArray(), "later"u8.ToArray(), TtlMillis: 2_000, IdempotencyKey: "id-1"u8.ToArray());
     private static readonly KvRequest Batch = new(
@@ -28,23 +30,21 @@ public sealed class RowGoldenTests
     private static readonly KvRequest KeyedRefused = new(KvOperation.Put, new byte[] { 0x00 }, default, KvCondition.RevisionIs, 9, IdempotencyKey: "id-2"u8.ToArray());
 
     [Fact]
-    public void The_rows_are_what_version_2_wrote()
+    public void The_rows_are_what_version_3_wrote()
     {
         using SimStore store = new();
         Run(store);
-        GoldenHex.AssertEqual(Version2, Shard.RowsOf(store).SelectMany((row, i) => new[] { ($"key {i}", row.Key), ($"value {i}", row.Value) }));
+        GoldenHex.AssertEqual(Version3, Shard.RowsOf(store).SelectMany((row, i) => new[] { ($"key {i}", row.Key), ($"value {i}", row.Value) }));
     }
 
     [Theory]
     [InlineData(Version1)]
     [InlineData(Version2)]
+    [InlineData(Version3)]
     public void What_earlier_versions_wrote_is_read_as_what_it_meant(string file)
     {
-        Dictionary<string, byte[]> golden = GoldenHex.Load(file);
         using SimStore store = new();
-        WriteBatch batch = new();
-        for (int i = 0; golden.TryGetValue($"key {i}", out byte[]? key); i++) batch.Put(key, golden[$"value {i}"]);
-        store.Write(batch);
+        Load(store, file);
         using KvStateMachine machine = new(Shard.Id, store, Limits.Default);
         Assert.Equal((20UL, 6UL, 9UL, Stamp), (machine.Applied.Value, machine.Meta.AppliedTerm.Value, machine.Meta.Revision, machine.Meta.ShardTimeMillis));
         KvRead kept = machine.Get("a"u8, revision: 7);
@@ -65,6 +65,34 @@ public sealed class RowGoldenTests
         Assert.Equal((true, 9UL, new LogIndex(20), "B1"), (txn.Succeeded, txn.Revision, txn.FirstIndex, System.Text.Encoding.UTF8.GetString(txn.Items[2].Value.Span)));
         Assert.Equal(new KvApplied(null, 6, 5, 5, 2, true, ShardEpoch.Initial, new LogIndex(17), new Term(6)), replay);
         Assert.Equal(new KvApplied(ErrorCode.PreconditionFailed, 0, 0, 0, 0, false, ShardEpoch.Initial, new LogIndex(18), new Term(6)), refused);
+    }
+
+    /// <summary>What a change superseded, of the rows of older versions is found out from the key's versions.</summary>
+    [Theory]
+    [InlineData(Version1)]
+    [InlineData(Version2)]
+    [InlineData(Version3)]
+    public void The_history_of_earlier_versions_is_compacted(string file)
+    {
+        using SimStore store = new();
+        Load(store, file);
+        using KvStateMachine machine = new(Shard.Id, store, Limits.Default with { HistoryMillis = 1, HistoryRevisions = 1 });
+        machine.Begin();
+        machine.Apply(new Entry(machine.Applied.Next, new Term(7), EntryKind.Command, 0, Stamp + 1, 0, Put("a", "again").Encode()), false);
+        machine.Apply(new Entry(machine.Applied.Next, new Term(7), EntryKind.Command, 0, Stamp + 2, 0, Put("a", "and again").Encode()), false);
+        for (ulong i = 3; i < 5; i++) machine.Apply(new Entry(machine.Applied.Next, new Term(7), EntryKind.Command, 0, Stamp + i, 0, KvRequest.ExpireCommand), false);
+        machine.Commit();
+        Assert.Equal((10UL, 10UL), (machine.Meta.CompactRevision, machine.Meta.SweptRevision));
+        string[] versions = [.. Shard.RowsOf(store).Where(row => row.Key[0] == RowLayout.VersionTag).Select(row => $"{(char)row.Key[1]}@{~System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(row.Key.AsSpan(row.Key.Length - 8))}")];
+        Assert.Equal(["a@11", "a@10", "b@7", "c@9", "d@9"], versions);
+    }
+
+    private static void Load(SimStore store, string file)
+    {
+        Dictionary<string, byte[]> golden = GoldenHex.Load(file);
+        WriteBatch batch = new();
+        for (int i = 0; golden.TryGetValue($"key {i}", out byte[]? key); i++) batch.Put(key, golden[$"value {i}"]);
+        store.Write(batch);
     }
 
     private static void Run(SimStore store)

@@ -131,7 +131,7 @@ public sealed class RowLayoutTests
     private static byte[] Change(ulong revision, uint item)
     {
         ByteWriter writer = new();
-        RowLayout.WriteChangeKey(writer, revision, item);
+        RowLayout.WriteChangeKey(writer, revision, item, new Change(revision / 2, item % 2 == 1));
         return writer.ToArray();
     }
 }
