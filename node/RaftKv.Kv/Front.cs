@@ -438,7 +438,7 @@ public sealed class Front : IFront
         }
 
         if (call.IsTransfer) _leaderHints.Remove(call.Group); // Whoever led has just given that up.
-        else if (!call.IsStaleRead) _leaderHints[call.Group] = from; // It leads, or it would have refused.
+        else if (!call.IsStaleRead && response.Error != ErrorCode.Overloaded) _leaderHints[call.Group] = from; // It leads, or it would have refused.
         call.TryComplete(response);
     }
 

@@ -72,6 +72,7 @@ public sealed class Applier
             case AskFlushed ask: AnswerFlushed(ask); break;
             case SwitchStore change: Switch(change); break;
             case CloseRemoved removed: Close(removed.Replica); break;
+            case DropReads: break; // TryEndStopped does.
         }
     }
 
@@ -93,6 +94,13 @@ public sealed class Applier
     /// <summary>Of what is still on its way to a stopped replica only the end of a store is done: true.</summary>
     private bool TryEndStopped(ApplyWork work)
     {
+        HostedReplica replica = work.Replica;
+        if (replica.WaitingReads.Count > 0)
+        {
+            _worker!.PostDroppedReads([.. replica.WaitingReads.Select(waiting => waiting.Owner)]);
+            replica.WaitingReads.Clear();
+        }
+
         if (work is ServeRead read) _worker!.PostDroppedReads([read.Read.Owner]);
         if (work is ApplyEntries entries) entries.Entries.Return();
         return work is SwitchStore or CloseRemoved;
@@ -225,6 +233,9 @@ internal sealed record ServeRead(HostedReplica Replica, GrantedRead Read) : Appl
 
 /// <summary>How far is the store flushed? And begin to flush it, if so asked.</summary>
 internal sealed record AskFlushed(HostedReplica Replica, bool BeginFlush) : ApplyWork(Replica);
+
+/// <summary>The replica was stopped by another pump: nobody need wait for it.</summary>
+internal sealed record DropReads(HostedReplica Replica) : ApplyWork(Replica);
 
 internal sealed record CloseRemoved(HostedReplica Replica) : ApplyWork(Replica);
 

@@ -69,9 +69,9 @@ public sealed partial class GroupWorker
     /// A process that died has closed its connections (design §6): groups led from there do not wait for an election timeout. Those that sleep are woken by
     /// <see cref="NodeWatch"/> if the connection does not come back, but agree to a replacement from now on.
     /// </summary>
-    private void OnConnection(long now, NodeId node, bool isUp)
+    private void OnConnection(long now, NodeId node, ulong bootId)
     {
-        _nodes.OnConnection(now, node, isUp);
+        bool isUp = _nodes.OnConnection(now, node, bootId);
         foreach (HostedReplica replica in _replicas.Values)
         {
             if (LeaderNodeOf(replica) != node) continue;

@@ -49,20 +49,32 @@ public sealed partial class GroupWorker
 
     private void OnDamaged(long now, HostedReplica replica, string reason)
     {
-        if (!_replicas.Remove(replica.Id)) return; // It was removed, or has stopped before.
+        if (!_replicas.TryGetValue(replica.Id, out HostedReplica? current) || current != replica) return; // It was removed, or has stopped before.
+        _replicas.Remove(replica.Id);
         foreach (IReadOwner read in replica.Reads.Values) read.OnDropped();
         replica.Reads.Clear();
         if (replica.Staged is { } staged) Refuse(staged);
         replica.Staged = null;
+        if (replica.Installing is { ReadyNumber: 0 } unasked)
+        {
+            Refuse(unasked.Snapshot);
+            replica.Installing = null;
+        }
+
+        _applier.Add(new DropReads(replica), 0);
         AddStopped(replica, reason);
         SendNodeHeartbeats(now);
     }
 
-    /// <summary>What comes back for a stopped replica from the other pumps is of no use to anybody.</summary>
+    /// <summary>
+    /// What comes back for a stopped replica from the other pumps is of no use to anybody. But a snapshot whose commit point was on its way is its store from now on: the next
+    /// start finds a good one.
+    /// </summary>
     private bool IsInVain(in WorkerEvent work)
     {
         if (work.Replica is not { Damage: not null } || work.Kind == WorkKind.Removed) return false;
         if (work.Payload is StagedSnapshot staged) Refuse(staged);
+        if (work.Kind == WorkKind.Persisted) SwitchStore(work.Replica, work.Number);
         return true;
     }
 

@@ -131,7 +131,7 @@ public sealed partial class GroupWorker : IPeerReceiver
     }
 
     /// <inheritdoc/>
-    public void OnConnection(NodeId peer, bool isUp) => _inbox.AddAlways(new WorkerEvent(WorkKind.Connection, null, isUp ? 1UL : 0, null, peer));
+    public void OnConnection(NodeId peer, ulong bootId) => _inbox.AddAlways(new WorkerEvent(WorkKind.Connection, null, bootId, null, peer));
 
     /// <summary>Proposes a command; for the front, on the STEP thread. Unless Appended, the owner will hear nothing.</summary>
     public ProposeResult Propose(long now, GroupId group, byte featureLevel, ReadOnlyMemory<byte> payload, IProposalOwner owner)
@@ -291,7 +291,7 @@ public sealed partial class GroupWorker : IPeerReceiver
                 foreach (IReadOwner read in (IReadOnlyList<IReadOwner>)work.Payload!) read.OnDropped();
                 break;
             case WorkKind.Connection:
-                OnConnection(now, work.From, isUp: work.Number != 0);
+                OnConnection(now, work.From, bootId: work.Number);
                 break;
             case WorkKind.Front:
                 _front!.OnPosted(now, work.Payload!);

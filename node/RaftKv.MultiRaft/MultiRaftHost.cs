@@ -60,7 +60,9 @@ public sealed class MultiRaftHost : IDisposable
                 catch (StoreDamagedException damage)
                 {
                     EmptyMachine none = new(group.Group);
-                    worker.AddStopped(new HostedReplica(StartGroup(options, group, log, group.CommitPoint.Index, now), none, group.CommitPoint, options.Observer), damage.Message);
+                    HostedReplica replica = new(StartGroup(options, group, log, group.CommitPoint.Index, now), none, group.CommitPoint, options.Observer);
+                    worker.AddStopped(replica, damage.Message);
+                    snapshots.Add(replica); // Its generation is used up, also for whoever lives here next.
                 }
             }
         }

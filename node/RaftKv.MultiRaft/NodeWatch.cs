@@ -74,11 +74,17 @@ internal sealed class NodeWatch(long timeoutMicros, ulong seed)
         return new NodeNews(isGone, hasLostUs, hasStoppedReplica);
     }
 
-    /// <summary>The node's connection to this one was lost, or is there again.</summary>
-    public void OnConnection(long now, NodeId node, bool isUp)
+    /// <summary>
+    /// The node's connection to this one was lost (boot id 0), or is there again. False: whoever was heard there before is gone until it is heard again. So it is when
+    /// another life of the node has connected, for whatever the one before led it leads no more.
+    /// </summary>
+    public bool OnConnection(long now, NodeId node, ulong bootId)
     {
-        if (!_peers.TryGetValue(node, out Peer? peer)) return;
-        peer.GoneAt = isUp ? long.MaxValue : now + timeoutMicros / 5 + _random.Below(2 * timeoutMicros / 5);
+        if (!_peers.TryGetValue(node, out Peer? peer)) return false;
+        bool isUp = bootId != 0 && (peer.BootId == 0 || peer.BootId == bootId);
+        if (isUp) peer.GoneAt = long.MaxValue;
+        else if (bootId == 0 || peer.GoneAt == long.MaxValue) peer.GoneAt = now + timeoutMicros / 5 + _random.Below(2 * timeoutMicros / 5);
+        return isUp;
     }
 
     /// <summary>A group fell asleep under a leader there, and its node is not to be trusted in.</summary>

@@ -217,6 +217,6 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         public void OnFrame(NodeId from, FrameKind kind, byte[] body) => Target!.OnFrame(from, kind, body);
 
         /// <inheritdoc/>
-        public void OnConnection(NodeId peer, bool isUp) => Target!.OnConnection(peer, isUp);
+        public void OnConnection(NodeId peer, ulong bootId) => Target!.OnConnection(peer, bootId);
     }
 }

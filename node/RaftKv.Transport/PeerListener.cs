@@ -24,6 +24,9 @@ internal sealed class PeerListener(
     Func<Hello, string?> admit, Func<NodeId, ulong> metDiskOf)
 {
     private readonly Lock _gate = new();
+
+    /// <summary>A new connection and the end of the one before are told in the order in which they are decided.</summary>
+    private readonly Lock _told = new();
     private readonly HashSet<PeerConnection> _connections = [];
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _handshaking;
@@ -68,9 +71,21 @@ internal sealed class PeerListener(
         metrics.Closed(link?.Peer.Name ?? TransportMetrics.NoPeer, link?.Channel, Direction.Accepted, connection.AbortReason ?? reason);
     }
 
+    private void TellBegin(PeerLink link, PeerConnection connection, Hello hello)
+    {
+        lock (_told)
+        {
+            link.OnAccepted(connection, hello);
+            if (link.Channel == PeerChannel.Messages) receiver.OnConnection(link.Peer.Node, hello.BootId);
+        }
+    }
+
     private void TellEnd(PeerLink link, PeerConnection connection)
     {
-        if (link.OnAcceptedEnded(connection) && connection.AbortReason is null && link.Channel == PeerChannel.Messages) receiver.OnConnection(link.Peer.Node, isUp: false);
+        lock (_told)
+        {
+            if (link.OnAcceptedEnded(connection) && connection.AbortReason is null && link.Channel == PeerChannel.Messages) receiver.OnConnection(link.Peer.Node, bootId: 0);
+        }
     }
 
     /// <summary>Closes all connections and waits until the receiver is not called any more.</summary>
@@ -144,9 +159,8 @@ internal sealed class PeerListener(
                 return null;
             }
 
-            link!.OnAccepted(connection, hello);
-            if (link.Channel == PeerChannel.Messages) receiver.OnConnection(link.Peer.Node, isUp: true);
-            metrics.Opened(link.Peer.Name, link.Channel, Direction.Accepted);
+            TellBegin(link!, connection, hello);
+            metrics.Opened(link!.Peer.Name, link.Channel, Direction.Accepted);
             return link;
         }
         finally

@@ -251,7 +251,7 @@ internal sealed class SimNode : IPeerLinks
     {
         if (!IsRunning || _peerDisks!.Refusal(from.Hello) is not null || from.Refuses(this)) return;
         _world.Trace(() => $"{Name} has {(isUp ? "a" : "lost its")} connection from {from.Name}");
-        Host!.Worker.OnConnection(from.Id, isUp);
+        Host!.Worker.OnConnection(from.Id, isUp ? from.BootId : 0);
     }
 
     /// <summary>A client's call arrives. False: connection refused.</summary>

@@ -20,10 +20,10 @@ internal sealed class Inbox : IPeerReceiver
 
     public Action OnConnectionEnd { get; set; } = () => { };
 
-    public void OnConnection(NodeId peer, bool isUp)
+    public void OnConnection(NodeId peer, ulong bootId)
     {
-        if (!isUp) OnConnectionEnd();
-        Connections.Add($"{(isUp ? "up" : "down")} {peer.Value}");
+        if (bootId == 0) OnConnectionEnd();
+        Connections.Add($"{(bootId != 0 ? "up" : "down")} {peer.Value}");
     }
 
     public void OnFrame(NodeId from, FrameKind kind, byte[] body)

@@ -12,8 +12,9 @@ public interface IPeerReceiver
     void OnFrame(NodeId from, FrameKind kind, byte[] body);
 
     /// <summary>
-    /// The peer's connection to this node, over which its frames come, was closed or broken by the other side, after every frame that came over it; or (isUp) there
-    /// is one again. A process that dies shows so at once. Not told of a connection that this side closed.
+    /// The peer's connection to this node, over which its frames come, was closed or broken by the other side, after every frame that came over it; or there is one again, of a
+    /// process with that boot id. A process that dies shows so at once. Not told of a connection that this side closed. In the order in which it happens.
     /// </summary>
-    void OnConnection(NodeId peer, bool isUp);
+    /// <param name="bootId">0: the connection was lost.</param>
+    void OnConnection(NodeId peer, ulong bootId);
 }

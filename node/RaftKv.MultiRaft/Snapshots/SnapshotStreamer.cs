@@ -188,7 +188,7 @@ public sealed class SnapshotStreamer : IDisposable
 
     private void OnOffer(long now, NodeId from, SnapshotOffer offer)
     {
-        if (!_replicas.TryGetValue(offer.Id.Group, out HostedReplica? replica) || replica.Group.Replica != offer.Id.To) return;
+        if (!_replicas.TryGetValue(offer.Id.Group, out HostedReplica? replica) || replica.Group.Replica != offer.Id.To || replica.IsStopped) return;
         if (_incoming.TryGetValue(replica.Id, out IncomingSnapshot? current))
         {
             // One at a time; another one takes over only from one that no longer moves.

@@ -31,7 +31,8 @@ public sealed class ShardMetaTests
     {
         byte[] row = Encode(Meta);
         for (int length = 0; length < row.Length; length++) AssertRefused(row[..length]);
-        AssertRefused([3, .. row[1..]]);
+        AssertRefused([4, .. row[1..]]);
+        AssertRefused([0, .. row[1..]]);
         AssertRefused([.. row, 0]);
     }
 

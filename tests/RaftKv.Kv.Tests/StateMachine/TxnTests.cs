@@ -32,7 +32,7 @@ public sealed class TxnTests : IDisposable
             [new KvTxnItem(2, 0, 2, 1, false), new KvTxnItem(2, 1, 0, 0, true), new KvTxnItem(2, 0, 2, 1, false), default],
             txn.Items);
         Assert.Equal(2UL, _machine.Meta.Revision);
-        string[] changes = [.. Shard.RowsOf(_store).Where(row => row.Key[0] == RowLayout.ChangeTag).Select(row => Convert.ToHexString(row.Key[8..]) + System.Text.Encoding.UTF8.GetString(row.Value))];
+        string[] changes = [.. Shard.RowsOf(_store).Where(row => row.Key[0] == RowLayout.ChangeTag).Select(row => Convert.ToHexString(row.Key[8..13]) + System.Text.Encoding.UTF8.GetString(row.Value))];
         Assert.Equal(["0100000000c", "0200000000b", "0200000001c", "0200000002a"], changes);
     }
 

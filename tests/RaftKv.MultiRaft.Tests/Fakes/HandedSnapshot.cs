@@ -4,12 +4,12 @@ using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft.Tests;
 
-/// <summary>The sender's side of a transfer, played by a test: node 1 offers replica 2 the state after an index.</summary>
-internal sealed class HandedSnapshot(ulong index, ulong term, ulong senderTerm, ulong number = 1, ulong group = 1)
+/// <summary>The sender's side of a transfer, played by a test: node 1 offers a replica the state after an index.</summary>
+internal sealed class HandedSnapshot(ulong index, ulong term, ulong senderTerm, ulong number = 1, ulong group = 1, ulong to = 2)
 {
     private readonly SortedDictionary<string, byte[]> _files = FakeCheckpoint.FilesOf(new LogIndex(index), new Term(term));
 
-    public SnapshotId Id { get; } = new(new GroupId(group), new ReplicaId(1), new ReplicaId(2), number);
+    public SnapshotId Id { get; } = new(new GroupId(group), new ReplicaId(1), new ReplicaId(to), number);
 
     public SnapshotOffer Offer => new(Id, new Term(senderTerm), [.. _files.Select(file => new CheckpointFile(file.Key, file.Value.Length))]);
 
@@ -17,15 +17,15 @@ internal sealed class HandedSnapshot(ulong index, ulong term, ulong senderTerm, 
     public IEnumerable<SnapshotChunk> Chunks => _files.Values.Select((bytes, position) => new SnapshotChunk(Id, position, 0, bytes)).Where(chunk => !chunk.Bytes.IsEmpty);
 
     /// <summary>Offers and hands over everything; only the receiver's SNAPSHOT runs.</summary>
-    public static void Give(HostUnderTest to, ulong index, ulong term, ulong? senderTerm = null, ulong number = 1, ulong group = 1)
+    public static void Give(HostUnderTest receiver, ulong index, ulong term, ulong? senderTerm = null, ulong number = 1, ulong group = 1, ulong to = 2)
     {
-        HandedSnapshot snapshot = new(index, term, senderTerm ?? term, number, group);
-        to.Arrive(1, snapshot.Offer.ToFrame());
-        to.Snapshots();
+        HandedSnapshot snapshot = new(index, term, senderTerm ?? term, number, group, to);
+        receiver.Arrive(1, snapshot.Offer.ToFrame());
+        receiver.Snapshots();
         foreach (SnapshotChunk chunk in snapshot.Chunks)
         {
-            to.Arrive(1, chunk.ToFrame());
-            to.Snapshots();
+            receiver.Arrive(1, chunk.ToFrame());
+            receiver.Snapshots();
         }
     }
 }

@@ -140,7 +140,7 @@ public sealed class NodeWatchTests
     public void A_node_whose_connection_broke_and_that_is_not_heard_again_is_gone_within_a_fifth_to_three_fifths_of_the_timeout()
     {
         Hear();
-        _watch.OnConnection(_now, Peer, isUp: false);
+        _watch.OnConnection(_now, Peer, bootId: 0);
         Assert.InRange(Assert.Single(TicksUntilGone(9)), (int)(Timeout / 5 / Tick), (int)(3 * Timeout / 5 / Tick) + 1);
         Assert.False(_watch.IsAlive(_now, Peer));
         Assert.Equal(1u, LossesToldToPeer());
@@ -150,13 +150,30 @@ public sealed class NodeWatchTests
     public void It_is_not_when_the_connection_or_a_heartbeat_comes_back()
     {
         Hear();
-        _watch.OnConnection(_now, Peer, isUp: false);
-        _watch.OnConnection(_now, Peer, isUp: true);
+        _watch.OnConnection(_now, Peer, bootId: 0);
+        Assert.True(_watch.OnConnection(_now, Peer, bootId: 7));
         Assert.Empty(TicksUntilGone(9));
         Hear();
-        _watch.OnConnection(_now, Peer, isUp: false);
+        _watch.OnConnection(_now, Peer, bootId: 0);
         Hear();
         Assert.Empty(TicksUntilGone(9));
+    }
+
+    [Fact]
+    public void Another_life_that_connects_is_not_the_one_that_was_lost()
+    {
+        Hear();
+        Assert.False(_watch.OnConnection(_now, Peer, bootId: 0));
+        Assert.False(_watch.OnConnection(_now, Peer, bootId: 8));
+        Assert.Single(TicksUntilGone(9));
+    }
+
+    [Fact]
+    public void Nor_is_it_when_the_loss_was_never_told()
+    {
+        Hear();
+        Assert.False(_watch.OnConnection(_now, Peer, bootId: 8));
+        Assert.Single(TicksUntilGone(9));
     }
 
     private static byte[] Body(ulong bootId, bool isStalled = false, bool isLeaving = false, uint losses = 0) => NodeWatch.Heartbeat(bootId, isStalled, isLeaving, losses)[PeerFrame.HeaderBytes..];

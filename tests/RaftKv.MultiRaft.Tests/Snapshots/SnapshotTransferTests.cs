@@ -1,3 +1,4 @@
+using RaftKv.MultiRaft.Ports;
 using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
@@ -306,6 +307,54 @@ public sealed class SnapshotTransferTests
         network.Until(() => network.Two.Host.Snapshots.Installed == 1);
     }
 
+    // Design §3.5, §7: the commit point decides which store is live, whatever becomes of the one before.
+    [Fact]
+    public void A_store_found_damaged_while_its_successor_is_installed_leaves_nothing_behind()
+    {
+        TestNetwork network = Staged();
+        HostUnderTest two = network.Two;
+        FakeMachine old = two.Machine;
+        two.Step(); // Accepted, and handed to PERSIST.
+        two.OnStep(now => two.Host.Worker.ReadAsIs(now, S1, new RottenReader()));
+        two.Step();
+        two.Apply();
+        two.Step();
+        Assert.Equal("block 7", Assert.Single(two.Host.Worker.Stopped).Reason);
+        network.Settle();
+        Assert.Equal([(S1, 2UL)], two.Machines.Directories);
+        Assert.True(old.IsDisposed);
+        Assert.Equal((1L, 1L), (two.Host.Snapshots.Installed, network.One.Host.Snapshots.Sent));
+        Assert.EndsWith("0 coming in", two.Host.Snapshots.ToString(), StringComparison.Ordinal);
+        two.Restart();
+        Assert.Empty(two.Host.Worker.Stopped);
+        Assert.Equal(21UL, two.Machine.Applied.Value);
+    }
+
+    // Who lives here next stages its first store while the stopped one is still being cleared away.
+    [Fact]
+    public void The_generation_of_a_store_that_could_not_be_opened_is_used_up()
+    {
+        TestNetwork network = new();
+        HostUnderTest two = network.Two;
+        two.Machines.BeforeOpen = static _ => throw new StoreDamagedException("no manifest");
+        two.Restart();
+        two.Machines.BeforeOpen = static _ => { };
+        two.Arrive((1UL, Some.Message(MessageKind.Removed, 1, 2, 7)));
+        two.Step();
+        two.Persist();
+        two.Step(); // APPLY has been told to close the store, and does not get to it.
+        two.Arrive((1UL, Some.Message(MessageKind.Append, 1, 9, 7)));
+        two.Step();
+        two.Persist();
+        two.Step();
+        HandedSnapshot.Give(two, 21, 6, senderTerm: 7, to: 9);
+        Assert.Contains((S1, 2UL), two.Machines.Directories);
+        two.Apply();
+        two.Snapshots();
+        Assert.Equal([(S1, 2UL)], two.Machines.Directories);
+        Assert.False(two.Machines.Opened[S1].IsDisposed);
+    }
+
     // S5: applied state is the same wherever it comes from, but what the replica knows already is thrown away.
     [Fact]
     public void A_snapshot_that_comes_too_late_is_closed_and_deleted_and_ends_the_transfer()
@@ -462,4 +511,11 @@ public sealed class SnapshotTransferTests
 
     private static (ulong Generation, ulong Index, ulong Term) PointOf(HostUnderTest host) =>
         host.Log.DurablePoint(S1) is { } point ? (point.Generation, point.Index.Value, point.Term.Value) : default;
+
+    private sealed class RottenReader : IReadOwner
+    {
+        public void Serve(IStateMachine machine, GroupId group, Term term) => throw new StoreDamagedException("block 7");
+
+        public void OnDropped() { }
+    }
 }
