@@ -25,11 +25,11 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
     }
 
     /// <inheritdoc/>
-    public void Serve(IStateMachine machine, GroupId group, Term term)
+    public void Serve(IStateMachine machine, GroupId group, Term term, bool isByLease)
     {
         KvStateMachine state = (KvStateMachine)machine;
         KvRequest asked = KvRequest.Decode(request);
-        Complete(asked.Operation switch
+        KvResponse response = asked.Operation switch
         {
             KvOperation.GetMany => ServeMany(state, group, term, KvGets.Decode(asked.Value)),
             KvOperation.ReadTxn => Describe(group, state.Applied, term, state.ReadTxn(KvTxn.Decode(asked.Value))),
@@ -37,7 +37,8 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
             KvOperation.Recall when state.RecallTxn(asked) is { } first => Describe(group, state.Applied, term, first),
             KvOperation.Recall => Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch },
             _ => ServeGet(state, group, term, asked),
-        });
+        };
+        Complete(isByLease ? response with { IsByLease = true } : response);
     }
 
     /// <inheritdoc/>

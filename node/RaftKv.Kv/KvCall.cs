@@ -26,6 +26,9 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>Any replica may serve it, as it is.</summary>
     public bool IsStaleRead => KvRequest.IsStaleRead(Request);
 
+    /// <summary>The leader may serve it under a lease, if the cluster has them.</summary>
+    public bool IsLeaseRead => KvRequest.IsLeaseRead(Request);
+
     /// <summary>The key's hash.</summary>
     public ulong Hash { get; } = hash;
 
@@ -56,6 +59,9 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     internal long RetryAfterMicros { get; set; }
 
     internal NodeId ForwardedTo { get; set; }
+
+    /// <summary>It was tried at the follower here, which was too far behind or lost its leader.</summary>
+    internal bool WasReadHere { get; set; }
 
     /// <summary>The silence of the node it was forwarded to was drawn the consequence of.</summary>
     internal bool IsHintForgotten { get; set; }

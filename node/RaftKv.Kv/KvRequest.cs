@@ -63,6 +63,9 @@ public enum KvConsistency : byte
 
     /// <summary>Whatever the nearest replica has, at once; the answer says how old that may be.</summary>
     Stale = 1,
+
+    /// <summary>Linearizable as long as the members' clocks run at nearly the same rate: the leader may rely on its lease.</summary>
+    Lease = 2,
 }
 
 /// <summary>
@@ -157,6 +160,8 @@ public readonly record struct KvRequest(
     public static bool HasIdempotencyKey(ReadOnlySpan<byte> encoded) => BinaryPrimitives.ReadInt32LittleEndian(encoded[IdempotencyKeyOffset..]) > 0;
 
     /// <summary>Whether an encoded request is a read that any replica may serve.</summary>
+    public static bool IsLeaseRead(ReadOnlySpan<byte> encoded) => encoded[ConsistencyOffset] == (byte)KvConsistency.Lease;
+
     public static bool IsStaleRead(ReadOnlySpan<byte> encoded) => encoded[ConsistencyOffset] == (byte)KvConsistency.Stale;
 
     /// <summary>Whether an encoded request, which must parse, may store a value: a put, or a batch or transaction with one in it, in whichever branch.</summary>

@@ -11,7 +11,7 @@ namespace RaftKv.Kv;
 /// <remarks>
 /// <code>
 /// error code (text, empty = none) | detail (text) | node (text) | group u64 | epoch version u64 | epoch conf version u64
-/// | term u64 | index u64 | revision u64 | prev revision u64 | created u64 | version u64 | existed u8 | replayed u8 | ttl ms u64
+/// | term u64 | index u64 | revision u64 | prev revision u64 | created u64 | version u64 | existed u8 | flags u8 (1 replayed, 2 by lease) | ttl ms u64
 /// | value (block) | leader hint u64 | age µs i64 (-1 = unknown, or not stale) | succeeded u8
 /// | item count u32 | item…
 /// an item is a response without items
@@ -21,6 +21,8 @@ public sealed record KvResponse
 {
     /// <summary>Of an encoded response with nothing in its texts and value.</summary>
     private const int LeastBytes = 119;
+    private const byte ReplayFlag = 1;
+    private const byte LeaseFlag = 2;
 
     /// <summary>Null when the request succeeded.</summary>
     public ErrorCode? Error { get; init; }
@@ -59,6 +61,9 @@ public sealed record KvResponse
 
     /// <summary>The first result of an earlier attempt with the same idempotency key: position and revisions are the first one's.</summary>
     public bool IsReplay { get; init; }
+
+    /// <summary>A read for which the leader relied on its lease.</summary>
+    public bool IsByLease { get; init; }
 
     /// <summary>For a get: how much longer the value lives, at the state it was read from; 0 is for ever.</summary>
     public ulong TtlMillis { get; init; }
@@ -124,7 +129,7 @@ public sealed record KvResponse
         writer.U64(Created);
         writer.U64(Version);
         writer.U8(Existed ? (byte)1 : (byte)0);
-        writer.U8(IsReplay ? (byte)1 : (byte)0);
+        writer.U8((byte)((IsReplay ? ReplayFlag : 0) | (IsByLease ? LeaseFlag : 0)));
         writer.U64(TtlMillis);
         writer.Block(Value.Span);
         writer.U64(LeaderHint.Value);
@@ -151,6 +156,7 @@ public sealed record KvResponse
     private static KvResponse ReadOne(ref ByteReader reader, out int items)
     {
         string code = reader.Text();
+        byte flags;
         KvResponse response = new()
         {
             // A code this build does not know comes from a newer node; what it means for the outcome is unknown.
@@ -166,7 +172,8 @@ public sealed record KvResponse
             Created = reader.U64(),
             Version = reader.U64(),
             Existed = reader.U8() != 0,
-            IsReplay = reader.U8() != 0,
+            IsReplay = ((flags = reader.U8()) & ReplayFlag) != 0,
+            IsByLease = (flags & LeaseFlag) != 0,
             TtlMillis = reader.U64(),
             Value = reader.Block(),
             LeaderHint = new NodeId(reader.U64()),

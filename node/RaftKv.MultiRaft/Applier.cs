@@ -16,6 +16,7 @@ public sealed class Applier
     private readonly IRaftLog _log;
     private readonly SnapshotStreamer _snapshots;
     private readonly IPumpObserver _observer;
+    private readonly Func<long> _clock;
     private readonly WorkQueue<ApplyWork> _queue;
     private readonly List<(PendingProposal Proposal, object? Result, bool IsApplied)> _outcomes = [];
     private GroupWorker? _worker;
@@ -25,6 +26,7 @@ public sealed class Applier
         _log = log;
         _snapshots = snapshots;
         _observer = options.Observer;
+        _clock = options.Clock;
         _queue = new WorkQueue<ApplyWork>(int.MaxValue, options.MaxApplyQueueBytes);
     }
 
@@ -143,7 +145,7 @@ public sealed class Applier
         replica.WaitingReads.RemoveAll(read =>
         {
             if (read.Index > replica.Machine.Applied) return false;
-            read.Owner.Serve(replica.Machine, replica.Id, read.Term);
+            Serve(replica, read);
             return true;
         });
     }
@@ -177,14 +179,22 @@ public sealed class Applier
         _outcomes.Clear();
     }
 
-    private static void ServeOrWait(ServeRead read)
+    private void ServeOrWait(ServeRead read)
     {
         bool isReached = read.Read.Index <= read.Replica.Machine.Applied;
 #if MUTANTS
         if (Mutants.On(Mutant.ReadDoesNotWaitForItsIndex)) isReached = true;
 #endif
-        if (isReached) read.Read.Owner.Serve(read.Replica.Machine, read.Replica.Id, read.Read.Term);
+        if (isReached) Serve(read.Replica, read.Read);
         else read.Replica.WaitingReads.Add(read.Read);
+    }
+
+    /// <summary>That a lease held when the read was granted, only a look at the clock after that can say: the time that STEP had then may have been an old one.</summary>
+    private void Serve(HostedReplica replica, in GrantedRead read)
+    {
+        bool isByLease = read.LeaseUntilMicros != 0;
+        if (isByLease && _clock() >= read.LeaseUntilMicros) _worker!.PostDroppedReads([read.Owner]);
+        else read.Owner.Serve(replica.Machine, replica.Id, read.Term, isByLease);
     }
 
     private void AnswerFlushed(AskFlushed ask)

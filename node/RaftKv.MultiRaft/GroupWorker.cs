@@ -38,6 +38,7 @@ public sealed partial class GroupWorker : IPeerReceiver
     private HandOver? _handOver;
     private bool _isLeaving;
     private ulong _nextReadContext;
+    private List<WorkerEvent>? _taken;
     private long _nextTick;
     private bool _isQuiet;
     private long _nextNodeHeartbeat;
@@ -75,10 +76,17 @@ public sealed partial class GroupWorker : IPeerReceiver
     /// <summary>Frames that were dropped because the inbox was full or they did not parse.</summary>
     public long DroppedFrames => Interlocked.Read(ref _droppedFrames);
 
+    /// <summary>
+    /// Takes what waits, for the next turn. Before the clock is read for it: a heartbeat that is handled at an earlier time than it came at would be promised too little (leases).
+    /// </summary>
+    public void TakeWork() => _taken ??= _inbox.TakeAll();
+
     /// <summary>One turn. Returns false when there was nothing to do.</summary>
     public bool RunOnce(long now)
     {
-        List<WorkerEvent> events = _inbox.TakeAll();
+        TakeWork();
+        List<WorkerEvent> events = _taken!;
+        _taken = null;
         bool isTick = now >= _nextTick;
         if (events.Count == 0 && !isTick) return false;
 
@@ -144,13 +152,16 @@ public sealed partial class GroupWorker : IPeerReceiver
         return result;
     }
 
-    /// <summary>Asks for a linearizable read; for the front, on the STEP thread. False: this node does not lead the group.</summary>
-    public bool TryRead(long now, GroupId group, IReadOwner owner)
+    /// <summary>
+    /// Asks for a linearizable read, which is served here whether the replica here leads or follows; for the front, on the STEP thread. False: it does neither.
+    /// </summary>
+    /// <param name="mayUseLease">If this node leads the group under a lease, that is proof enough.</param>
+    public bool TryRead(long now, GroupId group, IReadOwner owner, bool mayUseLease = false)
     {
         if (!_replicas.TryGetValue(group, out HostedReplica? replica)) return false;
         ulong context = ++_nextReadContext;
         replica.UsedAtMicros = now;
-        if (!replica.Group.TryRequestRead(now, context)) return false;
+        if (!replica.Group.TryRequestRead(now, context, mayUseLease)) return false;
         replica.Reads.Add(context, owner);
         Touch(replica);
         return true;
@@ -437,7 +448,7 @@ public sealed partial class GroupWorker : IPeerReceiver
         foreach (ReadGrant grant in _ready.ReadGrants)
         {
             replica.Reads.Remove(grant.Context, out IReadOwner? owner);
-            _applier.Add(new ServeRead(replica, new GrantedRead(grant.Index, grant.Term, owner!)), 0);
+            _applier.Add(new ServeRead(replica, new GrantedRead(grant.Index, grant.Term, owner!, grant.LeaseUntilMicros)), 0);
         }
 
         foreach (ulong context in _ready.ReadsDropped)

@@ -77,6 +77,15 @@ public sealed record HostOptions
     /// <summary>Applied entries of one group that its leader keeps in memory for followers that lack them; others are read from the log.</summary>
     public int MaxCachedBytes { get; init; } = 1024 * 1024;
 
+    /// <summary>How much longer than others this node's replicas wait before they campaign.</summary>
+    public long ElectionDelayMicros { get; init; }
+
+    /// <summary>Whether leaders may serve reads under a lease; equal on all nodes of the cluster (design §6).</summary>
+    public bool HasLeases { get; init; }
+
+    /// <summary>The clock that the pumps' <c>now</c> comes from, in µs; APPLY reads it to see whether a lease still held. Unless given, none holds.</summary>
+    public Func<long> Clock { get; init; } = static () => long.MaxValue;
+
     /// <summary>Hears of what the pumps do; nobody unless given.</summary>
     public IPumpObserver Observer { get; init; } = NoObserver.Instance;
 

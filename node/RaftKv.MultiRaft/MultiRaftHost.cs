@@ -146,6 +146,8 @@ public sealed class MultiRaftHost : IDisposable
             Replica = replica,
             ElectionTimeoutMicros = options.ElectionTimeoutMicros,
             HeartbeatIntervalMicros = options.HeartbeatIntervalMicros,
+            ElectionDelayMicros = options.ElectionDelayMicros,
+            HasLeases = options.HasLeases,
             MaxAppendBytes = options.MaxAppendBytes,
             MaxInFlightBytes = options.MaxInFlightBytes,
             MaxUncommittedBytes = options.MaxUncommittedBytes,

@@ -63,13 +63,13 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         // A node that listens everywhere and says no address: peers must not send anybody to their own.
         bool isReachable = options.AdvertiseClient is not null || !(ports.Client.Address.Equals(IPAddress.Any) || ports.Client.Address.Equals(IPAddress.IPv6Any));
         Hello hello = new(
-            Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
+            Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, DigestOf(node.Map, options), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
         OwnDisk ownDisk = new(identity.DiskId, identity.Name, node.Members.Count - 1);
         _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, ownDisk, other), metDiskOf: disks.DiskOf);
         _pumpTelemetry = new PumpTelemetry(_metrics, loggers.CreateLogger<PumpTelemetry>());
         _exporters = new Exporters(identity.Name, NodeIdentity.FormatId(identity.ClusterId), options.OtlpEndpoint);
-        HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry };
+        HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry, HasLeases = node.Map.LeaseReads };
         _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, Math.Min(MaxVersionCacheBytes, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count)), HeldRowBytes), _links, BootClock.NowMicros);
         Front front = new(FrontOptionsOf(options, identity, bootId), node.Map, _host.Worker, _links);
         _host.Connect(front);
@@ -165,6 +165,10 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>A lease is as long as the shortest election timeout of all nodes, so with leases theirs must be one.</summary>
+    internal static ulong DigestOf(ShardMap map, NodeOptions options) =>
+        map.LeaseReads ? map.Digest() ^ (0x9E3779B97F4A7C15 * (ulong)options.ScaledMicros(options.ElectionTimeoutMillis)) : map.Digest();
+
     internal static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new()
     {
         Node = identity.Node,
@@ -173,6 +177,8 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         TickMicros = options.ScaledMicros(options.TickMillis),
         HeartbeatIntervalMicros = options.ScaledMicros(options.HeartbeatMillis),
         ElectionTimeoutMicros = options.ScaledMicros(options.ElectionTimeoutMillis),
+        ElectionDelayMicros = (OptionParser.MaxElectionPriority - options.ElectionPriority) * options.ScaledMicros(options.ElectionTimeoutMillis),
+        Clock = static () => BootClock.NowMicros,
         HibernateAfterMicros = options.ScaledMicros(HibernateAfterMillis),
         DiskStallMicros = options.ScaledMicros(options.DiskStallTimeoutMillis),
         DiskStallExitMicros = options.ScaledMicros(Math.Max(DiskStallExitMillis, 2 * options.DiskStallTimeoutMillis)),

@@ -49,6 +49,7 @@ internal sealed class PumpThreads
     {
         while (!_isStopping)
         {
+            _host.Worker.TakeWork();
             long now = BootClock.NowMicros;
             if (_host.Worker.RunOnce(now)) continue;
             _step.Wait((int)Math.Clamp((_host.Worker.NextTickAt - now + 999) / 1000, 1, 1_000));

@@ -29,6 +29,12 @@ public enum MessageKind : byte
 
     /// <summary>The sender has reason to think that it was removed; whoever can prove it says so.</summary>
     AmIMember = 13,
+
+    /// <summary>A follower asks from where on its own state is new enough for a linearizable read.</summary>
+    ReadIndex = 14,
+
+    /// <summary>From Index on; the sender led after it was asked.</summary>
+    ReadIndexResponse = 15,
 }
 
 /// <summary>One message between two replicas of a group. Which fields a kind uses:</summary>
@@ -46,6 +52,8 @@ public enum MessageKind : byte
 /// Hibernate          Index = the last entry, committed; sleep only if that is all there is
 /// HibernateResponse  Rejected
 /// TimeoutNow, Removed, AmIMember  –
+/// ReadIndex          ReadRound = a number of the follower's
+/// ReadIndexResponse  Index; ReadRound as received
 /// </code>
 /// <see cref="Entries"/> may point into the sender's log: encode or copy before the next call into the group.
 /// </remarks>

@@ -19,18 +19,20 @@ public sealed partial class RaftGroup
     private bool LeaderIsAlive =>
         Role == Role.Leader || (!Leader.IsNone && !_isLeaderConnectionLost && _now - _leaderHeardAt < _options.ElectionTimeoutMicros);
 
+    private bool HasPromised => _options.HasLeases && _now < _promisedUntil;
+
     /// <summary>For a leader: the time at which, or after which, a majority has answered it; itself always has.</summary>
     public long QuorumHeardAtMicros => (long)Math.Min(Quorum.Agreed(Configuration, _contactOf), (ulong)_now);
 
     /// <summary>
     /// The leader's process has closed its connection to this node, or (isUp) has one again. It counts as silence, much sooner than silence does: whoever would replace
     /// the leader is helped at once, and this replica asks for pre-votes after a fifth to three fifths of an election timeout. Nothing is lost if it was the connection alone:
-    /// the others hear the leader.
+    /// the others hear the leader. With leases it means nothing: the leader may live, and rely on what was promised to it.
     /// </summary>
     public void OnLeaderConnection(long now, bool isUp)
     {
         AdvanceTo(now);
-        if (Role != Role.Follower || Leader.IsNone) return;
+        if (Role != Role.Follower || Leader.IsNone || _options.HasLeases) return;
         NoteLeaderConnection(isLost: !isUp);
     }
 
@@ -38,12 +40,12 @@ public sealed partial class RaftGroup
     {
         if (isLost == _isLeaderConnectionLost) return;
         _isLeaderConnectionLost = isLost;
-        _lossDeadline = isLost ? _now + _options.ElectionTimeoutMicros / 5 + _random.Below(2 * _options.ElectionTimeoutMicros / 5) : long.MaxValue;
+        _lossDeadline = isLost ? _now + _options.ElectionDelayMicros + _options.ElectionTimeoutMicros / 5 + _random.Below(2 * _options.ElectionTimeoutMicros / 5) : long.MaxValue;
     }
 
     private void TickAsFollower()
     {
-        if (_now < _electionDeadline && _now < _lossDeadline) return;
+        if ((_now < _electionDeadline && _now < _lossDeadline) || HasPromised) return;
         _asksEverybody = ++_timeoutsInARow % TimeoutsOfAnOrphan == 0;
         if (MayCampaign && !_isStalled)
         {
@@ -52,8 +54,7 @@ public sealed partial class RaftGroup
         }
 
         // Whoever led is silent; a voter would say the same by campaigning.
-        Leader = ReplicaId.None;
-        NoteLeaderConnection(isLost: false);
+        SetLeader(ReplicaId.None);
         ResetElectionTimer();
         if (!MayCampaign) AskAllWhetherMember();
     }
@@ -89,8 +90,7 @@ public sealed partial class RaftGroup
     private void BecomePreCandidate()
     {
         NoteRoleChange(Role.PreCandidate, _now < _electionDeadline ? RoleChangeReason.ConnectionLost : RoleChangeReason.ElectionTimeout);
-        Leader = ReplicaId.None;
-        NoteLeaderConnection(isLost: false);
+        SetLeader(ReplicaId.None);
         ResetElectionTimer();
         _votes.Clear();
         foreach (Member member in Configuration.Members)
@@ -104,7 +104,7 @@ public sealed partial class RaftGroup
         Term = Term.Next;
         Vote = Replica;
         NoteRoleChange(Role.Candidate, isHandOver ? RoleChangeReason.HandedOver : RoleChangeReason.PreVoteWon);
-        Leader = ReplicaId.None;
+        SetLeader(ReplicaId.None);
         ResetElectionTimer();
         // Its own vote counts when it is durable: OnPersisted.
         _votes.Clear();
@@ -117,7 +117,8 @@ public sealed partial class RaftGroup
     {
         _timeoutsInARow = 0;
         NoteRoleChange(Role.Leader, RoleChangeReason.ElectionWon);
-        Leader = Replica;
+        SetLeader(Replica);
+        _mayBeTakenOver = false;
         _progress.Clear();
         UpdateProgress();
         // The no-op that lets it commit its predecessors' entries and serve reads (paper §8).
@@ -136,7 +137,7 @@ public sealed partial class RaftGroup
 
         if (Role == Role.Leader)
         {
-            _reads.TakeAll(_readsDropped);
+            DropReads();
             _progress.Clear();
             _transferTo = ReplicaId.None;
             _sleepers = null;
@@ -148,8 +149,15 @@ public sealed partial class RaftGroup
             ResetElectionTimer();
         }
 
-        if (leader != Leader) NoteLeaderConnection(isLost: false);
+        SetLeader(leader);
+    }
+
+    private void SetLeader(ReplicaId leader)
+    {
+        if (leader == Leader) return;
         Leader = leader;
+        NoteLeaderConnection(isLost: false);
+        _forwardedReads.TakeAll(_readsDropped);
     }
 
     /// <summary>A message of a higher term: adopt the term, unless the message may not raise it. False: drop the message.</summary>
@@ -160,7 +168,7 @@ public sealed partial class RaftGroup
             case MessageKind.PreVote:
             case MessageKind.PreVoteResponse when !message.Rejected:
                 return true; // Nobody's term yet.
-            case MessageKind.Vote when LeaderIsAlive && !message.IsHandOver:
+            case MessageKind.Vote when (LeaderIsAlive || HasPromised) && !message.IsHandOver:
                 return false;
             case MessageKind.Append or MessageKind.Heartbeat or MessageKind.Hibernate:
                 BecomeFollower(message.Term, message.From, RoleChangeReason.HigherTerm);
@@ -196,7 +204,7 @@ public sealed partial class RaftGroup
     private void OnPreVote(in Message message)
     {
         bool mightVote = message.Term > Term || ((Vote.IsNone || Vote == message.From) && Leader.IsNone);
-        bool granted = mightVote && !LeaderIsAlive && IsUpToDate(message);
+        bool granted = mightVote && !LeaderIsAlive && !HasPromised && IsUpToDate(message);
         Message answer = Answer(message, MessageKind.PreVoteResponse);
         Send(granted ? answer with { Term = message.Term } : answer with { Rejected = true });
     }
@@ -205,7 +213,7 @@ public sealed partial class RaftGroup
     {
         // At most one vote a term, and none against a leader that is known (paper §5.2, §5.4.1).
         bool isFree = Vote == message.From || (Vote.IsNone && Leader.IsNone);
-        bool granted = isFree && IsUpToDate(message);
+        bool granted = isFree && IsUpToDate(message) && (!HasPromised || message.IsHandOver);
         if (granted)
         {
             Vote = message.From;
@@ -251,7 +259,7 @@ public sealed partial class RaftGroup
     private Message Answer(in Message message, MessageKind kind) => new() { Kind = kind, From = Replica, To = message.From, Term = Term };
 
     private void ResetElectionTimer() =>
-        _electionDeadline = _now + _options.ElectionTimeoutMicros + _random.Below(_options.ElectionTimeoutMicros);
+        _electionDeadline = _now + _options.ElectionDelayMicros + _options.ElectionTimeoutMicros + _random.Below(_options.ElectionTimeoutMicros);
 
     private ulong ContactOf(ReplicaId replica) => (ulong)(replica == Replica ? _now : FindProgress(replica)!.LastContactMicros);
 }

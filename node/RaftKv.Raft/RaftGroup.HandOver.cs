@@ -69,7 +69,11 @@ public sealed partial class RaftGroup
         SendTimeoutNow(_transferTo);
     }
 
-    private void SendTimeoutNow(ReplicaId to) => Send(new Message { Kind = MessageKind.TimeoutNow, From = Replica, To = to, Term = Term });
+    private void SendTimeoutNow(ReplicaId to)
+    {
+        _mayBeTakenOver = true;
+        Send(new Message { Kind = MessageKind.TimeoutNow, From = Replica, To = to, Term = Term });
+    }
 
     private void OnTimeoutNowAsFollower(in Message message)
     {

@@ -35,7 +35,7 @@ public sealed partial class RaftGroup
         if (!IsAsleep) return;
         IsAsleep = false;
         _leaderHeardAt = _now;
-        if (_isLeaderConnectionLost) _lossDeadline = _now + _random.Below(2 * _options.ElectionTimeoutMicros / 5); // Many groups wake together.
+        if (_isLeaderConnectionLost) _lossDeadline = _now + _options.ElectionDelayMicros + _random.Below(2 * _options.ElectionTimeoutMicros / 5); // Many groups wake together.
         ResetElectionTimer();
         foreach (Progress progress in _progress) progress.LastContactMicros = _now;
         if (Role == Role.Leader) _heartbeatDue = _now;
@@ -55,7 +55,7 @@ public sealed partial class RaftGroup
         Wake(now);
         if (Role != Role.Follower || Leader.IsNone) return;
         _leaderHeardAt = _now - _options.ElectionTimeoutMicros;
-        _electionDeadline = Math.Min(_electionDeadline, _now + _random.Below(_options.ElectionTimeoutMicros));
+        _electionDeadline = Math.Min(_electionDeadline, _now + _options.ElectionDelayMicros + _random.Below(_options.ElectionTimeoutMicros));
     }
 
     private bool HasNothingToDo =>
@@ -86,5 +86,6 @@ public sealed partial class RaftGroup
         if (_sleepers is null || _sleepers.Count < _progress.Count || !HasNothingToDo) return;
         _sleepers = null;
         IsAsleep = true;
+        _reads.ForgetConfirmed(); // Asleep nobody renews the lease, and whoever sleeps may be woken to replace this leader.
     }
 }

@@ -102,6 +102,7 @@ public sealed partial class RaftGroup
     {
         FollowLeader(message.From);
         CommitTo(message.Commit);
+        if (_options.HasLeases) _promisedUntil = Math.Max(_promisedUntil, _now + _options.ElectionTimeoutMicros);
         Send(Answer(message, MessageKind.HeartbeatResponse) with { ReadRound = message.ReadRound });
     }
 
@@ -248,10 +249,12 @@ public sealed partial class RaftGroup
         progress.OnSent(entries.IsEmpty ? previous : entries.Span[^1].Index, bytes, _now);
     }
 
-    private void SendHeartbeats()
+    /// <param name="isReadRound">Reads wait for the answers. With leases every round counts.</param>
+    private void SendHeartbeats(bool isReadRound = false)
     {
         _sleepers = null; // It wakes whoever had agreed.
         _heartbeatDue = _now + _options.HeartbeatIntervalMicros;
+        if (isReadRound || _options.HasLeases) _reads.BeginRound(_now);
         foreach (Progress progress in _progress)
         {
             Send(new Message

@@ -44,6 +44,11 @@ public sealed partial class RaftGroup
         Invariant.Holds(Term >= _log.LastTerm, $"{options.Group}: hard state {start.HardState} is older than the log's last term {_log.LastTerm}");
         Applied = _handedToApply = start.Applied;
         _writtenHardState = _durableHardState = start.HardState;
+        _forwardedReads = new ForwardedReads(new SplitMix(options.Seed).Fork(0x52454144).Next(), 2 * options.HeartbeatIntervalMicros);
+        if (options.HasLeases) _promisedUntil = now + 2 * options.ElectionTimeoutMicros;
+#if MUTANTS
+        if (Mutants.On(Mutant.PromiseForgottenAtRestart)) _promisedUntil = 0;
+#endif
         _matchOf = MatchOf;
         _readRoundOf = ReadRoundOf;
         _contactOf = ContactOf;
@@ -128,6 +133,8 @@ public sealed partial class RaftGroup
             case (Role.Follower, MessageKind.TimeoutNow): OnTimeoutNowAsFollower(message); break;
             case (Role.Leader, MessageKind.AppendResponse): OnAppendResponseAsLeader(message); break;
             case (Role.Leader, MessageKind.HeartbeatResponse): OnHeartbeatResponseAsLeader(message); break;
+            case (Role.Leader, MessageKind.ReadIndex): OnReadIndexAsLeader(message); break;
+            case (Role.Follower, MessageKind.ReadIndexResponse): OnReadIndexResponseAsFollower(message); break;
             default: break; // An answer to a question this replica no longer asks.
         }
     }
@@ -170,6 +177,10 @@ public sealed partial class RaftGroup
         {
             StartReadRound();
             SendAppends(ready);
+        }
+        else if (_forwardedReads.HasAny)
+        {
+            SendForwardedReads();
         }
 
         ready.ReadGrants.AddRange(_readGrants);

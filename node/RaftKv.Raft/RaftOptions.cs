@@ -12,6 +12,18 @@ public sealed record RaftOptions
 
     public long HeartbeatIntervalMicros { get; init; } = 100_000;
 
+    /// <summary>How much longer than others this replica waits before it campaigns, by whatever it was prompted: so replicas of lower priority lead only where no other does.</summary>
+    public long ElectionDelayMicros { get; init; }
+
+    /// <summary>By how much two members' clocks may differ in rate, in percent, for leases to hold.</summary>
+    public const int MaxDriftPercent = 10;
+
+    /// <summary>
+    /// Whether this group's leader may serve reads under a lease. All its members must agree on it: each then helps nobody to replace a leader within the shortest election
+    /// timeout of answering its heartbeat, and nobody at all within the longest after it started, for it may have answered one just before.
+    /// </summary>
+    public bool HasLeases { get; init; }
+
     /// <summary>Entries in one append message, in bytes; at least one entry is always sent.</summary>
     public int MaxAppendBytes { get; init; } = 256 * 1024;
 

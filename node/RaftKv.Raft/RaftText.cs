@@ -19,6 +19,7 @@ public static class RaftText
             MessageKind.Hibernate => $"{head} at {message.Index}",
             MessageKind.HibernateResponse => $"{head} {(message.Rejected ? "rejected" : "asleep")}",
             MessageKind.HeartbeatResponse => $"{head} round {message.ReadRound}",
+            MessageKind.ReadIndexResponse => $"{head} at {message.Index}",
             _ => head,
         };
     }
@@ -44,7 +45,7 @@ public static class RaftText
         foreach (Message message in ready.SendNow) text.AppendLine($"send {message}");
         foreach (Message message in ready.SendAfterPersist) text.AppendLine($"send after persist {message}");
         if (ready.ApplyLast > LogIndex.Zero) text.AppendLine($"apply {ready.ApplyFirst}..{ready.ApplyLast}{(ready.ApplyEntries.IsEmpty ? " from the log" : "")}");
-        foreach (ReadGrant grant in ready.ReadGrants) text.AppendLine($"read {grant.Context} at {grant.Index}");
+        foreach (ReadGrant grant in ready.ReadGrants) text.AppendLine($"read {grant.Context} at {grant.Index}{(grant.LeaseUntilMicros == 0 ? "" : " by lease")}");
         foreach (ulong context in ready.ReadsDropped) text.AppendLine($"read {context} dropped");
         foreach (LogReadRequest read in ready.LogReads) text.AppendLine($"log read for {read.For} {read.First}..{read.Last}");
         foreach (ReplicaId replica in ready.SnapshotsToSend) text.AppendLine($"snapshot for {replica}");

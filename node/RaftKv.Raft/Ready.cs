@@ -46,7 +46,8 @@ public enum ProposeStatus : byte
 public readonly record struct ProposeResult(ProposeStatus Status, LogIndex Index, Term Term);
 
 /// <summary>A confirmed read: it may be served once the state machine has applied <see cref="Index"/>.</summary>
-public readonly record struct ReadGrant(ulong Context, LogIndex Index, Term Term);
+/// <param name="LeaseUntilMicros">Not 0: by a lease, and only if the clock, read after this was granted, has not reached that.</param>
+public readonly record struct ReadGrant(ulong Context, LogIndex Index, Term Term, long LeaseUntilMicros = 0);
 
 /// <summary>Entries a follower needs that are no longer in memory: read [First, Last] and answer with OnLogRead.</summary>
 public readonly record struct LogReadRequest(ReplicaId For, Term Term, LogIndex First, LogIndex Last, int MaxBytes);
@@ -111,7 +112,7 @@ public sealed class Ready
 
     public List<ReadGrant> ReadGrants { get; } = [];
 
-    /// <summary>Reads that this replica cannot confirm any more: it no longer leads.</summary>
+    /// <summary>Reads that this replica cannot confirm any more: it no longer leads, or no longer follows whom it asked.</summary>
     public List<ulong> ReadsDropped { get; } = [];
 
     public List<LogReadRequest> LogReads { get; } = [];

@@ -29,6 +29,18 @@ public enum Mutant
     /// <summary>A persisted completion from before a truncation passes the new entries off as durable (L10, L11).</summary>
     LatePersistedCompletionTakenForNew,
 
+    /// <summary>A follower serves a read at its own commit index, without having asked its leader.</summary>
+    FollowerReadsWithoutLeader,
+
+    /// <summary>A lease does not end, however long ago a majority last answered (R8).</summary>
+    LeaseOutlivesPromises,
+
+    /// <summary>A leader relies on its lease although it has told another to take over.</summary>
+    LeaseOutlivesTransfer,
+
+    /// <summary>A voter that restarts helps to replace a leader whose heartbeat it had answered just before.</summary>
+    PromiseForgottenAtRestart,
+
     /// <summary>A repeated write with an idempotency key is applied again (A5, K10, L12).</summary>
     DedupLookupSkipped,
 

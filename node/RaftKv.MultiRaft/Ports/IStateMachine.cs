@@ -84,8 +84,9 @@ public interface IProposalOwner
 public interface IReadOwner
 {
     /// <summary>Serves the read from state that has applied at least the granted index. Called from the APPLY thread.</summary>
-    void Serve(IStateMachine machine, GroupId group, Term term);
+    /// <param name="isByLease">The leader relied on its lease, and did not ask a majority.</param>
+    void Serve(IStateMachine machine, GroupId group, Term term, bool isByLease);
 
-    /// <summary>Leadership was lost before the read was confirmed. Called from the STEP thread.</summary>
+    /// <summary>The read could not be confirmed: leadership was lost, or a lease ended. Called from the STEP thread.</summary>
     void OnDropped();
 }

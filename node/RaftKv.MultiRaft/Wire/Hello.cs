@@ -5,7 +5,7 @@ namespace RaftKv.MultiRaft.Wire;
 /// <summary>Who is at the other end of a connection; the first frame in each direction.</summary>
 /// <param name="ProtocolMin">Lowest and <paramref name="ProtocolMax"/> highest protocol version spoken; the highest common one is used.</param>
 /// <param name="ClusterId">Of the cluster token and the initial members; nodes of another cluster are refused.</param>
-/// <param name="MapDigest">Digest of the initial shard map; nodes with another map are refused.</param>
+/// <param name="MapDigest">Digest of the initial shard map and, where it allows lease reads, of the election timeout that they rely on; nodes with another are refused.</param>
 /// <param name="Node">XXH64 of <paramref name="Name"/>.</param>
 /// <param name="DiskId">Random, made with the data directory.</param>
 /// <param name="BootId">Random, made at each start of the process.</param>
@@ -65,7 +65,7 @@ public sealed record Hello(ushort ProtocolMin, ushort ProtocolMax, ulong Cluster
         if (other.ClusterId != own.ClusterId) return $"node {other.Name} belongs to cluster {other.ClusterId:x16}, this is cluster {own.ClusterId:x16}";
         if (other.ProtocolMin > own.ProtocolMax || other.ProtocolMax < own.ProtocolMin)
             return $"node {other.Name} speaks protocol {other.ProtocolMin}–{other.ProtocolMax}, this node {own.ProtocolMin}–{own.ProtocolMax}";
-        if (other.MapDigest != own.MapDigest) return $"node {other.Name} has another initial shard map (digest {other.MapDigest:x16}, here {own.MapDigest:x16})";
+        if (other.MapDigest != own.MapDigest) return $"node {other.Name} has another initial shard map, or for lease reads another election timeout (digest {other.MapDigest:x16}, here {own.MapDigest:x16})";
         if (!other.Addressee.Equals(default) && other.Addressee != own.Node) return $"node {other.Name} means to reach node {other.Addressee}, this is {own.Name} ({own.Node})";
         if (other.Node == own.Node) return $"node {other.Name} has the same node id as this node ({own.Node})";
         return null;

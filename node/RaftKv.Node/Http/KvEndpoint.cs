@@ -57,7 +57,7 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
     private static void SetConsistency(IHeaderDictionary headers, KvConsistency consistency, KvResponse read, long askedAt)
     {
         if (read.Index.Value == 0) return;
-        headers["RaftKv-Consistency"] = consistency == KvConsistency.Stale ? "stale" : "linearizable";
+        headers["RaftKv-Consistency"] = consistency == KvConsistency.Stale ? "stale" : read.IsByLease ? "lease" : "linearizable";
         if (consistency == KvConsistency.Stale)
             headers["RaftKv-Age-Ms"] = read.AgeMicros is { } age ? ApiResponse.Text((ulong)(age + BootClock.NowMicros - askedAt + 999) / 1000) : "unknown";
     }

@@ -115,7 +115,8 @@ internal static class KvParameters
     /// <summary>Lease reads are off, so they are served by ReadIndex, and the answer says so (design §6).</summary>
     private static KvConsistency ReadConsistency(IReadOnlyDictionary<string, string> parameters) => parameters.GetValueOrDefault("consistency", "linearizable") switch
     {
-        "linearizable" or "lease" => KvConsistency.Linearizable,
+        "linearizable" => KvConsistency.Linearizable,
+        "lease" => KvConsistency.Lease,
         "stale" => KvConsistency.Stale,
         var other => throw new ApiException(ErrorCode.BadConsistency, $"consistency '{other}' is none of linearizable, lease, stale"),
     };

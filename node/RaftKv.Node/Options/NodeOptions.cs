@@ -35,6 +35,9 @@ internal sealed record NodeOptions
     /// <summary>Null: three, or as many as there are nodes.</summary>
     public int? Replicas { get; init; }
 
+    /// <summary>Of a new cluster: whether its leaders may serve reads under a lease.</summary>
+    public bool LeaseReads { get; init; }
+
     public string ClusterToken { get; init; } = "";
 
     public int TickMillis { get; init; } = 50;
@@ -42,6 +45,9 @@ internal sealed record NodeOptions
     public int HeartbeatMillis { get; init; } = 100;
 
     public int ElectionTimeoutMillis { get; init; } = 500;
+
+    /// <summary>0 to 10: for each step below 10 this node campaigns an election timeout later.</summary>
+    public int ElectionPriority { get; init; } = 10;
 
     /// <summary>A write of the log that takes longer costs the node its leaderships.</summary>
     public int DiskStallTimeoutMillis { get; init; } = 600;

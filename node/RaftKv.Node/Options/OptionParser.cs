@@ -7,6 +7,8 @@ namespace RaftKv.Node.Options;
 /// <summary>Turns the given texts into <see cref="NodeOptions"/>, or says which is wrong and why.</summary>
 internal static class OptionParser
 {
+    public const int MaxElectionPriority = 10;
+
     private const int MaxShards = 4096;
     private const long MaxEntries = 1_000_000_000;
 
@@ -33,10 +35,12 @@ internal static class OptionParser
             AdvertisePeer = CheckAdvertisePeer(read),
             InitialCluster = CheckCluster(read, name),
             InitialShards = (int)(read.Number(OptionTable.InitialShards, 1, MaxShards) ?? defaults.InitialShards),
+            LeaseReads = CheckLeaseReads(read),
             ClusterToken = read.Text(OptionTable.ClusterToken) ?? defaults.ClusterToken,
             TickMillis = (int)(read.Number(OptionTable.TickMillis, 1, 10_000) ?? defaults.TickMillis),
             HeartbeatMillis = (int)(read.Number(OptionTable.HeartbeatMillis, 1, 60_000) ?? defaults.HeartbeatMillis),
             ElectionTimeoutMillis = (int)(read.Number(OptionTable.ElectionTimeoutMillis, 10, 600_000) ?? defaults.ElectionTimeoutMillis),
+            ElectionPriority = (int)(read.Number(OptionTable.ElectionPriority, 0, MaxElectionPriority) ?? defaults.ElectionPriority),
             DiskStallTimeoutMillis = (int)(read.Number(OptionTable.DiskStallTimeoutMillis, 10, 20_000) ?? defaults.DiskStallTimeoutMillis),
             TimeScalePercent = (int)(read.Number(OptionTable.TimeScalePercent, 10, 10_000) ?? defaults.TimeScalePercent),
             MaxInflightBytes = (int)(read.Number(OptionTable.MaxInflightBytes, 64 * Limits.Kibi, Limits.Gibi) ?? defaults.MaxInflightBytes),
@@ -77,6 +81,13 @@ internal static class OptionParser
         if (url is null || (Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https")) return url;
         throw read.Wrong(OptionTable.AdvertiseClient, $"'{url}' is no http URL");
     }
+
+    private static bool CheckLeaseReads(Reader read) => read.Text(OptionTable.LeaseReads) switch
+    {
+        null or "false" => false,
+        "true" => true,
+        var text => throw read.Wrong(OptionTable.LeaseReads, $"'{text}' is neither true nor false"),
+    };
 
     private static LogFormat CheckLogFormat(Reader read) => read.Text(OptionTable.LogFormat) switch
     {

@@ -50,8 +50,9 @@ internal static class OptionSources
             foreach (JsonProperty member in document.RootElement.EnumerateObject())
             {
                 if (!OptionTable.All.Any(name => name.Name == member.Name)) throw new OptionException($"--config {path}: there is no option '{member.Name}'");
-                if (member.Value.ValueKind is not (JsonValueKind.String or JsonValueKind.Number)) throw new OptionException($"--config {path}: '{member.Name}' is neither text nor a number");
-                given.TryAdd(member.Name, new GivenOption(member.Value.ToString(), $"{member.Name} in {path}"));
+                bool isText = member.Value.ValueKind == JsonValueKind.String;
+                if (!isText && member.Value.ValueKind is not (JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False)) throw new OptionException($"--config {path}: '{member.Name}' is neither text nor a number nor true or false");
+                given.TryAdd(member.Name, new GivenOption(isText ? member.Value.GetString()! : member.Value.GetRawText(), $"{member.Name} in {path}"));
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)

@@ -20,10 +20,12 @@ internal static class OptionTable
     public static readonly OptionName InitialCluster = new("initial-cluster", "NAME=HOST:PORT,…", "All members with their peer addresses, this one too. Needed at the first start.");
     public static readonly OptionName InitialShards = new("initial-shards", "N", "Shards of a new cluster. Default 8. First start only.");
     public static readonly OptionName Replicas = new("replicas", "N", "Copies of each shard. Default 3, or the number of nodes. First start only.");
+    public static readonly OptionName LeaseReads = new("lease-reads", "true|false", "Whether ?consistency=lease may rely on the nodes' clocks running at nearly the same rate. Default false. First start only, alike on all nodes; these then need equal election timeouts.");
     public static readonly OptionName ClusterToken = new("cluster-token", "TEXT", "Tells clusters of equal member names apart.");
     public static readonly OptionName TickMillis = new("tick-ms", "MS", "How often timers are looked at. Default 50.");
     public static readonly OptionName HeartbeatMillis = new("heartbeat-ms", "MS", "How often leaders call. Default 100.");
     public static readonly OptionName ElectionTimeoutMillis = new("election-timeout-ms", "MS", "A follower campaigns after one to two times this. Default 500.");
+    public static readonly OptionName ElectionPriority = new("election-priority", "N", "0 to 10: for each step below 10 this node campaigns an election timeout later, so that others lead where they can. Default 10.");
     public static readonly OptionName DiskStallTimeoutMillis = new("disk-stall-timeout", "MS", "A write of the raft log that takes longer makes this node give up its leaderships, 10 to 20000. Default 600.");
     public static readonly OptionName TimeScalePercent = new("time-scale-percent", "N", "Multiplies all of these times, and those that follow from them; in percent, 10 to 10000. Default 100. Alike on all nodes.");
     public static readonly OptionName MaxInflightBytes = new("max-inflight-bytes", "BYTES", "Entries of a shard on their way to one follower, 65536 to 1073741824. Default 8388608.");
@@ -41,8 +43,8 @@ internal static class OptionTable
 
     public static readonly IReadOnlyList<OptionName> All =
     [
-        Name, DataDirectory, ListenClient, ListenPeer, AdvertiseClient, AdvertisePeer, InitialCluster, InitialShards, Replicas, ClusterToken,
-        TickMillis, HeartbeatMillis, ElectionTimeoutMillis, DiskStallTimeoutMillis, TimeScalePercent, MaxInflightBytes, SegmentBytes, SnapshotEntries, SnapshotBytes, CatchUpEntries, MaxValueBytes, MaxConnections, MinFreeDiskBytes, MinFreeDiskPercent,
+        Name, DataDirectory, ListenClient, ListenPeer, AdvertiseClient, AdvertisePeer, InitialCluster, InitialShards, Replicas, LeaseReads, ClusterToken,
+        TickMillis, HeartbeatMillis, ElectionTimeoutMillis, ElectionPriority, DiskStallTimeoutMillis, TimeScalePercent, MaxInflightBytes, SegmentBytes, SnapshotEntries, SnapshotBytes, CatchUpEntries, MaxValueBytes, MaxConnections, MinFreeDiskBytes, MinFreeDiskPercent,
         LogLevel, LogFormat, OtlpEndpoint,
     ];
 

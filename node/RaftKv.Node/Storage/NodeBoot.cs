@@ -69,7 +69,7 @@ internal static class NodeBoot
         IReadOnlyList<ClusterMember> members = options.InitialCluster
             ?? throw new StartRefusedException($"{directory.Path} holds no node yet: the first start needs --initial-cluster");
         string[] names = [.. members.Select(member => member.Name)];
-        ShardMap map = ShardMap.Initial(names, options.InitialShards, options.Replicas ?? Math.Min(3, names.Length));
+        ShardMap map = ShardMap.Initial(names, options.InitialShards, options.Replicas ?? Math.Min(3, names.Length), options.LeaseReads);
         DiskIdentity identity = new(ClusterIdOf(options.ClusterToken, names), new NodeId(NodeIdentity.IdOf(options.Name)), RandomId(), options.Name, map.ToFile());
         directory.WritePeers(members);
         RecoveredLog born = NodeBirth.Run(identity, map, log, stores);

@@ -154,9 +154,10 @@ public sealed class RequestCodecTests
 
     /// <summary>A newer node's; and a write that any replica may serve is none.</summary>
     [Theory]
-    [InlineData(KvOperation.Get, 2)]
+    [InlineData(KvOperation.Get, 3)]
     [InlineData(KvOperation.Put, 1)]
     [InlineData(KvOperation.Delete, 1)]
+    [InlineData(KvOperation.Put, 2)]
     public void A_consistency_that_the_operation_does_not_know_is_malformed(KvOperation operation, byte consistency) =>
         Assert.Throws<MalformedException>(() => KvRequest.Decode(new KvRequest(operation, "key"u8.ToArray(), Consistency: (KvConsistency)consistency).Encode()));
 

@@ -29,7 +29,7 @@ public sealed class ForwardingTests
     public void Each_call_has_a_number_of_its_own_and_answers_find_their_call()
     {
         FrontNode node = FrontNode.FollowerOfN2();
-        TestCall[] calls = [node.Put(), node.Get(), node.Put()];
+        TestCall[] calls = [node.Put(), node.GetOfLeader(), node.Put()];
         Assert.Equal([1UL, 2UL, 3UL], node.TakeForwards().Select(forward => forward.Number));
         node.Answered(FrontNode.N2, 2, Done with { Revision = 22 });
         node.Answered(FrontNode.N2, 3, Done with { Revision = 33 });
@@ -144,7 +144,7 @@ public sealed class ForwardingTests
     public void A_slow_leader_is_asked_again_ever_more_rarely()
     {
         FrontNode node = FrontNode.FollowerOfN2();
-        node.Get(deadlineMicros: 10_000_000);
+        node.GetOfLeader(deadlineMicros: 10_000_000);
         List<int> askedAt = [];
         for (int tick = 0; tick < 190; tick++)
         {
@@ -182,7 +182,7 @@ public sealed class ForwardingTests
     public void A_forwarded_read_without_an_answer_is_repeated_and_definite_at_its_deadline()
     {
         FrontNode node = FrontNode.FollowerOfN2();
-        TestCall get = node.Get(deadlineMicros: 1_200_000);
+        TestCall get = node.GetOfLeader(deadlineMicros: 1_200_000);
         for (int i = 0; i < 23; i++) node.Tick();
         Assert.Equal([1UL, 2UL], node.TakeForwards().Select(forward => forward.Number));
         node.Answered(FrontNode.N2, 1, Done);
@@ -231,7 +231,7 @@ public sealed class ForwardingTests
     {
         FrontNode node = FrontNode.LeaderOfThree();
         node.Receive(node.From(2, MessageKind.Heartbeat, 7));
-        TestCall get = node.Get(deadlineMicros: long.MaxValue / 2);
+        TestCall get = node.GetOfLeader(deadlineMicros: long.MaxValue / 2);
         Assert.Equal(FrontNode.N2, Assert.Single(node.TakeForwards()).To);
         node.After(7_200_000_000);
         node.Receive(node.From(2, MessageKind.PreVoteResponse, 8));

@@ -156,6 +156,9 @@ internal sealed class FrontNode
 
     public TestCall Get(long deadlineMicros = 5_000_000, ulong shard = 1) => Call(new KvRequest(KvOperation.Get, KeyIn(shard)), deadlineMicros);
 
+    /// <summary>A read that may rely on the leader's lease, and therefore goes to the leader.</summary>
+    public TestCall GetOfLeader(long deadlineMicros = 5_000_000) => Call(new KvRequest(KvOperation.Get, KeyIn(1), Consistency: KvConsistency.Lease), deadlineMicros);
+
     public Message From(ulong replica, MessageKind kind, ulong term) => new() { Kind = kind, From = new ReplicaId(replica), To = new ReplicaId(1), Term = new Term(term) };
 
     /// <summary>n2 leads shard 1 in <paramref name="term"/> and replaces everything from <paramref name="index"/> on by a committed entry.</summary>
@@ -223,6 +226,17 @@ internal sealed class FrontNode
 
     /// <summary>What was answered since the last look.</summary>
     public SentAnswer[] TakeAnswers() => [.. Links.Take().Where(frame => frame.Kind == FrameKind.Answer).Select(SentAnswer.Parse)];
+
+    /// <summary>What this node's replicas said to others since the last look.</summary>
+    public Message[] TakeRaftMessages() => [.. Links.Take().Where(frame => frame.Kind == FrameKind.RaftMessages).SelectMany(frame => Parse(frame.Body))];
+
+    private static List<Message> Parse(byte[] body)
+    {
+        List<Message> messages = [];
+        ByteReader reader = new(body);
+        while (reader.Remaining > 0) messages.Add(RaftMessageCodec.Read(ref reader, out _)!.Value);
+        return messages;
+    }
 
     private static byte[] Entries(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 }

@@ -162,7 +162,7 @@ public sealed class LocalCallTests
         FrontNode node = FrontNode.LeaderOfThree();
         TestCall get = node.Get();
         node.Receive(node.From(2, MessageKind.Heartbeat, 7));
-        Assert.Equal(FrontNode.N2, Assert.Single(node.TakeForwards()).To);
+        Assert.Contains(MessageKind.ReadIndex, node.TakeRaftMessages().Select(message => message.Kind));
         Assert.Null(get.Response);
     }
 }

@@ -251,7 +251,7 @@ internal sealed class FakeOwner(string name, Trace trace) : IProposalOwner
 /// <summary>Waits for a read.</summary>
 internal sealed class FakeReader(string name, Trace trace) : IReadOwner
 {
-    public void Serve(IStateMachine machine, GroupId group, Term term) => trace.Add($"{name} served by {group} at {machine.Applied}/{term}");
+    public void Serve(IStateMachine machine, GroupId group, Term term, bool isByLease) => trace.Add($"{name} served by {group} at {machine.Applied}/{term}{(isByLease ? " by lease" : "")}");
 
     public void OnDropped() => trace.Add($"{name} dropped");
 }

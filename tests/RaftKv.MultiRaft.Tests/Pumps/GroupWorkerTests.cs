@@ -97,7 +97,7 @@ public sealed class GroupWorkerTests
         Assert.Contains("r dropped", deposed.Trace.Take());
         deposed.Read("again");
         deposed.Settle();
-        Assert.Equal(["again not taken"], deposed.Trace.Take());
+        Assert.Equal(["send s1 r1>r2 ReadIndex t7"], deposed.Trace.Take());
     }
 
     [Fact]

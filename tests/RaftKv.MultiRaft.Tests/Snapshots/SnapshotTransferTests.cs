@@ -514,7 +514,7 @@ public sealed class SnapshotTransferTests
 
     private sealed class RottenReader : IReadOwner
     {
-        public void Serve(IStateMachine machine, GroupId group, Term term) => throw new StoreDamagedException("block 7");
+        public void Serve(IStateMachine machine, GroupId group, Term term, bool isByLease) => throw new StoreDamagedException("block 7");
 
         public void OnDropped() { }
     }

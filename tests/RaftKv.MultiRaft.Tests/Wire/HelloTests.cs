@@ -97,7 +97,7 @@ public sealed class HelloTests
     public void Each_refusal_says_in_one_line_what_differs()
     {
         AssertRefused(Other with { ClusterId = 0xC2 }, "belongs to cluster 00000000000000c2, this is cluster 00000000000000c1");
-        AssertRefused(Other with { MapDigest = 0xD2 }, "another initial shard map (digest 00000000000000d2, here 00000000000000d1)");
+        AssertRefused(Other with { MapDigest = 0xD2 }, "or for lease reads another election timeout (digest 00000000000000d2, here 00000000000000d1)");
         AssertRefused(Other with { Addressee = new NodeId(3) }, "means to reach node 0000000000000003, this is n1 (0000000000000001)");
         AssertRefused(Other with { Node = Own.Node }, "has the same node id as this node");
     }

@@ -9,12 +9,12 @@ internal sealed partial class Replica
     public bool IsRemoved { get; private set; }
 
     /// <summary>A replica of a born group, with no other around.</summary>
-    public static Replica Of(Configuration configuration, ulong id = 1) => new(id, configuration, Disk.Born(configuration));
+    public static Replica Of(Configuration configuration, ulong id = 1, Func<RaftOptions, RaftOptions>? configure = null) => new(id, configuration, Disk.Born(configuration), configure: configure);
 
     /// <summary>r1 as the leader of a born group, in term 6, with no other around; its no-op, at 11, is applied and acknowledged by all.</summary>
-    public static Replica LeadingOf(Configuration configuration)
+    public static Replica LeadingOf(Configuration configuration, Func<RaftOptions, RaftOptions>? configure = null)
     {
-        Replica leader = Of(configuration);
+        Replica leader = Of(configuration, configure: configure);
         leader.Campaign();
         ReplicaId[] others = [.. configuration.Members.Select(member => member.Replica).Where(id => id != leader.Id)];
         foreach (ReplicaId other in others)

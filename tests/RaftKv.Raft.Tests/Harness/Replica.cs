@@ -162,9 +162,9 @@ internal sealed partial class Replica
     /// <summary>Appends without a turn of the host after it: several proposals gather into one Ready.</summary>
     public ProposeResult ProposeSilently(string payload) => Group.Propose(_clock.Micros, 0, 0, 0, Encoding.UTF8.GetBytes(payload));
 
-    public bool Read(ulong context)
+    public bool Read(ulong context, bool mayUseLease = false)
     {
-        bool taken = Group.TryRequestRead(_clock.Micros, context);
+        bool taken = Group.TryRequestRead(_clock.Micros, context, mayUseLease);
         Pump();
         return taken;
     }

@@ -1,0 +1,48 @@
+namespace RaftKv.Raft;
+
+/// <summary>
+/// A follower's reads, whose index it asks its leader for. Reads gather until no question is on its way; the next one asks for all of them, under a number of its own, and only
+/// the answer to that number says what they may be served from: an earlier question's answer may be older than they are.
+/// </summary>
+/// <remarks>Owned by its RaftGroup. Numbers begin at random, so that no answer to an earlier life of the replica is taken for one.</remarks>
+internal sealed class ForwardedReads(ulong firstNumber, long patienceMicros)
+{
+    private readonly List<ulong> _waiting = [];
+    private readonly List<ulong> _asked = [];
+    private ulong _number = firstNumber;
+    private long _askedAt;
+
+    public bool HasAny => _asked.Count > 0 || _waiting.Count > 0;
+
+    public void Add(ulong context) => _waiting.Add(context);
+
+    /// <summary>Whether the leader is to be asked now, and under which number.</summary>
+    public bool TryBegin(long now, out ulong number)
+    {
+        number = _number;
+        bool isUnanswered = _asked.Count > 0 && now - _askedAt >= patienceMicros;
+        if (!isUnanswered && (_asked.Count > 0 || _waiting.Count == 0)) return false;
+        _asked.AddRange(_waiting);
+        _waiting.Clear();
+        _askedAt = now;
+        number = ++_number;
+        return true;
+    }
+
+    /// <summary>The leader has confirmed that it led after it was asked under the number.</summary>
+    public void OnAnswer(ulong number, LogIndex index, Term term, List<ReadGrant> into)
+    {
+        if (number != _number) return;
+        foreach (ulong context in _asked) into.Add(new ReadGrant(context, index, term));
+        _asked.Clear();
+    }
+
+    /// <summary>Whom it asked leads no more, or is not followed any more.</summary>
+    public void TakeAll(List<ulong> into)
+    {
+        into.AddRange(_asked);
+        into.AddRange(_waiting);
+        _asked.Clear();
+        _waiting.Clear();
+    }
+}
