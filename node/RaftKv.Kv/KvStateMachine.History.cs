@@ -1,4 +1,7 @@
 using RaftKv.MultiRaft.Ports;
+#if MUTANTS
+using RaftKv.Raft;
+#endif
 
 namespace RaftKv.Kv;
 

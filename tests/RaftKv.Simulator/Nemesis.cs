@@ -7,6 +7,7 @@ internal sealed class Nemesis(World world, SplitMix random)
 {
     public const long FastestClockPerMille = 3_100;
     private readonly int _totalWeight = world.Options.FaultWeights.Sum();
+    private long _votersRestartUntil;
 
     public void Start()
     {
@@ -78,7 +79,34 @@ internal sealed class Nemesis(World world, SplitMix random)
             case Fault.FillDisk: node.FillDiskFor(random.Below(10_000_000)); break;
             case Fault.FillDiskOfLeader: (Leader() ?? node).FillDiskFor(random.Below(10_000_000)); break;
             case Fault.ChangeClockRate: node.RunClockAt(perMille: 100 + random.Below(FastestClockPerMille - 100), forMicros: random.Below(8_000_000)); break;
+            case Fault.HandOverAndIsolate:
+                SimNode old = Leader() ?? node;
+                old.TransferLeaderships();
+                world.After(random.Below(30_000), () => Partition(Fault.IsolateNode, old));
+                break;
+            case Fault.RestartVotersUnderLeader: RestartVotersUnder(Leader() ?? node, node); break;
             default: Partition(fault, node); break;
+        }
+    }
+
+    /// <summary>The leader's connections to one member are cut, and the others restart one by one.</summary>
+    private void RestartVotersUnder(SimNode leader, SimNode deaf)
+    {
+        if (world.Now < _votersRestartUntil || leader == deaf || deaf.Group(new GroupId(1)) is null) return;
+        _votersRestartUntil = world.Now + 3_000_000;
+        world.Network.Heal();
+        CutBoth(leader.Index, deaf.Index);
+        for (long at = 0; at < 3_000_000; at += 20_000 + random.Below(60_000))
+        {
+            SimNode voter = world.Nodes[(int)random.Below(world.Nodes.Count)];
+            world.After(at, () =>
+            {
+                // The deaf one has made it: now let the old leader not hear of it.
+                if (deaf.Group(new GroupId(1)) is { Role: Role.Leader }) Partition(Fault.IsolateNode, leader);
+                if (voter == leader || voter == deaf || world.IsQuiet) return;
+                voter.Crash(cutPower: false);
+                if (!voter.IsRunning) voter.Start();
+            });
         }
     }
 

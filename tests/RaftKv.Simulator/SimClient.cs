@@ -131,7 +131,7 @@ internal sealed class SimClient(World world, SplitMix random)
         BinaryPrimitives.WriteInt64LittleEndian(value, request.Value);
         return request.Kind switch
         {
-            RequestKind.Get => new KvRequest(KvOperation.Get, key),
+            RequestKind.Get => new KvRequest(KvOperation.Get, key, Consistency: world.Options.HasLeases && random.Chance(500_000) ? KvConsistency.Lease : KvConsistency.Linearizable),
             RequestKind.Delete => new KvRequest(KvOperation.Delete, key, default, condition, request.MatchRevision),
             _ => new KvRequest(KvOperation.Put, key, value, condition, request.MatchRevision),
         };

@@ -36,6 +36,7 @@ internal sealed class SimNode : IPeerLinks
     private long _nextWriteHangs;
     private long _fullUntil;
     private long _tickScheduledFor;
+    private long? _readClockAt;
     private long _snapshotsScheduledFor;
 
     public SimNode(World world, int index, SplitMix random)
@@ -123,6 +124,7 @@ internal sealed class SimNode : IPeerLinks
         if (cutPower && Host!.LogWriter.HasWork) TearTheBatchBeingWritten();
         _world.CountSnapshots(Host!.Snapshots.Installed);
         Host = null;
+        _readClockAt = null;
         Down(cutPower);
         if (!cutPower) _world.Network.TellConnections(this, isUp: false);
         foreach (SimCall call in Calls) call.OnConnectionLost();
@@ -302,6 +304,8 @@ internal sealed class SimNode : IPeerLinks
             SnapshotEntries = (ulong)world.SnapshotEntries,
             CatchUpEntries = (ulong)world.CatchUpEntries,
             SnapshotChunkBytes = world.SnapshotChunkBytes,
+            HasLeases = world.HasLeases,
+            Clock = () => Now,
         };
         Host = MultiRaftHost.Start(options, recovered, log, new KvStateMachines(_stores, World.Limits, _world.Options.VersionCacheBytes, _world.Options.HeldRowBytes), this, Now);
         Host.Connect(new Front(new FrontOptions(Name, BootId), _world.Map, Host.Worker, this));
@@ -384,7 +388,9 @@ internal sealed class SimNode : IPeerLinks
         switch (pump)
         {
             case Pump.Step:
-                Host!.Worker.RunOnce(Now);
+                if (_world.Options.HasLeases && TryFallBehindTheClock()) break;
+                Host!.Worker.RunOnce(_readClockAt ?? Now);
+                _readClockAt = null;
                 _world.Safety.AfterStep(this);
                 ScheduleTick();
                 if (Host.Worker.HasWork) Schedule(Pump.Step);
@@ -406,6 +412,17 @@ internal sealed class SimNode : IPeerLinks
         }
 
         _world.Note((ulong)pump + 1, (ulong)Index);
+    }
+
+    /// <summary>STEP has taken its work and read the clock, and then its thread is not run for a while, nor is any other of the process: so it is with a machine that is suspended.</summary>
+    private bool TryFallBehindTheClock()
+    {
+        if (_readClockAt is not null || _world.IsQuiet || !_random.Chance(_world.Options.StaleClockChance)) return false;
+        Host!.Worker.TakeWork();
+        _readClockAt = Now;
+        PauseFor(_random.Below(1_500_000));
+        Schedule(Pump.Step);
+        return true;
     }
 
     /// <summary>Wakes STEP for its next tick, by this node's clock; work that comes before does not wait for it.</summary>

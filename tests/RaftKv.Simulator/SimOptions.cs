@@ -101,6 +101,12 @@ internal sealed record SimOptions
     /// <summary>Whether members change as soon as somebody leads.</summary>
     public bool ChangesHastily { get; private init; }
 
+    /// <summary>Whether leaders may serve reads under leases; clocks then keep to the rates that these allow for.</summary>
+    public bool HasLeases { get; private init; }
+
+    /// <summary>Chance that STEP is not run for a while between its look at the clock and its work, on nodes with leases.</summary>
+    public int StaleClockChance { get; private init; }
+
     /// <summary>How soon a group without requests goes to sleep.</summary>
     public long HibernateAfterMicros { get; private init; }
 
@@ -157,7 +163,17 @@ internal sealed record SimOptions
         };
         if (drawn.MaxPaddingBytes > 10_000) drawn = drawn with { SnapshotChunkBytes = 500_000 };
         int die = (int)random.Below(12);
-        return (theme ?? (SimTheme)die) switch
+        SimTheme chosen = theme ?? (SimTheme)die;
+        SimOptions world = drawn.Within(chosen, random);
+        SplitMix leases = new SplitMix(seed).Fork(5);
+        bool hasLeases = chosen == SimTheme.Leases || (chosen != SimTheme.StaleLeaders && leases.Chance(250_000));
+        return hasLeases ? world.WithLeases(leases) : world;
+    }
+
+    private SimOptions Within(SimTheme theme, SplitMix random)
+    {
+        SimOptions drawn = this;
+        return theme switch
         {
             SimTheme.Figure8 => drawn.LikeFigure8(random),
             SimTheme.StaleLeaders => drawn.WithStaleLeaders(random),
@@ -169,6 +185,7 @@ internal sealed record SimOptions
             SimTheme.ForgottenSleepers => drawn.WithForgottenSleepers(random),
             SimTheme.FullDisks => drawn.WithFullDisks(random),
             SimTheme.HastyChanges => drawn.WithHastyChanges(random),
+            SimTheme.Leases => drawn.WithReadsOfOldLeaders(random),
             _ => drawn,
         };
     }
@@ -352,6 +369,34 @@ internal sealed record SimOptions
         FaultWeights = Only((Fault.PartitionHalves, 2), (Fault.IsolateLeader, 2), (Fault.RestartAtOnce, 1)),
     };
 
+    /// <summary>Clients read of leaders that are cut off, paused, handing over or replaced by voters that have just started again.</summary>
+    private SimOptions WithReadsOfOldLeaders(SplitMix random) => this with
+    {
+        Nodes = 4,
+        Replicas = 3,
+        Shards = 1,
+        Clients = 8,
+        Keys = 2,
+        ReadPercent = Pick(random, 60, 99), // Only a log that lacks nothing is voted for: sometimes there must be little to lack.
+        ThinkMicros = Pick(random, 5_000, 50_000),
+        NetworkBaseMicros = Pick(random, 50, 500, 5_000),
+        NetworkSpreadMicros = Pick(random, 500, 20_000),
+        DropChance = 0,
+        SyncMicros = Pick(random, 100, 1_000),
+        ApplyMicros = Pick(random, 20, 500),
+        SlowDiskChance = 0,
+        MemberChangeMicros = 15_000_000,
+        FaultIntervalMicros = Pick(random, 500_000, 4_000_000),
+        FaultWeights = Only((Fault.IsolateLeader, 3), (Fault.PauseLeader, 3), (Fault.TransferLeadership, 3), (Fault.PartitionOneWay, 3), (Fault.PartitionBridge, 2), (Fault.HandOverAndIsolate, 3), (Fault.RestartVotersUnderLeader, 3), (Fault.KillLeader, 1), (Fault.ResetConnections, 1)),
+    };
+
+    private SimOptions WithLeases(SplitMix random)
+    {
+        int[] weights = [.. FaultWeights];
+        weights[(int)Fault.ChangeClockRate] = weights[(int)Fault.IsolateSlowLeader] = 0;
+        return this with { HasLeases = true, ClockRateSpreadPerMille = Math.Min(40, ClockRateSpreadPerMille), FaultWeights = weights, StaleClockChance = Pick(random, 0, 1_000, 10_000) };
+    }
+
     private static int[] Only(params ReadOnlySpan<(Fault Fault, int Weight)> faults)
     {
         int[] weights = new int[Enum.GetValues<Fault>().Length];
@@ -363,7 +408,7 @@ internal sealed record SimOptions
         $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys and {ManyKeysClients} on many, {DurationMicros / 1_000_000} s; " +
         $"network {NetworkBaseMicros}+{NetworkSpreadMicros} µs, drop {DropChance}, duplicate {DuplicateChance}, replay {ReplayChance}, corrupt {CorruptChance} ppm; " +
         $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B, log {SnapshotEntries} entries and {CatchUpEntries}, chunk {SnapshotChunkBytes} B; " +
-        $"clock ±{ClockRateSpreadPerMille} ‰; assassin {AssassinChance} ppm; a fault every {FaultIntervalMicros / 1000} ms of " +
+        $"clock ±{ClockRateSpreadPerMille} ‰{(HasLeases ? ", leases" : "")}; assassin {AssassinChance} ppm; a fault every {FaultIntervalMicros / 1000} ms of " +
         string.Join(' ', Enum.GetValues<Fault>().Where(fault => FaultWeights[(int)fault] > 0));
 
     private static int Pick(SplitMix random, params ReadOnlySpan<int> choices) => choices[(int)random.Below(choices.Length)];
@@ -384,8 +429,9 @@ internal enum SimTheme
     /// <summary>Behind a gap: seeds that are noted for something draw what lies there.</summary>
     FullDisks = 9,
 
-    /// <summary>Never drawn: only asked for.</summary>
+    /// <summary>Never drawn, only asked for; so are those behind it.</summary>
     ForgottenSleepers = 12,
+    Leases = 14,
 }
 
 /// <summary>What the nemesis does to the world.</summary>
@@ -420,4 +466,10 @@ internal enum Fault
     RotStore,
     FillDisk,
     FillDiskOfLeader,
+
+    /// <summary>A leader is cut off as soon as it has told another to take over: it does not hear how that went.</summary>
+    HandOverAndIsolate,
+
+    /// <summary>One member does not hear the leader, and those that do restart again and again: will they help it?</summary>
+    RestartVotersUnderLeader,
 }

@@ -40,7 +40,7 @@ internal sealed class World
         _trace = trace;
         SplitMix root = new(options.Seed);
         _events = new EventQueue(root.Fork(3));
-        Map = ShardMap.Initial([.. Enumerable.Range(1, options.Nodes).Select(i => $"n{i}")], options.Shards, options.Replicas);
+        Map = ShardMap.Initial([.. Enumerable.Range(1, options.Nodes).Select(i => $"n{i}")], options.Shards, options.Replicas, options.HasLeases);
         Network = new SimNetwork(this, root.Fork(4));
         Safety = new SafetyOracle(this);
         for (int i = 0; i < options.Nodes; i++) Nodes.Add(new SimNode(this, i, root.Fork(100 + (ulong)i)));

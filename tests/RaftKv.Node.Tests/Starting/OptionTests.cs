@@ -71,6 +71,16 @@ public sealed class OptionTests : IDisposable
         Assert.Equal((LogLevel.Information, LogFormat.Text, null), (defaults.LogLevel, defaults.LogFormat, defaults.OtlpEndpoint));
     }
 
+    [Fact]
+    public void A_cluster_has_leases_if_it_is_told_so()
+    {
+        Assert.False(Parse(s_least)!.LeaseReads);
+        Assert.True(Parse([.. s_least, "--lease-reads", "true"])!.LeaseReads);
+        File.WriteAllText(_file, """{ "lease-reads": true, "election-priority": 3 }""");
+        NodeOptions options = Parse([.. s_least, "--config", _file])!;
+        Assert.Equal((true, 3), (options.LeaseReads, options.ElectionPriority));
+    }
+
     [Theory]
     [InlineData("""{ "colour": "red" }""", "no option 'colour'")]
     [InlineData("""[1]""", "not a JSON object")]
@@ -96,6 +106,8 @@ public sealed class OptionTests : IDisposable
     [InlineData("--min-free-disk-percent", "100", "'100' is not a number from 0 to 99")]
     [InlineData("--max-connections", "0", "'0' is not a number from 1 to 1000000")]
     [InlineData("--max-inflight-bytes", "65535", "'65535' is not a number from 65536 to 1073741824")]
+    [InlineData("--lease-reads", "yes", "'yes' is neither true nor false")]
+    [InlineData("--election-priority", "11", "'11' is not a number from 0 to 10")]
     [InlineData("--disk-stall-timeout", "20001", "'20001' is not a number from 10 to 20000")]
     [InlineData("--time-scale-percent", "9", "'9' is not a number from 10 to 10000")]
     [InlineData("--snapshot-entries", "0", "'0' is not a number from 1 to 1000000000")]
