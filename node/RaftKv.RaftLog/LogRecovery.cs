@@ -57,9 +57,17 @@ internal sealed class LogRecovery
     public static LogRecovery Run(IDisk disk, bool isOffline = false)
     {
         LogRecovery recovery = new(disk, isOffline);
-        recovery.FindSegments();
-        if (recovery._present.Count > 0) recovery.ReplaySegments();
-        return recovery;
+        try
+        {
+            recovery.FindSegments();
+            if (recovery._present.Count > 0) recovery.ReplaySegments();
+            return recovery;
+        }
+        catch
+        {
+            foreach (Segment segment in recovery._segments) segment.File.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Takes what was found; to be called once.</summary>

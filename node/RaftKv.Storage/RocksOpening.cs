@@ -10,6 +10,12 @@ internal static unsafe class RocksOpening
     private const int WarnLevel = 2;
     private const double BloomBitsPerKey = 10;
 
+    /// <summary>
+    /// Of what one compaction rewrites, and needs room for beside it, above a file or two. By default 1.6 GB: more than the free disk below which a node takes no puts, 1 GiB.
+    /// Table files are cut so that they overlap no more of the level below.
+    /// </summary>
+    private const ulong MaxCompactionBytes = 256 * 1024 * 1024;
+
     // Both are pinned, because a snapshot carries table files to nodes that may run another version of the library, whose
     // defaults differ: format 5 with CRC32C is read by every version from 6.6 on.
     private const int TableFormatVersion = 5;
@@ -92,6 +98,7 @@ internal static unsafe class RocksOpening
         rocksdb_options_set_paranoid_checks(native, 1);
         rocksdb_options_set_write_buffer_size(native, (nuint)(options.WriteBufferBytes + options.WriteBufferBytes / 4)); // A backstop: the budget, which estimates, comes first.
         rocksdb_options_set_arena_block_size(native, (nuint)options.ArenaBlockBytes);
+        rocksdb_options_set_max_compaction_bytes(native, MaxCompactionBytes);
         rocksdb_options_set_max_open_files(native, options.MaxOpenFiles);
         rocksdb_options_set_compression(native, (int)compression);
         ConfigureForManyStores(native);

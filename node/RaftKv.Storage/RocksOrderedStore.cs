@@ -105,7 +105,7 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     public ICheckpoint CreateCheckpoint() => RocksCheckpoint.Create(_database, DirectoryPath);
 
     /// <inheritdoc/>
-    /// <remarks>Also throws when a background flush or compaction failed before: RocksDB may have retried, we do not trust that.</remarks>
+    /// <remarks>Also throws when background work has failed before, so that the store stands still.</remarks>
     public void Flush()
     {
         _memory?.OnFlushBegun();
@@ -113,12 +113,19 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
         ThrowIfFailed();
     }
 
+    /// <inheritdoc/>
+    /// <remarks>
+    /// RocksDB counts every failure, but goes on by itself after one alone: no room on the disk. Rows that were to be flushed stay in memory then and are written anew, to another
+    /// file, and a compaction has replaced nothing. After any other it takes no more writes, and refuses even an empty one with what it was.
+    /// </remarks>
     public void ThrowIfFailed()
     {
-        ulong failures = Property("rocksdb.background-errors\0"u8);
-        if (failures == 0) return;
-        RunFlush(_database.FlushAndWait); // Which of them it was, a refused flush says: damage that a compaction met is another matter than a disk that does not write.
-        throw RocksError.Failure(DirectoryPath, "background work", $"{failures} flushes or compactions failed; see LOG in the store's directory");
+        if (Property("rocksdb.background-errors\0"u8) == 0) return;
+        using RocksDatabaseHandle.UseScope use = _database.Use();
+        using RocksBatchHandle nothing = new();
+        byte* error = null;
+        rocksdb_write(_database.Pointer, _database.WriteWithoutLog, nothing.Pointer, &error);
+        RocksError.ThrowIfSet(error, DirectoryPath, "background work");
     }
 
     /// <inheritdoc/>

@@ -49,6 +49,27 @@ public sealed class LogInspectionTests
         Assert.Null(inspection.TornTail);
     }
 
+    [Fact]
+    public void Whatever_it_finds_no_file_stays_open()
+    {
+        MemoryDisk disk = new();
+        using (SmallLog log = SmallLog.Born(disk)) log.Truncate(segments: 3);
+        Assert.Equal(0, disk.OpenFiles);
+        LogInspection.Run(disk);
+        Assert.Equal(0, disk.OpenFiles);
+
+        string oldest = disk.List().First(SegmentNames.IsSegment);
+        disk.Damage(oldest, bytes => Flip(bytes, SegmentFormat.BlockBytes + 40));
+        Assert.NotEmpty(LogInspection.Run(disk).Problems);
+        Assert.Throws<LogCorruptException>(() => SmallLog.Open(disk, out _));
+        Assert.Equal(0, disk.OpenFiles);
+
+        int reads = 0;
+        disk.OnRead = _ => { if (++reads == 4) throw new DiskFailedException("EIO"); };
+        Assert.Throws<DiskFailedException>(() => LogInspection.Run(disk));
+        Assert.Equal(0, disk.OpenFiles);
+    }
+
     [Theory]
     [InlineData(3)]
     [InlineData(40)]

@@ -35,6 +35,9 @@ internal sealed class MemoryDisk : IDisk
     /// <inheritdoc/>
     public long FreeBytes { get; set; } = long.MaxValue;
 
+    /// <summary>Files that were opened or made and not closed since.</summary>
+    public int OpenFiles { get; private set; }
+
     /// <summary>Files made so far.</summary>
     public int Created { get; private set; }
 
@@ -113,17 +116,28 @@ internal sealed class MemoryDisk : IDisk
         if (operation.To is not null) names[operation.To] = operation.File!;
     }
 
-    private sealed class Handle(MemoryDisk disk, string name, MemoryFile file) : IDiskFile
+    private sealed class Handle : IDiskFile
     {
-        public string Name => name;
+        private readonly MemoryDisk _disk;
+        private readonly string _name;
+        private readonly MemoryFile _file;
+        private bool _isClosed;
 
-        public long Length => file.Current.Length;
+        public Handle(MemoryDisk disk, string name, MemoryFile file)
+        {
+            (_disk, _name, _file) = (disk, name, file);
+            disk.OpenFiles++;
+        }
+
+        public string Name => _name;
+
+        public long Length => _file.Current.Length;
 
         public int Read(long offset, Span<byte> into)
         {
-            disk.OnRead(name);
-            if (offset >= file.Current.Length) return 0;
-            ReadOnlySpan<byte> from = file.Current.AsSpan((int)offset);
+            _disk.OnRead(_name);
+            if (offset >= _file.Current.Length) return 0;
+            ReadOnlySpan<byte> from = _file.Current.AsSpan((int)offset);
             int count = Math.Min(from.Length, into.Length);
             from[..count].CopyTo(into);
             return count;
@@ -131,25 +145,27 @@ internal sealed class MemoryDisk : IDisk
 
         public void Write(long offset, ReadOnlySpan<byte> bytes)
         {
-            file.Write((int)offset, bytes);
-            disk.WrittenBytes += bytes.Length;
-            disk.OnOperation();
+            _file.Write((int)offset, bytes);
+            _disk.WrittenBytes += bytes.Length;
+            _disk.OnOperation();
         }
 
         public void Sync()
         {
-            if (disk.SyncsFail)
+            if (_disk.SyncsFail)
             {
-                file.FailSync();
-                throw new DiskFailedException($"{name}: sync failed");
+                _file.FailSync();
+                throw new DiskFailedException($"{_name}: sync failed");
             }
 
-            file.Sync();
-            disk.OnOperation();
+            _file.Sync();
+            _disk.OnOperation();
         }
 
         public void Dispose()
         {
+            if (!_isClosed) _disk.OpenFiles--;
+            _isClosed = true;
         }
     }
 

@@ -35,7 +35,7 @@ public interface IOrderedStore : IDisposable
     /// <summary>The flushed state as files; what is not flushed yet is not in it. May be called beside writes.</summary>
     ICheckpoint CreateCheckpoint();
 
-    /// <summary>Throws when a background flush or compaction has failed since the store was opened.</summary>
+    /// <summary>Throws when a background flush or compaction has failed, other than for a passing want of room, since the store was opened.</summary>
     void ThrowIfFailed();
 
     /// <summary>What it takes, for people and placement; cheap, and without a scan.</summary>

@@ -46,6 +46,7 @@ internal static unsafe partial class RocksNative
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_paranoid_checks(Options* options, byte value);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_write_buffer_size(Options* options, nuint bytes);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_arena_block_size(Options* options, nuint bytes);
+    [LibraryImport(Library)] internal static partial void rocksdb_options_set_max_compaction_bytes(Options* options, ulong bytes);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_max_open_files(Options* options, int count);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_max_file_opening_threads(Options* options, int count);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_manifest_preallocation_size(Options* options, nuint bytes);

@@ -42,6 +42,46 @@ public sealed class RottenStoreTests
         Assert.Equal(["2"], (await Client.GetJsonAsync(rotten.Url, "/v1/status")).GetProperty("groups").EnumerateArray().Select(group => group.GetProperty("shard").ToString()));
     }
 
+    // A sector that cannot be read is damage too, also if it is a compaction that meets it: then the next write to the store is refused with what the compaction was told.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_replica_whose_table_files_cannot_be_read_stops_and_the_nodes_others_go_on(bool isMetByCompaction)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(3, 2, "--snapshot-entries", "20", "--catch-up-entries", "0");
+        NodeUnderTest broken = cluster.Nodes[0];
+        string[] keys = [.. Enumerable.Range(0, 8).Select(i => $"key-{i}")];
+        string store = Directory.GetDirectories(Path.Combine(broken.Directory, "shards", "1")).Single();
+        string[] tables = [];
+        int rounds = 0;
+        while (tables.Length != 3) // Four are compacted. The first is of the store's birth, small and in the block cache.
+        {
+            broken.Signal(Posix.Continue);
+            foreach (string key in keys) Assert.Equal(Outcome.Applied, await Client.PutAsync(broken.Url, $"{key}-{rounds}", new string('v', 50_000)));
+            rounds++;
+            broken.Signal(Posix.Stop);
+            tables = [.. Directory.GetFiles(store, "*.sst").Order(StringComparer.Ordinal)];
+        }
+
+        // Only a compaction reads an old table for what the newest has as well.
+        await Strace.AttachAsync(Path.Combine(cluster.DirectoryPath, "strace.txt"), broken, new FailingCall("pread64", "EIO", 1, isMetByCompaction ? tables[..2] : tables));
+        broken.Signal(Posix.Continue);
+        await Wait.UntilAsync("replica 1 of shard 1 is stopped", async () =>
+        {
+            if (isMetByCompaction) foreach (string key in keys) await Client.PutAsync(broken.Url, key, "again");
+            else foreach (string key in keys.SelectMany(key => Enumerable.Range(0, rounds).Select(round => $"{key}-{round}"))) await Client.Http.GetAsync(new Uri(broken.Url, $"/v1/kv/{key}?consistency=stale"));
+            return (await StoppedAsync(broken)).Length == 1;
+        }, () => broken.Output);
+        JsonElement stopped = (await StoppedAsync(broken)).Single();
+        Assert.Equal(1, stopped.GetProperty("shard").GetInt32());
+        string asked = isMetByCompaction ? "(write|flush|background work)" : "(get|scan)";
+        Assert.Matches($"^store {store}: {asked} failed: IO error: While pread .*: Input/output error$", stopped.GetProperty("reason").GetString());
+        foreach (string key in keys) Assert.Equal(Outcome.Applied, await Client.PutAsync(broken.Url, key, "it goes on"));
+        foreach (string key in keys) Assert.Equal("it goes on", await Client.GetAsync(broken.Url, key));
+        Assert.Equal(["2"], (await Client.GetJsonAsync(broken.Url, "/v1/status")).GetProperty("groups").EnumerateArray().Select(group => group.GetProperty("shard").ToString()));
+        Assert.False(broken.HasEnded);
+    }
+
     private static async Task<JsonElement[]> StoppedAsync(NodeUnderTest node) =>
         [.. (await Client.GetJsonAsync(node.Url, "/v1/status")).GetProperty("stopped").EnumerateArray()];
 

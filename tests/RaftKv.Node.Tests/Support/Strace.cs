@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -43,6 +44,23 @@ internal static partial class Strace
     {
         IEnumerable<string> paths = failing.PathsBelow(node.Directory).SelectMany(path => (string[])["-P", path]);
         return [.. Before(traceFile, $"trace={failing.Call}", $"inject={failing.Call}:error={failing.Error}:when={failing.From}+"), "-ttt", .. paths];
+    }
+
+    /// <summary>Makes the calls of a running node fail so, from now on until the node ends; not all files need be there yet.</summary>
+    public static async Task AttachAsync(string traceFile, NodeUnderTest node, FailingCall failing)
+    {
+        string[] command = [.. Before(traceFile, node, failing).Where(argument => argument is not ("--seccomp-bpf" or "-qq")), "-p", $"{node.ProcessId}"];
+        Process strace = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardError = true })!;
+        string? line;
+        do line = await strace.StandardError.ReadLineAsync();
+        while (line is not null && !line.Contains("attached", StringComparison.Ordinal));
+        Assert.True(line is not null, "strace could not attach");
+        _ = DrainAsync(strace);
+    }
+
+    private static async Task DrainAsync(Process strace)
+    {
+        using (strace) await strace.StandardError.ReadToEndAsync();
     }
 
     /// <summary>When the calls returned that were made to fail.</summary>
