@@ -21,6 +21,7 @@ internal static class Runs
         long sleeps = 0;
         long changes = 0;
         (long Read, long Compacted) past = default;
+        PlannedOutcomes planned = default;
         ulong? firstFailure = null;
         ParallelOptions parallel = new() { MaxDegreeOfParallelism = jobs };
         Parallel.For(0, count, parallel, (i, state) =>
@@ -40,6 +41,7 @@ internal static class Runs
                     sleeps += result.Sleeps;
                     changes += result.MemberChanges;
                     past = (past.Read + result.Past.Read, past.Compacted + result.Past.Compacted);
+                    planned += result.Planned;
                     if (passed % 100 == 0) Console.WriteLine($"{passed} seeds, {watch.Elapsed.TotalSeconds:F0} s");
                     return;
                 }
@@ -52,7 +54,7 @@ internal static class Runs
             }
         });
         double simulated = (double)passed * seconds;
-        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {snapshots} snapshots, {sleeps} sleeps, {changes} member changes, {past.Read} reads of the past and {past.Compacted} of what was compacted, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
+        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {snapshots} snapshots, {sleeps} sleeps, {changes} member changes, {past.Read} reads of the past and {past.Compacted} of what was compacted, {planned}, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
         if (untilFailure)
         {
             Console.WriteLine(firstFailure is { } found ? $"caught by seed {found}, {passed} seeds passed before" : $"NOT caught in {passed} seeds");
@@ -96,6 +98,7 @@ internal static class Runs
         Raft.Mutants.Active = Enum.Parse<Raft.Mutant>(name);
 #else
         throw new ArgumentException($"mutant {name}: this build has none; see make mutants");
+        Client.ClientMutants.Active = name;
 #endif
     }
 

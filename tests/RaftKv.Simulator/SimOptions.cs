@@ -32,6 +32,12 @@ internal sealed record SimOptions
     /// <summary>Writes that carry an idempotency key, and are repeated until their outcome is known.</summary>
     public int KeyedPercent { get; private init; }
 
+    /// <summary>Clients that issue all their requests by the client library's plan.</summary>
+    public int PlannedClientPercent { get; private init; }
+
+    /// <summary>Chance that something happens to an attempt of such a client on its way.</summary>
+    public int ClientTroubleChance { get; private init; }
+
     /// <summary>Bytes by which values are padded, at most.</summary>
     public int MaxPaddingBytes { get; private init; }
 
@@ -108,6 +114,7 @@ internal sealed record SimOptions
     public static SimOptions Draw(ulong seed, long durationMicros, SimTheme? theme = null)
     {
         SplitMix random = new SplitMix(seed).Fork(1);
+        SplitMix planning = new SplitMix(seed).Fork(11);
         int nodes = Pick(random, 2, 4, 4, 4, 4, 5, 5, 5, 6, 6);
         int[] weights = new int[Enum.GetValues<Fault>().Length];
         // The full disks have a theme of their own: drawn here, they would shift what older seeds do.
@@ -126,6 +133,8 @@ internal sealed record SimOptions
             ConditionPercent = Pick(random, 0, 20, 60),
             KeyedPercent = Pick(random, 0, 30, 100),
             TtlClients = Pick(random, 0, 1, 2),
+            PlannedClientPercent = Pick(planning, 0, 50, 100),
+            ClientTroubleChance = Pick(planning, 0, 20_000, 200_000),
             MaxPaddingBytes = Pick(random, 0, 0, 0, 2_000, 60_000),
             LeavesOneDead = Pick(random, 0, 0, 1) == 1,
             NetworkBaseMicros = Pick(random, 50, 500, 5_000, 20_000),
@@ -360,7 +369,7 @@ internal sealed record SimOptions
     }
 
     public string Describe() =>
-        $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys and {ManyKeysClients} on many, {DurationMicros / 1_000_000} s; " +
+        $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients ({PlannedClientPercent} % by plan, trouble {ClientTroubleChance} ppm) on {Keys} keys and {ManyKeysClients} on many, {DurationMicros / 1_000_000} s; " +
         $"network {NetworkBaseMicros}+{NetworkSpreadMicros} µs, drop {DropChance}, duplicate {DuplicateChance}, replay {ReplayChance}, corrupt {CorruptChance} ppm; " +
         $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B, log {SnapshotEntries} entries and {CatchUpEntries}, chunk {SnapshotChunkBytes} B; " +
         $"clock ±{ClockRateSpreadPerMille} ‰; assassin {AssassinChance} ppm; a fault every {FaultIntervalMicros / 1000} ms of " +
