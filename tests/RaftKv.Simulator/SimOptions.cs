@@ -119,6 +119,7 @@ internal sealed record SimOptions
         int[] weights = new int[Enum.GetValues<Fault>().Length];
         // The full disks have a theme of their own: drawn here, they would shift what older seeds do.
         for (int i = 0; i < (int)Fault.FillDisk; i++) weights[i] = random.Chance(600_000) ? 1 + (int)random.Below(4) : 0;
+        weights[(int)Fault.RotLog] = Pick(new SplitMix(seed).Fork(12), 0, 0, 1, 4);
         SimOptions drawn = new()
         {
             Seed = seed,
@@ -132,9 +133,9 @@ internal sealed record SimOptions
             ReadPercent = Pick(random, 20, 50, 80),
             ConditionPercent = Pick(random, 0, 20, 60),
             KeyedPercent = Pick(random, 0, 30, 100),
-            TtlClients = Pick(random, 0, 1, 2),
             PlannedClientPercent = Pick(planning, 0, 50, 100),
             ClientTroubleChance = Pick(planning, 0, 20_000, 200_000),
+            TtlClients = Pick(random, 0, 1, 2),
             MaxPaddingBytes = Pick(random, 0, 0, 0, 2_000, 60_000),
             LeavesOneDead = Pick(random, 0, 0, 1) == 1,
             NetworkBaseMicros = Pick(random, 50, 500, 5_000, 20_000),
@@ -177,6 +178,7 @@ internal sealed record SimOptions
             SimTheme.Members => drawn.WithManyMemberChanges(random),
             SimTheme.ForgottenSleepers => drawn.WithForgottenSleepers(random),
             SimTheme.FullDisks => drawn.WithFullDisks(random),
+            SimTheme.RottenLogs => drawn.WithRottenLogs(random),
             SimTheme.HastyChanges => drawn.WithHastyChanges(random),
             _ => drawn,
         };
@@ -338,6 +340,24 @@ internal sealed record SimOptions
         FaultWeights = Only((Fault.FillDiskOfLeader, 4), (Fault.FillDisk, 2), (Fault.KillLeader, 1), (Fault.KillNode, 1), (Fault.IsolateLeader, 1), (Fault.TransferLeadership, 1), (Fault.CrashInDiskOperation, 1)),
     };
 
+    /// <summary>Logs rot, in small segments that come and go; mostly harmlessly at first, until a node refuses to start and the others go on without it.</summary>
+    private SimOptions WithRottenLogs(SplitMix random) => this with
+    {
+        Nodes = Math.Max(4, Nodes),
+        Replicas = 3,
+        LeavesOneDead = false,
+        ReadPercent = 20,
+        ThinkMicros = 20_000,
+        NetworkBaseMicros = Pick(random, 50, 500),
+        NetworkSpreadMicros = 2_000,
+        SyncMicros = Pick(random, 100, 1_000, 10_000),
+        ApplyMicros = Pick(random, 20, 5_000),
+        SnapshotEntries = Pick(random, 5, 100, 100_000),
+        SegmentBytes = Pick(random, 32_768, 262_144),
+        FaultIntervalMicros = Pick(random, 1_000_000, 3_000_000, 8_000_000),
+        FaultWeights = Only((Fault.RotLog, 4), (Fault.KillLeader, 1), (Fault.CutPower, 1), (Fault.CutPowerOfAll, 1), (Fault.CrashInDiskOperation, 1), (Fault.FailSync, 1), (Fault.IsolateNode, 1)),
+    };
+
     /// <summary>Whoever begins to lead changes members at once, and dies: adds of several terms, each in another log, and all of replicas on one node.</summary>
     private SimOptions WithHastyChanges(SplitMix random) => this with
     {
@@ -395,6 +415,9 @@ internal enum SimTheme
 
     /// <summary>Never drawn: only asked for.</summary>
     ForgottenSleepers = 12,
+
+    /// <summary>Never drawn: only asked for.</summary>
+    RottenLogs = 13,
 }
 
 /// <summary>What the nemesis does to the world.</summary>
@@ -429,4 +452,5 @@ internal enum Fault
     RotStore,
     FillDisk,
     FillDiskOfLeader,
+    RotLog,
 }

@@ -35,6 +35,7 @@ internal sealed class World
     private long _replays;
     private long _snapshots;
     private bool _hasRot;
+    private (long Refused, long Harmless) _rot;
     private (long Read, long Compacted) _past;
     private long _nextValue;
     private ulong _traceHash;
@@ -113,7 +114,7 @@ internal sealed class World
         Invariant.Holds(ReplicasAreEqual(), $"no progress: replicas have not reached the same index after everything healed: {DescribeGroups()}");
         CheckHistory();
         foreach (SimNode node in Nodes.Where(node => node.IsRunning)) CountSnapshots(node.Host!.Snapshots.Installed);
-        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _snapshots, Safety.Sleeps, _operator.Changes, _past, _planned, _traceHash);
+        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _snapshots, Safety.Sleeps, _operator.Changes, _past, _planned, _rot, _traceHash);
     }
 
     public void After(long micros, Action action) => _events.After(micros, action);
@@ -140,8 +141,8 @@ internal sealed class World
     {
         _open.Remove(open);
         _history.Add(operation);
-        Note(0x200, (ulong)operation.Outcome.Kind << 32 | (uint)_history.Count);
         ExpectHonest(operation);
+        Note(0x200, (ulong)operation.Outcome.Kind << 32 | (uint)_history.Count);
     }
 
     /// <summary>A leader of a new term showed up.</summary>
@@ -170,6 +171,21 @@ internal sealed class World
         _hasRot = node.TryRot(chance);
     }
 
+    /// <summary>A node's log rots, if the others can do without that node; one at a time.</summary>
+    public void TryRotLog(SimNode node, SplitMix chance)
+    {
+        if (Dead is not null || _hasRot || Options.LeavesOneDead || Options.Replicas < 3) return;
+        _hasRot = node.TryRotLog(chance);
+    }
+
+    /// <summary>A node whose log had rotted has started; or it has refused to, and is the one that is dead.</summary>
+    public void OnRotSettled(SimNode node, bool isRefused)
+    {
+        _rot = isRefused ? _rot with { Refused = _rot.Refused + 1 } : _rot with { Harmless = _rot.Harmless + 1 };
+        if (isRefused) Dead = node;
+        else _hasRot = false;
+    }
+
     /// <summary>The highest index that an answer of the group has shown.</summary>
     public LogIndex FloorOf(GroupId group) => _floors.GetValueOrDefault(group.Value);
 
@@ -189,29 +205,13 @@ internal sealed class World
 
     public void CountFault(Fault fault) => _faults[(int)fault]++;
 
+    /// <summary>A request that was issued by the client's plan is over.</summary>
+    public void CountPlanned(Client.RequestOutcome outcome) => _planned = _planned.With(outcome);
+
     /// <summary>Adds an event to the run's fingerprint, by which two runs are compared.</summary>
     public void Note(ulong kind, ulong detail) => _traceHash = new SplitMix(_traceHash ^ (ulong)Now * 31 ^ kind << 48 ^ detail).Next();
 
     public void Trace(Func<string> line) => _trace?.WriteLine($"{Now / 1_000_000.0,12:F6} {line()}");
-
-    private void RunUntil(Func<bool> isDone, long deadline)
-    {
-        while (!isDone() && !_events.IsEmpty && Now <= deadline) _events.RunNext();
-    }
-
-    private void BecomeQuiet()
-    {
-        Trace(() => "quiet: everything heals");
-        IsQuiet = true;
-        Network.Heal();
-        if (Dead is null && Options.LeavesOneDead && Options.Replicas >= 3)
-    /// <summary>A request that was issued by the client's plan is over.</summary>
-    public void CountPlanned(Client.RequestOutcome outcome) => _planned = _planned.With(outcome);
-
-        {
-            Dead = Nodes[(int)(Options.Seed % (ulong)Nodes.Count)];
-            Dead.Die();
-        }
 
     /// <summary>By the seed some clients issue their requests by the client library's plan.</summary>
     private SimClient NewClient(int index, SplitMix root)
@@ -236,10 +236,27 @@ internal sealed class World
         }
     }
 
+    private void RunUntil(Func<bool> isDone, long deadline)
+    {
+        while (!isDone() && !_events.IsEmpty && Now <= deadline) _events.RunNext();
+    }
+
+    private void BecomeQuiet()
+    {
+        Trace(() => "quiet: everything heals");
+        IsQuiet = true;
+        Network.Heal();
+        if (Dead is null && Options.LeavesOneDead && Options.Replicas >= 3)
+        {
+            Dead = Nodes[(int)(Options.Seed % (ulong)Nodes.Count)];
+            Dead.Die();
+        }
+
         foreach (SimNode node in Nodes.Where(node => node != Dead))
         {
             node.CrashInNextDiskOperations(-1);
             node.EmptyDisk();
+            if (node.HasRottenLog) node.Crash(cutPower: false); // It may die of that at any time: better before it is counted on.
             if (!node.IsRunning) node.Start();
             node.CrashInNextDiskOperations(-1);
         }
@@ -280,7 +297,7 @@ internal sealed class World
 
 /// <summary>What a clean run did.</summary>
 /// <param name="Fingerprint">Over every event of the run, in order.</param>
-internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, long Snapshots, long Sleeps, long MemberChanges, (long Read, long Compacted) Past, PlannedOutcomes Planned, ulong Fingerprint);
+internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, long Snapshots, long Sleeps, long MemberChanges, (long Read, long Compacted) Past, PlannedOutcomes Planned, (long Refused, long Harmless) Rot, ulong Fingerprint);
 
 /// <summary>How the requests ended that clients issued by the client library's plan.</summary>
 internal readonly record struct PlannedOutcomes(long Applied, long Rejected, long Unknown)

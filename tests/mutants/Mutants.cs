@@ -146,6 +146,8 @@ public enum Mutant
     /// <summary>The client's plan takes the last attempt's refusal for the request's, although an earlier attempt was lost (design §3.3).</summary>
     PlanRejectsLostWrite,
 
+    /// <summary>Recovery takes rot in the middle of the log for the torn end of it, and goes on without what lies behind (D5, D6).</summary>
+    RotTakenForTornEnd,
 
     /// <summary>Each chunk of a list shows its shard as of another index (design §8).</summary>
     ListChunksOfDifferentStates,
