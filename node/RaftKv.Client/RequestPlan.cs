@@ -109,7 +109,11 @@ public sealed class RequestPlan
         if (result is AttemptResult.Lost or AttemptResult.Untraceable && _kind != RequestKind.Read)
         {
             _wasLost = true;
-            if (_kind == RequestKind.Write || result == AttemptResult.Untraceable) return Fail();
+            bool mayRepeat = _kind != RequestKind.Write && result != AttemptResult.Untraceable;
+#if MUTANTS
+            mayRepeat |= ClientMutants.On("PlanRepeatsLostWrite");
+#endif
+            if (!mayRepeat) return Fail();
         }
 
         _anyListens |= result != AttemptResult.NotSent;
@@ -126,7 +130,13 @@ public sealed class RequestPlan
     private static PlanStep Done(RequestOutcome outcome) => new(outcome);
 
     /// <summary>Not applied, unless an attempt may have been: a refusal speaks of one attempt only.</summary>
-    private PlanStep Fail() => Done(_wasLost ? RequestOutcome.Unknown : RequestOutcome.Rejected);
+    private PlanStep Fail()
+    {
+#if MUTANTS
+        if (ClientMutants.On("PlanRejectsLostWrite")) return Done(RequestOutcome.Rejected);
+#endif
+        return Done(_wasLost ? RequestOutcome.Unknown : RequestOutcome.Rejected);
+    }
 
     /// <summary>
     /// Another attempt at <paramref name="sendAt"/>; the end if the time then left is too short. A write sent a moment before the deadline would

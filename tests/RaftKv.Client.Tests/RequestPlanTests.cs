@@ -39,6 +39,12 @@ public sealed class RequestPlanTests
         Assert.Equal(expected, plan.OnAttempt(result, Begin + 1000).Outcome);
     }
 
+#if !MUTANTS
+    // tests/mutants/README.md: what is delivered has no deliberate faults.
+    [Fact]
+    public void The_release_build_has_no_mutants() => Assert.Null(typeof(RequestPlan).Assembly.GetType("RaftKv.Client.ClientMutants"));
+#endif
+
     [Fact]
     public void A_write_is_unknown_after_a_lost_attempt_also_when_others_were_refused_before()
     {

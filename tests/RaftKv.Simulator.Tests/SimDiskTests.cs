@@ -55,6 +55,47 @@ public sealed class SimDiskTests
     }
 
     [Fact]
+    public void Rot_flips_one_bit_of_what_was_synced_and_written_long_ago()
+    {
+        const int writes = 20;
+        HashSet<long> rotten = [];
+        for (ulong seed = 0; seed < 200; seed++)
+        {
+            SimDisk disk = new(new SplitMix(seed));
+            using IDiskFile file = disk.Create("f");
+            disk.SyncDirectory();
+            for (int i = 0; i < writes; i++)
+            {
+                file.Write(i * SimDisk.SectorBytes, Filled((byte)(i + 1), SimDisk.SectorBytes));
+                if (i < writes - 9) file.Sync();
+            }
+
+            (string name, long offset) = disk.TryRot(new SplitMix(seed))!.Value;
+            disk.CutPower();
+            byte[] read = new byte[writes * SimDisk.SectorBytes];
+            int length = disk.Open(name).Read(0, read);
+            byte written = (byte)(offset / SimDisk.SectorBytes + 1);
+            Assert.InRange(offset, 0, (writes - 9) * SimDisk.SectorBytes - 1);
+            Assert.Equal(1, int.PopCount(read[offset] ^ written));
+            Assert.True(offset < length);
+            rotten.Add(offset / SimDisk.SectorBytes);
+        }
+
+        Assert.Equal(writes - 9, rotten.Count);
+    }
+
+    [Fact]
+    public void Nothing_rots_that_is_young_or_not_synced()
+    {
+        SimDisk disk = new(new SplitMix(1));
+        using IDiskFile file = disk.Create("f");
+        disk.SyncDirectory();
+        file.Write(0, Filled(1, 4 * SimDisk.SectorBytes));
+        file.Sync();
+        Assert.Null(disk.TryRot(new SplitMix(2)));
+    }
+
+    [Fact]
     public void A_killed_process_leaves_unsynced_bytes_readable()
     {
         SimDisk disk = new(new SplitMix(1));

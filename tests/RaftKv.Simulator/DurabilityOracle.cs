@@ -7,6 +7,8 @@ namespace RaftKv.Simulator;
 internal sealed class DurabilityOracle
 {
     private readonly SortedDictionary<ulong, GroupPromise> _groups = [];
+    private readonly SortedDictionary<ulong, ReplicaId> _tombstones = [];
+    private bool _isInitialised;
 
     /// <summary>Whether the node holds the entry durably: in its log, or in the flushed store that its log begins behind.</summary>
     public bool Holds(GroupId group, LogIndex index, Term term) => _groups.TryGetValue(group.Value, out GroupPromise? promise) && (index <= promise.Snapshot || promise.TermAt(index) == term);
@@ -17,12 +19,21 @@ internal sealed class DurabilityOracle
         return promise;
     }
 
+    public void PromiseTombstone(GroupId group, ReplicaId replica) => _tombstones[group.Value] = replica;
+
+    public void PromiseIdentity() => _isInitialised = true;
+
     /// <summary>
     /// After a crash: what recovery found must be what was promised, or that plus (part of) the one batch that was being
     /// written. The recovered state becomes the promise.
     /// </summary>
     public void CheckRecovered(string node, RecoveredLog recovered)
     {
+        Invariant.Holds(!_isInitialised || recovered.Identity is not null, $"{node}: recovery found nothing of a node that had begun");
+        foreach (var (id, removed) in _tombstones)
+            Invariant.Holds(recovered.Tombstones.Any(tombstone => tombstone.Group.Value == id && tombstone.Replica.Value >= removed.Value), $"{node} s{id}: recovery lost the tombstone of {removed}");
+        foreach (var (group, removed) in recovered.Tombstones) PromiseTombstone(group, removed);
+        _isInitialised = recovered.Identity is not null;
         foreach (RecoveredGroup group in recovered.Groups)
         {
             GroupPromise promise = Of(group.Group);
@@ -133,6 +144,8 @@ internal sealed class GroupPromise
 internal sealed class ObservedLog(IRaftLog inner, DurabilityOracle oracle) : IRaftLog
 {
     private readonly List<GroupPromise> _touched = [];
+    private readonly List<(GroupId Group, ReplicaId Replica)> _removed = [];
+    private bool _initialises;
 
     public void AddHardState(GroupId group, ReplicaId replica, HardState hardState)
     {
@@ -155,16 +168,24 @@ internal sealed class ObservedLog(IRaftLog inner, DurabilityOracle oracle) : IRa
     public void AddTombstone(GroupId group, ReplicaId replica)
     {
         inner.AddTombstone(group, replica);
+        _removed.Add((group, replica));
         Pending(group).SetTombstone();
     }
 
-    public void AddInitialised(DiskIdentity identity) => inner.AddInitialised(identity);
+    public void AddInitialised(DiskIdentity identity)
+    {
+        inner.AddInitialised(identity);
+        _initialises = true;
+    }
 
     public void Commit()
     {
         inner.Commit();
         foreach (GroupPromise promise in _touched) promise.CommitPending();
+        foreach (var (group, replica) in _removed) oracle.PromiseTombstone(group, replica);
+        if (_initialises) oracle.PromiseIdentity();
         _touched.Clear();
+        _removed.Clear();
     }
 
     public Entry[] Read(GroupId group, LogIndex first, LogIndex last, int maxBytes) => inner.Read(group, first, last, maxBytes);

@@ -70,6 +70,10 @@ internal sealed class Nemesis(World world, SplitMix random)
             case Fault.TransferLeadership: (Leader() ?? node).TransferLeaderships(); break;
             case Fault.WipeDisk: world.TryWipe(node); break;
             case Fault.RotStore: world.TryRot(node, random); break;
+            case Fault.RotLog:
+                if (random.Chance(700_000)) Crash(node, cutPower: random.Chance(500_000));
+                world.TryRotLog(node, random);
+                break;
             case Fault.ResetConnections:
                 SimNode resets = random.Chance(500_000) ? Leader() ?? node : node;
                 foreach (SimNode peer in world.Nodes)

@@ -21,6 +21,8 @@ internal static class Runs
         long sleeps = 0;
         long changes = 0;
         (long Read, long Compacted) past = default;
+        PlannedOutcomes planned = default;
+        (long Refused, long Harmless) rot = default;
         ulong? firstFailure = null;
         ParallelOptions parallel = new() { MaxDegreeOfParallelism = jobs };
         Parallel.For(0, count, parallel, (i, state) =>
@@ -39,6 +41,8 @@ internal static class Runs
                     snapshots += result.Snapshots;
                     sleeps += result.Sleeps;
                     changes += result.MemberChanges;
+                    planned += result.Planned;
+                    rot = (rot.Refused + result.Rot.Refused, rot.Harmless + result.Rot.Harmless);
                     past = (past.Read + result.Past.Read, past.Compacted + result.Past.Compacted);
                     if (passed % 100 == 0) Console.WriteLine($"{passed} seeds, {watch.Elapsed.TotalSeconds:F0} s");
                     return;
@@ -52,7 +56,7 @@ internal static class Runs
             }
         });
         double simulated = (double)passed * seconds;
-        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {snapshots} snapshots, {sleeps} sleeps, {changes} member changes, {past.Read} reads of the past and {past.Compacted} of what was compacted, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
+        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {snapshots} snapshots, {sleeps} sleeps, {changes} member changes, {past.Read} reads of the past and {past.Compacted} of what was compacted, {planned}, {rot.Refused} rotten logs refused and {rot.Harmless} harmless, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
         if (untilFailure)
         {
             Console.WriteLine(firstFailure is { } found ? $"caught by seed {found}, {passed} seeds passed before" : $"NOT caught in {passed} seeds");
@@ -94,6 +98,7 @@ internal static class Runs
         if (name is null) return;
 #if MUTANTS
         Raft.Mutants.Active = Enum.Parse<Raft.Mutant>(name);
+        Client.ClientMutants.Active = name;
 #else
         throw new ArgumentException($"mutant {name}: this build has none; see make mutants");
 #endif

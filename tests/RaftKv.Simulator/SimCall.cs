@@ -6,17 +6,29 @@ using RaftKv.Raft;
 
 namespace RaftKv.Simulator;
 
+/// <summary>How a call ended for who made it.</summary>
+internal enum CallEnd
+{
+    Answered,
+
+    /// <summary>Nobody was there to take it.</summary>
+    NotSent,
+
+    /// <summary>The node died with it.</summary>
+    Broken,
+}
+
 /// <summary>A client's call at a simulated node.</summary>
 internal sealed class SimCall : KvCall
 {
     private readonly World _world;
-    private readonly Action<KvResponse> _onDone;
+    private readonly Action<CallEnd, KvResponse> _onDone;
     private readonly GroupId _group;
     private readonly LogIndex _floor;
     private readonly long _begunAt;
     private bool _isAnswered;
 
-    private SimCall(World world, byte[] request, KvOperation operation, ulong hash, long deadline, Action<KvResponse> onDone)
+    private SimCall(World world, byte[] request, KvOperation operation, ulong hash, long deadline, Action<CallEnd, KvResponse> onDone)
         : base(request, operation, hash, deadline)
     {
         _world = world;
@@ -26,12 +38,16 @@ internal sealed class SimCall : KvCall
         _begunAt = world.Now;
     }
 
-    /// <summary>Sends an encoded request to a node; <paramref name="onDone"/> hears what the client is told, once.</summary>
-    public static void Send(World world, SimNode node, byte[] request, ulong hash, long timeoutMicros, Action<KvResponse> onDone)
+    /// <summary>Sends an encoded request to a node; <paramref name="onDone"/> hears once how the call ended and what the client may be told then.</summary>
+    public static void Send(World world, SimNode node, byte[] request, ulong hash, long timeoutMicros, Action<CallEnd, KvResponse> onDone)
     {
         SimCall call = new(world, request, KvRequest.Decode(request).Operation, hash, node.Now + timeoutMicros, onDone);
-        if (!node.TryCall(call)) call.Refuse();
+        if (!node.TryCall(call)) call.Answer(CallEnd.NotSent, KvResponse.Fail(ErrorCode.NoLeader, "nobody there"));
     }
+
+    /// <summary>The same for a client to which all that matters is what became of its request.</summary>
+    public static void Send(World world, SimNode node, byte[] request, ulong hash, long timeoutMicros, Action<KvResponse> onDone) =>
+        Send(world, node, request, hash, timeoutMicros, (_, response) => onDone(response));
 
     /// <summary>The same for a request on one key, and what the answer means for the history of that key.</summary>
     public static void Send(World world, SimNode node, byte[] request, ReadOnlySpan<byte> key, long timeoutMicros, Action<RegisterOutcome> onDone)
@@ -41,10 +57,10 @@ internal sealed class SimCall : KvCall
     }
 
     /// <summary>The node died: whatever it was doing, the client will not hear of it.</summary>
-    public void OnConnectionLost() => Answer(KvResponse.Fail(ErrorCode.OutcomeUnknown, "the connection was lost"));
+    public void OnConnectionLost() => Answer(CallEnd.Broken, KvResponse.Fail(ErrorCode.OutcomeUnknown, "the connection was lost"));
 
-    /// <summary>Refused at the door, or nobody there: definitely not applied.</summary>
-    public void Refuse() => Answer(KvResponse.Fail(ErrorCode.NoLeader, "nobody there"));
+    /// <summary>Refused at the door: definitely not applied.</summary>
+    public void Refuse() => Answer(CallEnd.Answered, KvResponse.Fail(ErrorCode.Overloaded, "this node has too much waiting"));
 
     /// <summary>What the answer to a put, get or delete means for the history of its key.</summary>
     public static RegisterOutcome OutcomeOf(KvOperation operation, KvResponse response)
@@ -67,7 +83,7 @@ internal sealed class SimCall : KvCall
         if (response.IsReplay || response.Items.Any(item => item.IsReplay)) _world.CountReplay();
         else if (response.Index != LogIndex.Zero) CheckFloor(response);
         CheckRoom(response);
-        Answer(response);
+        Answer(CallEnd.Answered, response);
     }
 
     /// <summary>
@@ -88,10 +104,10 @@ internal sealed class SimCall : KvCall
         Invariant.Holds(leader.FullSince is not { } since || since > _begunAt, $"{_group}: {leader.Name} took a put although its disk was full");
     }
 
-    private void Answer(KvResponse response)
+    private void Answer(CallEnd end, KvResponse response)
     {
         if (_isAnswered) return;
         _isAnswered = true;
-        _world.After(10, () => _onDone(response));
+        _world.After(10, () => _onDone(end, response));
     }
 }

@@ -11,7 +11,8 @@ namespace RaftKv.Simulator;
 /// A client: one call at a time, at any node, on any key; notes what it asked and what it was told. After an unknown outcome
 /// it goes on as another process, for the old one never returned.
 /// </summary>
-internal sealed class SimClient(World world, SplitMix random)
+/// <param name="planned">Issues its requests by the client library's plan; null for a client that repeats as it likes.</param>
+internal sealed class SimClient(World world, SplitMix random, PlannedRequests? planned = null)
 {
     private const long DeadlineMicros = 2_000_000;
     private const int MaxAttempts = 5;
@@ -61,7 +62,8 @@ internal sealed class SimClient(World world, SplitMix random)
         byte[] encoded = (Encode(world, random, keyBytes, request) with { IdempotencyKey = isKeyed ? NewUuid7(world, random) : default }).Encode();
         Operation open = new(World.KeyName(key), _process, world.Now, Operation.Never, request, RegisterOutcome.Unknown, node.Name);
         world.Open(open);
-        Attempt(1, false);
+        if (planned is null) Attempt(1, false);
+        else Plan();
 
         void Attempt(int number, bool wasUnknown)
         {
@@ -73,6 +75,18 @@ internal sealed class SimClient(World world, SplitMix random)
                 if (isKeyed && isOpen && number < MaxAttempts) world.After(random.Below(500_000), () => Attempt(number + 1, true));
                 else Finish(isOpen ? RegisterOutcome.Unknown : told);
             });
+        }
+
+        void Plan()
+        {
+            world.Trace(() => $"client {_process} plans: {request} of {World.KeyName(key)}{(isKeyed ? " with an idempotency key" : "")}");
+            Client.RequestKind kind = request.Kind == RequestKind.Get ? Client.RequestKind.Read : isKeyed ? Client.RequestKind.KeyedWrite : Client.RequestKind.Write;
+            planned.Issue(kind, encoded, KeyHash.Of(keyBytes), (outcome, last) => Finish(outcome switch
+            {
+                Client.RequestOutcome.Applied => SimCall.OutcomeOf(KvRequest.Decode(encoded).Operation, last!),
+                Client.RequestOutcome.Unknown => RegisterOutcome.Unknown,
+                _ => last?.Error == ErrorCode.PreconditionFailed ? RegisterOutcome.Refused(last.Revision) : RegisterOutcome.Failed,
+            }));
         }
 
         void Finish(RegisterOutcome told)

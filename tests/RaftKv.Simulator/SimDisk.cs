@@ -13,7 +13,12 @@ internal sealed class SimulatedCrashException(string where) : Exception("simulat
 internal sealed class SimDisk(SplitMix random) : IDisk
 {
     public const int SectorBytes = 512;
+
+    /// <summary>More writes than two batches of the log take, with zeros ahead and a new segment's header.</summary>
+    private const int RecentWrites = 8;
+
     private readonly List<(string? From, string? To, SimFile? File)> _unsyncedOperations = [];
+    private readonly Queue<(SimFile File, long Start, long End)> _recent = [];
     private readonly SortedDictionary<string, SimFile> _durableNames = new(StringComparer.Ordinal);
     private SortedDictionary<string, SimFile> _names = new(StringComparer.Ordinal);
 
@@ -65,6 +70,26 @@ internal sealed class SimDisk(SplitMix random) : IDisk
         _names = new SortedDictionary<string, SimFile>(_durableNames, StringComparer.Ordinal);
     }
 
+    /// <summary>
+    /// A bit flips in what was written and synced long ago: the last batch of a log cannot be told from a torn one (design §7), nor the one before it when the
+    /// last is torn. Says where, or null if by chance there is nothing old enough.
+    /// </summary>
+    public (string Name, long Offset)? TryRot(SplitMix chance)
+    {
+        string[] settled = [.. _names.Where(file => _durableNames.GetValueOrDefault(file.Key) == file.Value && file.Value.Length > 0).Select(file => file.Key)];
+        bool wantsContent = chance.Chance(800_000);
+        for (int attempt = 0; settled.Length > 0 && attempt < 1_000; attempt++)
+        {
+            string name = settled[(int)chance.Below(settled.Length)];
+            SimFile file = _names[name];
+            long offset = chance.Below(file.Length);
+            if (_recent.Any(write => write.File == file && offset >= write.Start && offset < write.End)) continue;
+            if (file.TryFlip(offset, 1 << (int)chance.Below(8), wantsContent)) return (name, offset);
+        }
+
+        return null;
+    }
+
     private void Operate(string? from, string? to, SimFile? file)
     {
         MayCrash("directory change");
@@ -95,6 +120,8 @@ internal sealed class SimDisk(SplitMix random) : IDisk
         public void Write(long offset, ReadOnlySpan<byte> bytes)
         {
             disk.MayCrash("write of " + name);
+            disk._recent.Enqueue((file, offset, offset + bytes.Length));
+            if (disk._recent.Count > RecentWrites) disk._recent.Dequeue();
             file.Write(offset, bytes);
         }
 
@@ -153,6 +180,16 @@ internal sealed class SimFile
 
     /// <summary>What was written since the last sync reads back as written, but no sync will carry it to the disk any more.</summary>
     public void ForgetDirty() => _dirty.Clear();
+
+    /// <summary>Flips bits of a byte, as it reads and on the disk. False if it is not synced, or, where content is wanted, zero.</summary>
+    public bool TryFlip(long offset, int bits, bool wantsContent)
+    {
+        if (offset >= _durableLength || _dirty.Contains(offset / SimDisk.SectorBytes) || _current[offset] != _durable[offset]) return false;
+        if (wantsContent && _current[offset] == 0) return false;
+        _current[offset] ^= (byte)bits;
+        _durable[offset] ^= (byte)bits;
+        return true;
+    }
 
     public void CutPower(SplitMix random)
     {

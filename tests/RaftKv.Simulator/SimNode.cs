@@ -24,6 +24,9 @@ internal sealed class SimNode : IPeerLinks
     private PeerDisks? _peerDisks;
     private ulong _diskId;
     private DurabilityOracle? _lostDurability;
+
+    /// <summary>Where the log has rotted, until a start has shown whether that matters.</summary>
+    private (string Name, long Offset)? _rot;
     private readonly bool[] _isScheduled = new bool[4];
     private readonly long _ownClockPerMille;
     private long _clockPerMille;
@@ -104,8 +107,15 @@ internal sealed class SimNode : IPeerLinks
             Durability.CheckRecovered(Name, recovered);
             if (recovered.Identity is null)
                 recovered = NodeBirth.Run(new DiskIdentity(ClusterId, Id, _diskId, Name, _world.Map.ToFile()), _world.Map, observed, _stores);
+            if (_rot is not null) Settle(isRefused: false);
             _peerDisks = PeerDisks.Open(_metaDisk);
             StartHost(observed, recovered);
+        }
+        catch (LogCorruptException corrupt) when (_rot is { } rot)
+        {
+            _world.Trace(() => $"{Name} refuses to start: {corrupt.Message}");
+            Invariant.Holds(corrupt.File == rot.Name && corrupt.Offset <= rot.Offset, $"{Name}: what has rotted is {rot.Name} at offset {rot.Offset}, what is told of is {corrupt.File} at {corrupt.Offset}");
+            Settle(isRefused: true);
         }
         catch (Exception crash) when (crash is SimulatedCrashException or DiskFailedException)
         {
@@ -199,6 +209,17 @@ internal sealed class SimNode : IPeerLinks
 
     public bool TryRot(SplitMix chance) => _stores.TryRot(chance);
 
+    /// <summary>A bit of its log flips: under the running process, or while it is down.</summary>
+    public bool TryRotLog(SplitMix chance)
+    {
+        if (_disk.TryRot(chance) is not { } rot) return false;
+        _world.Trace(() => $"{Name}: {rot.Name} rots at offset {rot.Offset}");
+        _rot = rot;
+        return true;
+    }
+
+    public bool HasRottenLog => _rot is not null;
+
     public bool IsStopped(GroupId group) => Host is { } host && host.Worker.Stopped.Any(stopped => stopped.Group == group);
 
     /// <summary>Others fill its disk, for a while or until it is emptied.</summary>
@@ -270,6 +291,16 @@ internal sealed class SimNode : IPeerLinks
         _disk.FreeBytes = bytes;
         FullSince = bytes < FreeDiskFloorBytes ? _world.Now : null;
         TellSpace();
+    }
+
+    /// <summary>
+    /// A start has met the rot: it was refused, and the node stays down; or what had been promised was found, and so the rot lies where nothing counts.
+    /// </summary>
+    private void Settle(bool isRefused)
+    {
+        _rot = null;
+        if (isRefused) _isDead = true;
+        _world.OnRotSettled(this, isRefused);
     }
 
     /// <summary>What the shell does once a second.</summary>
@@ -380,6 +411,12 @@ internal sealed class SimNode : IPeerLinks
             _world.Trace(() => $"{Name}: {crash.Message}");
             Crash(cutPower: _random.Chance(500_000));
             _world.After(1_000 + _random.Below(2_000_000), () => { if (!IsRunning) Start(); });
+        }
+        catch (LogCorruptException corrupt) when (_rot is not null)
+        {
+            _world.Trace(() => $"{Name} stops: {corrupt.Message}");
+            Crash(cutPower: false);
+            Start();
         }
     }
 

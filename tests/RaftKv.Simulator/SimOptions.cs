@@ -32,6 +32,12 @@ internal sealed record SimOptions
     /// <summary>Writes that carry an idempotency key, and are repeated until their outcome is known.</summary>
     public int KeyedPercent { get; private init; }
 
+    /// <summary>Clients that issue all their requests by the client library's plan.</summary>
+    public int PlannedClientPercent { get; private init; }
+
+    /// <summary>Chance that something happens to an attempt of such a client on its way.</summary>
+    public int ClientTroubleChance { get; private init; }
+
     /// <summary>Bytes by which values are padded, at most.</summary>
     public int MaxPaddingBytes { get; private init; }
 
@@ -114,10 +120,12 @@ internal sealed record SimOptions
     public static SimOptions Draw(ulong seed, long durationMicros, SimTheme? theme = null)
     {
         SplitMix random = new SplitMix(seed).Fork(1);
+        SplitMix planning = new SplitMix(seed).Fork(11);
         int nodes = Pick(random, 2, 4, 4, 4, 4, 5, 5, 5, 6, 6);
         int[] weights = new int[Enum.GetValues<Fault>().Length];
         // The full disks have a theme of their own: drawn here, they would shift what older seeds do.
         for (int i = 0; i < (int)Fault.FillDisk; i++) weights[i] = random.Chance(600_000) ? 1 + (int)random.Below(4) : 0;
+        weights[(int)Fault.RotLog] = Pick(new SplitMix(seed).Fork(12), 0, 0, 1, 4);
         SimOptions drawn = new()
         {
             Seed = seed,
@@ -131,6 +139,8 @@ internal sealed record SimOptions
             ReadPercent = Pick(random, 20, 50, 80),
             ConditionPercent = Pick(random, 0, 20, 60),
             KeyedPercent = Pick(random, 0, 30, 100),
+            PlannedClientPercent = Pick(planning, 0, 50, 100),
+            ClientTroubleChance = Pick(planning, 0, 20_000, 200_000),
             TtlClients = Pick(random, 0, 1, 2),
             MaxPaddingBytes = Pick(random, 0, 0, 0, 2_000, 60_000),
             LeavesOneDead = Pick(random, 0, 0, 1) == 1,
@@ -184,6 +194,7 @@ internal sealed record SimOptions
             SimTheme.Members => drawn.WithManyMemberChanges(random),
             SimTheme.ForgottenSleepers => drawn.WithForgottenSleepers(random),
             SimTheme.FullDisks => drawn.WithFullDisks(random),
+            SimTheme.RottenLogs => drawn.WithRottenLogs(random),
             SimTheme.HastyChanges => drawn.WithHastyChanges(random),
             SimTheme.Leases => drawn.WithReadsOfOldLeaders(random),
             _ => drawn,
@@ -346,6 +357,24 @@ internal sealed record SimOptions
         FaultWeights = Only((Fault.FillDiskOfLeader, 4), (Fault.FillDisk, 2), (Fault.KillLeader, 1), (Fault.KillNode, 1), (Fault.IsolateLeader, 1), (Fault.TransferLeadership, 1), (Fault.CrashInDiskOperation, 1)),
     };
 
+    /// <summary>Logs rot, in small segments that come and go; mostly harmlessly at first, until a node refuses to start and the others go on without it.</summary>
+    private SimOptions WithRottenLogs(SplitMix random) => this with
+    {
+        Nodes = Math.Max(4, Nodes),
+        Replicas = 3,
+        LeavesOneDead = false,
+        ReadPercent = 20,
+        ThinkMicros = 20_000,
+        NetworkBaseMicros = Pick(random, 50, 500),
+        NetworkSpreadMicros = 2_000,
+        SyncMicros = Pick(random, 100, 1_000, 10_000),
+        ApplyMicros = Pick(random, 20, 5_000),
+        SnapshotEntries = Pick(random, 5, 100, 100_000),
+        SegmentBytes = Pick(random, 32_768, 262_144),
+        FaultIntervalMicros = Pick(random, 1_000_000, 3_000_000, 8_000_000),
+        FaultWeights = Only((Fault.RotLog, 4), (Fault.KillLeader, 1), (Fault.CutPower, 1), (Fault.CutPowerOfAll, 1), (Fault.CrashInDiskOperation, 1), (Fault.FailSync, 1), (Fault.IsolateNode, 1)),
+    };
+
     /// <summary>Whoever begins to lead changes members at once, and dies: adds of several terms, each in another log, and all of replicas on one node.</summary>
     private SimOptions WithHastyChanges(SplitMix random) => this with
     {
@@ -405,7 +434,7 @@ internal sealed record SimOptions
     }
 
     public string Describe() =>
-        $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients on {Keys} keys and {ManyKeysClients} on many, {DurationMicros / 1_000_000} s; " +
+        $"seed {Seed}: {Nodes} nodes, {Shards} shards × {Replicas}, {Clients} clients ({PlannedClientPercent} % by plan, trouble {ClientTroubleChance} ppm) on {Keys} keys and {ManyKeysClients} on many, {DurationMicros / 1_000_000} s; " +
         $"network {NetworkBaseMicros}+{NetworkSpreadMicros} µs, drop {DropChance}, duplicate {DuplicateChance}, replay {ReplayChance}, corrupt {CorruptChance} ppm; " +
         $"sync {SyncMicros} µs, slow {SlowDiskChance} ppm, apply {ApplyMicros} µs; append {MaxAppendBytes} B, cache {MaxCachedBytes} B, uncommitted {MaxUncommittedBytes} B, segment {SegmentBytes} B, log {SnapshotEntries} entries and {CatchUpEntries}, chunk {SnapshotChunkBytes} B; " +
         $"clock ±{ClockRateSpreadPerMille} ‰{(HasLeases ? ", leases" : "")}; assassin {AssassinChance} ppm; a fault every {FaultIntervalMicros / 1000} ms of " +
@@ -431,6 +460,7 @@ internal enum SimTheme
 
     /// <summary>Never drawn, only asked for; so are those behind it.</summary>
     ForgottenSleepers = 12,
+    RottenLogs = 13,
     Leases = 14,
 }
 
@@ -466,6 +496,7 @@ internal enum Fault
     RotStore,
     FillDisk,
     FillDiskOfLeader,
+    RotLog,
 
     /// <summary>A leader is cut off as soon as it has told another to take over: it does not hear how that went.</summary>
     HandOverAndIsolate,

@@ -50,13 +50,19 @@ internal sealed class SimShardStores(SplitMix? random = null, int flushChance = 
     }
 }
 
-/// <summary>An ordered store in memory, with the crash behaviour of a store without a write-ahead log.</summary>
+/// <summary>
+/// An ordered store in memory, with the crash behaviour of a store without a write-ahead log. In a world there is one thread; the lock is for the port's
+/// promise that reads may come beside writes.
+/// </summary>
 /// <param name="random">Flushes by chance after any write, as an engine does when it likes: null never does.</param>
 /// <param name="flushChance">In millionths.</param>
 internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : IOrderedStore
 {
+    private readonly Lock _gate = new();
     private SortedRows _rows = new();
     private SortedRows _flushed = new();
+
+    /// <summary>Cursors over <see cref="_rows"/>: while there are any, a write leaves those rows as they are and goes on with a copy.</summary>
     private int _openCursors;
 
     /// <summary>What it holds is not what was written: reads fail.</summary>
@@ -65,9 +71,15 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
     /// <summary>It is being filled with a snapshot's files, and not a store yet.</summary>
     public bool IsStaged { get; set; }
 
-    public byte[]? Get(ReadOnlySpan<byte> key) => Whole(_rows).Find(key);
+    public byte[]? Get(ReadOnlySpan<byte> key)
+    {
+        lock (_gate) return Whole(_rows).Find(key);
+    }
 
-    public byte[]? GetPersisted(ReadOnlySpan<byte> key) => Whole(_flushed).Find(key);
+    public byte[]? GetPersisted(ReadOnlySpan<byte> key)
+    {
+        lock (_gate) return Whole(_flushed).Find(key);
+    }
 
     public IOrderedCursor OpenCursor(ReadOnlySpan<byte> end = default) => new Cursor(this, end.ToArray());
 
@@ -75,19 +87,24 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
 
     public void Write(WriteBatch batch)
     {
-        // Open cursors keep the rows they were opened over.
-        if (_openCursors > 0) _rows = _rows.Clone();
-        _openCursors = 0;
-        foreach (WriteBatch.Row row in batch)
+        lock (_gate)
         {
-            if (row.IsPut) _rows.Put(row.Key.ToArray(), row.Value.ToArray());
-            else _rows.Remove(row.Key);
+            if (_openCursors > 0) _rows = _rows.Clone();
+            _openCursors = 0;
+            foreach (WriteBatch.Row row in batch)
+            {
+                if (row.IsPut) _rows.Put(row.Key.ToArray(), row.Value.ToArray());
+                else _rows.Remove(row.Key);
+            }
         }
 
         if (random is not null && random.Chance(flushChance)) Flush();
     }
 
-    public void Flush() => _flushed = _rows.Clone();
+    public void Flush()
+    {
+        lock (_gate) _flushed = _rows.Clone();
+    }
 
     /// <summary>Done at some time, or not before the next crash.</summary>
     public void BeginFlush()
@@ -95,24 +112,36 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
         if (random is null || random.Chance(500_000)) Flush();
     }
 
-    public ICheckpoint CreateCheckpoint() => new SimCheckpoint(Whole(_flushed).Clone());
+    public ICheckpoint CreateCheckpoint()
+    {
+        lock (_gate) return new SimCheckpoint(Whole(_flushed));
+    }
 
     /// <summary>A snapshot's rows take the place of everything, flushed.</summary>
     public void Fill(SortedRows rows)
     {
-        _rows = rows;
+        lock (_gate) _rows = rows;
         Flush();
         IsStaged = false;
     }
 
     public void ThrowIfFailed() { }
 
-    public StoreSize Size => new(_flushed.Bytes, _flushed.Bytes, _rows.Bytes, _rows.Count);
+    public StoreSize Size
+    {
+        get
+        {
+            lock (_gate) return new(_flushed.Bytes, _flushed.Bytes, _rows.Bytes, _rows.Count);
+        }
+    }
 
     public void Crash()
     {
-        _openCursors = 0;
-        _rows = _flushed.Clone();
+        lock (_gate)
+        {
+            _openCursors = 0;
+            _rows = _flushed.Clone();
+        }
     }
 
     /// <summary>Closing flushes nothing here, so that nothing depends on it.</summary>
@@ -129,10 +158,14 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
         public Cursor(SimStore store, byte[] end)
         {
             _store = store;
-            _view = store.Whole(store._rows);
             _end = end;
+            lock (store._gate)
+            {
+                _view = store.Whole(store._rows);
+                store._openCursors++;
+            }
+
             _position = _view.Count;
-            store._openCursors++;
         }
 
         public bool IsValid => _position < _view.Count && (_end.Length == 0 || _view.KeyAt(_position).AsSpan().SequenceCompareTo(_end) < 0);
@@ -147,8 +180,10 @@ internal sealed class SimStore(SplitMix? random = null, int flushChance = 0) : I
 
         public void Dispose()
         {
-            if (!_isClosed && _view == _store._rows) _store._openCursors--;
+            if (_isClosed) return;
             _isClosed = true;
+            lock (_store._gate)
+                if (_view == _store._rows) _store._openCursors--;
         }
     }
 }

@@ -22,6 +22,11 @@ internal sealed class World
     private readonly List<Operation> _history = [];
     private readonly List<Operation> _open = [];
     private readonly long[] _faults = new long[Enum.GetValues<Fault>().Length];
+    private PlannedOutcomes _planned;
+
+    /// <summary>Values of puts that were said not to be applied, and values that were found.</summary>
+    private readonly HashSet<long> _rejected = [];
+    private readonly HashSet<long> _found = [];
     private readonly TextWriter? _trace;
     private readonly Nemesis _nemesis;
     private readonly Operator _operator;
@@ -30,6 +35,7 @@ internal sealed class World
     private long _replays;
     private long _snapshots;
     private bool _hasRot;
+    private (long Refused, long Harmless) _rot;
     private (long Read, long Compacted) _past;
     private long _nextValue;
     private ulong _traceHash;
@@ -47,7 +53,7 @@ internal sealed class World
         Network.Heal();
         _nemesis = new Nemesis(this, root.Fork(5));
         foreach (SimNode node in Nodes) node.Start();
-        for (int i = 0; i < options.Clients; i++) new SimClient(this, root.Fork(200 + (ulong)i)).Start();
+        for (int i = 0; i < options.Clients; i++) NewClient(i, root).Start();
         for (int i = 0; i < options.ManyKeysClients; i++) new ManyKeysClient(this, root.Fork(500 + (ulong)i)).Start();
         for (int i = 0; i < options.TtlClients; i++) new TtlClient(this, root.Fork(400 + (ulong)i), i).Start();
         _nemesis.Start();
@@ -108,7 +114,7 @@ internal sealed class World
         Invariant.Holds(ReplicasAreEqual(), $"no progress: replicas have not reached the same index after everything healed: {DescribeGroups()}");
         CheckHistory();
         foreach (SimNode node in Nodes.Where(node => node.IsRunning)) CountSnapshots(node.Host!.Snapshots.Installed);
-        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _snapshots, Safety.Sleeps, _operator.Changes, _past, _traceHash);
+        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _snapshots, Safety.Sleeps, _operator.Changes, _past, _planned, _rot, _traceHash);
     }
 
     public void After(long micros, Action action) => _events.After(micros, action);
@@ -135,6 +141,7 @@ internal sealed class World
     {
         _open.Remove(open);
         _history.Add(operation);
+        ExpectHonest(operation);
         Note(0x200, (ulong)operation.Outcome.Kind << 32 | (uint)_history.Count);
     }
 
@@ -164,6 +171,21 @@ internal sealed class World
         _hasRot = node.TryRot(chance);
     }
 
+    /// <summary>A node's log rots, if the others can do without that node; one at a time.</summary>
+    public void TryRotLog(SimNode node, SplitMix chance)
+    {
+        if (Dead is not null || _hasRot || Options.LeavesOneDead || Options.Replicas < 3) return;
+        _hasRot = node.TryRotLog(chance);
+    }
+
+    /// <summary>A node whose log had rotted has started; or it has refused to, and is the one that is dead.</summary>
+    public void OnRotSettled(SimNode node, bool isRefused)
+    {
+        _rot = isRefused ? _rot with { Refused = _rot.Refused + 1 } : _rot with { Harmless = _rot.Harmless + 1 };
+        if (isRefused) Dead = node;
+        else _hasRot = false;
+    }
+
     /// <summary>The highest index that an answer of the group has shown.</summary>
     public LogIndex FloorOf(GroupId group) => _floors.GetValueOrDefault(group.Value);
 
@@ -183,10 +205,36 @@ internal sealed class World
 
     public void CountFault(Fault fault) => _faults[(int)fault]++;
 
+    /// <summary>A request that was issued by the client's plan is over.</summary>
+    public void CountPlanned(Client.RequestOutcome outcome) => _planned = _planned.With(outcome);
+
     /// <summary>Adds an event to the run's fingerprint, by which two runs are compared.</summary>
     public void Note(ulong kind, ulong detail) => _traceHash = new SplitMix(_traceHash ^ (ulong)Now * 31 ^ kind << 48 ^ detail).Next();
 
     public void Trace(Func<string> line) => _trace?.WriteLine($"{Now / 1_000_000.0,12:F6} {line()}");
+
+    /// <summary>By the seed some clients issue their requests by the client library's plan.</summary>
+    private SimClient NewClient(int index, SplitMix root)
+    {
+        SplitMix plan = root.Fork(600 + (ulong)index);
+        return new SimClient(this, root.Fork(200 + (ulong)index), plan.Below(100) < Options.PlannedClientPercent ? new PlannedRequests(this, plan) : null);
+    }
+
+    /// <summary>What was said not to be applied nobody ever finds, before or after.</summary>
+    private void ExpectHonest(Operation operation)
+    {
+        switch (operation)
+        {
+            case { Request.Kind: RequestKind.Put, Outcome.Kind: OutcomeKind.Failed or OutcomeKind.Refused }: Note(_rejected, _found, operation.Request.Value); break;
+            case { Request.Kind: RequestKind.Get, Outcome: { Kind: OutcomeKind.Ok, Existed: true } }: Note(_found, _rejected, operation.Outcome.Value); break;
+        }
+
+        void Note(HashSet<long> said, HashSet<long> contrary, long value)
+        {
+            said.Add(value);
+            Invariant.Holds(!contrary.Contains(value), $"{operation.Key}: v{value} was said not to be applied, and is found");
+        }
+    }
 
     private void RunUntil(Func<bool> isDone, long deadline)
     {
@@ -208,6 +256,7 @@ internal sealed class World
         {
             node.CrashInNextDiskOperations(-1);
             node.EmptyDisk();
+            if (node.HasRottenLog) node.Crash(cutPower: false); // It may die of that at any time: better before it is counted on.
             if (!node.IsRunning) node.Start();
             node.CrashInNextDiskOperations(-1);
         }
@@ -248,4 +297,19 @@ internal sealed class World
 
 /// <summary>What a clean run did.</summary>
 /// <param name="Fingerprint">Over every event of the run, in order.</param>
-internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, long Snapshots, long Sleeps, long MemberChanges, (long Read, long Compacted) Past, ulong Fingerprint);
+internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, long Snapshots, long Sleeps, long MemberChanges, (long Read, long Compacted) Past, PlannedOutcomes Planned, (long Refused, long Harmless) Rot, ulong Fingerprint);
+
+/// <summary>How the requests ended that clients issued by the client library's plan.</summary>
+internal readonly record struct PlannedOutcomes(long Applied, long Rejected, long Unknown)
+{
+    public PlannedOutcomes With(Client.RequestOutcome outcome) => outcome switch
+    {
+        Client.RequestOutcome.Applied => this with { Applied = Applied + 1 },
+        Client.RequestOutcome.Rejected => this with { Rejected = Rejected + 1 },
+        _ => this with { Unknown = Unknown + 1 },
+    };
+
+    public static PlannedOutcomes operator +(PlannedOutcomes left, PlannedOutcomes right) => new(left.Applied + right.Applied, left.Rejected + right.Rejected, left.Unknown + right.Unknown);
+
+    public override string ToString() => $"{Applied + Rejected + Unknown} planned requests ({Applied} applied, {Rejected} rejected, {Unknown} unknown)";
+}

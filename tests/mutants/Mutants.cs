@@ -152,6 +152,15 @@ public enum Mutant
     /// <summary>Items of a batch share one idempotency record: the second one of a key answers the first one's result (design §9).</summary>
     DedupIgnoresItem,
 
+    /// <summary>The client's plan sends a write without an idempotency key again after an attempt without an answer (A5).</summary>
+    PlanRepeatsLostWrite,
+
+    /// <summary>The client's plan takes the last attempt's refusal for the request's, although an earlier attempt was lost (design §3.3).</summary>
+    PlanRejectsLostWrite,
+
+    /// <summary>Recovery takes rot in the middle of the log for the torn end of it, and goes on without what lies behind (D5, D6).</summary>
+    RotTakenForTornEnd,
+
     /// <summary>Each chunk of a list shows its shard as of another index (design §8).</summary>
     ListChunksOfDifferentStates,
 }

@@ -42,11 +42,11 @@ public sealed class OptionTests : IDisposable
         HostOptions plain = new() { Node = identity.Node, BootId = 4, Seed = 0, MaxInFlightBytes = 100_000 };
         FrontOptions front = new("n1", 4);
         NodeOptions options = Parse([.. s_least, "--max-inflight-bytes", "100000"])!;
-        Assert.Equal(plain, NodeProcess.HostOptionsOf(options, identity, 4) with { Seed = 0 });
+        Assert.Equal(plain, NodeProcess.HostOptionsOf(options, identity, 4) with { Seed = 0, Clock = plain.Clock });
         Assert.Equal(front, NodeProcess.FrontOptionsOf(options, identity, 4));
 
         options = options with { TimeScalePercent = 250, DiskStallTimeoutMillis = 1_000 };
-        HostOptions scaled = NodeProcess.HostOptionsOf(options, identity, 4);
+        HostOptions scaled = NodeProcess.HostOptionsOf(options, identity, 4) with { Clock = plain.Clock };
         Assert.Equal(
             (plain.TickMicros * 5 / 2, plain.HeartbeatIntervalMicros * 5 / 2, plain.ElectionTimeoutMicros * 5 / 2, plain.HibernateAfterMicros * 5 / 2, 2_500_000L, plain.DiskStallExitMicros * 5 / 2),
             (scaled.TickMicros, scaled.HeartbeatIntervalMicros, scaled.ElectionTimeoutMicros, scaled.HibernateAfterMicros, scaled.DiskStallMicros, scaled.DiskStallExitMicros));
