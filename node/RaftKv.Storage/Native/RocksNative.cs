@@ -47,6 +47,10 @@ internal static unsafe partial class RocksNative
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_write_buffer_size(Options* options, nuint bytes);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_arena_block_size(Options* options, nuint bytes);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_max_compaction_bytes(Options* options, ulong bytes);
+    [LibraryImport(Library)] internal static partial void rocksdb_options_set_level0_file_num_compaction_trigger(Options* options, int files);
+    [LibraryImport(Library)] internal static partial void rocksdb_options_set_max_bytes_for_level_base(Options* options, ulong bytes);
+    [LibraryImport(Library)] internal static partial void rocksdb_options_set_target_file_size_base(Options* options, ulong bytes);
+    [LibraryImport(Library)] internal static partial void rocksdb_options_set_compression_per_level(Options* options, int* levels, nuint count);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_max_open_files(Options* options, int count);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_max_file_opening_threads(Options* options, int count);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_manifest_preallocation_size(Options* options, nuint bytes);
@@ -55,7 +59,6 @@ internal static unsafe partial class RocksNative
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_max_log_file_size(Options* options, nuint bytes);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_stats_dump_period_sec(Options* options, uint seconds);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_stats_persist_period_sec(Options* options, uint seconds);
-    [LibraryImport(Library)] internal static partial void rocksdb_options_set_compression(Options* options, int type);
     [LibraryImport(Library)] internal static partial void rocksdb_options_set_block_based_table_factory(Options* options, TableOptions* table);
 
     // Options of its table files.
