@@ -24,6 +24,9 @@ internal static unsafe class RocksOpening
 
     private const int OwnCacheBytes = 1024 * 1024;
 
+    /// <summary>Who only looks reads from front to end.</summary>
+    private const int FewestOpenFiles = 20;
+
     /// <summary>Opens the database at <paramref name="path"/>; throws <see cref="StoreFailedException"/>.</summary>
     public static RocksDatabaseHandle Open(RocksEnvironment environment, string path, RocksStoreOptions options)
     {
@@ -44,7 +47,8 @@ internal static unsafe class RocksOpening
         using RocksCacheHandle? own = withOwnCache ? new RocksCacheHandle(OwnCacheBytes) : null; // Which the handle keeps as long as it needs it.
         RocksCacheHandle cache = own ?? environment.Cache;
         Options* native = rocksdb_options_create();
-        Configure(native, environment, cache, RocksStoreOptions.Default, RocksCompression.None); // Which compression a file has, it says itself.
+        RocksStoreOptions options = RocksStoreOptions.Default with { MaxOpenFiles = FewestOpenFiles };
+        Configure(native, environment, cache, options, RocksCompression.None); // Which compression a file has, it says itself.
         byte* error = null;
         Db* db = rocksdb_open_for_read_only(native, path, errorIfLogFileExists: 0, &error);
         rocksdb_options_destroy(native);
