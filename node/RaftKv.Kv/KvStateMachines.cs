@@ -45,6 +45,9 @@ public sealed class KvStateMachines(IShardStores stores, Limits limits, long ver
     }
 
     /// <inheritdoc/>
+    public long RoomBytes => stores.RoomBytes;
+
+    /// <inheritdoc/>
     public IStagedStore Stage(GroupId group, ulong generation)
     {
         Delete(group, generation);

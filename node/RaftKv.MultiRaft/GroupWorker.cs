@@ -192,7 +192,7 @@ public sealed partial class GroupWorker : IPeerReceiver
     public void BeginHandOver(long now, Action onDone)
     {
         _isLeaving = true;
-        _handOver = new HandOver(now + 2 * _options.ElectionTimeoutMicros, onDone);
+        _handOver = new HandOver(now + _options.HandOverMicros, onDone);
         SendNodeHeartbeats(now);
     }
 

@@ -29,6 +29,9 @@ public sealed record HostOptions
     /// </summary>
     public long QuietHeartbeatMicros => Math.Max(HeartbeatIntervalMicros, Math.Min(ElectionTimeoutMicros, QuietMostMicros) / 2);
 
+    /// <summary>A node that stops gives its leaderships away for no longer than this.</summary>
+    public long HandOverMicros => 2 * ElectionTimeoutMicros;
+
     /// <summary>How long a group must have been without a request before its leader lets it sleep; long.MaxValue: never.</summary>
     public long HibernateAfterMicros { get; init; } = 5_000_000;
 

@@ -27,7 +27,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private const int DiskStallExitMillis = 20_000;
     private const int RetryMillis = 500;
     private const int LeaderlessMillis = 1_000;
-    private static readonly TimeSpan HandOverTimeout = TimeSpan.FromSeconds(3);
+
+    /// <summary>For STEP to come to its turn, besides the time that a hand-over takes itself.</summary>
+    private static readonly TimeSpan HandOverMargin = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RefusingTime = TimeSpan.FromMilliseconds(100);
 
     /// <summary>For all shards together, as many as there were when the node started, but no more than <see cref="MaxVersionCacheBytes"/> for one: others may come.</summary>
@@ -40,6 +42,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     private readonly DataDirectory _directory;
     private readonly RocksEnvironment _rocks;
+    private readonly TimeSpan _handOverTimeout;
     private readonly MultiRaftHost _host;
     private readonly PumpThreads _pumps;
     private readonly DiskSpaceWatch _space;
@@ -66,10 +69,11 @@ internal sealed partial class NodeProcess : IAsyncDisposable
             Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, DigestOf(node.Map, options), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
         OwnDisk ownDisk = new(identity.DiskId, identity.Name, node.Members.Count - 1);
-        _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), admit: other => AdmitOrDie(disks, ownDisk, other), metDiskOf: disks.DiskOf);
+        _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), TransportOptionsOf(options), admit: other => AdmitOrDie(disks, ownDisk, other), metDiskOf: disks.DiskOf);
         _pumpTelemetry = new PumpTelemetry(_metrics, loggers.CreateLogger<PumpTelemetry>());
         _exporters = new Exporters(identity.Name, NodeIdentity.FormatId(identity.ClusterId), options.OtlpEndpoint);
         HostOptions hostOptions = HostOptionsOf(options, identity, bootId) with { Observer = _pumpTelemetry, HasLeases = node.Map.LeaseReads };
+        _handOverTimeout = HandOverTimeoutOf(hostOptions);
         _host = MultiRaftHost.Start(hostOptions, node.Recovered, node.Log, new KvStateMachines(stores, Limits.Default, Math.Min(MaxVersionCacheBytes, VersionCacheBytes / Math.Max(1, node.Recovered.Groups.Count)), HeldRowBytes), _links, BootClock.NowMicros);
         Front front = new(FrontOptionsOf(options, identity, bootId), node.Map, _host.Worker, _links);
         _host.Connect(front);
@@ -118,7 +122,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     public static async Task<NodeProcess> StartAsync(NodeOptions options, DescriptorPlan files, BoundPorts ports, DataDirectory directory, ILoggerFactory loggers, LogSwitch levels)
     {
         RocksEnvironment rocks = new(BlockCacheBytes);
-        RocksShardStores stores = new(directory.Shards, rocks, RocksStoreOptions.Default with { MaxOpenFiles = files.TableFilesPerStore });
+        RocksShardStores stores = new(directory.Shards, rocks, RocksStoreOptions.Default with { MaxOpenFiles = files.TableFilesPerStore }, options.Limits);
         BootedNode node = NodeBoot.Run(options, directory, stores);
         NodeProcess process = new(options, files, ports, directory, rocks, node, stores, loggers, levels);
         process._pumps.Start();
@@ -140,7 +144,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         using (CancellationTokenSource deadline = new(HttpStopTimeout)) await _web.StopAsync(deadline.Token);
         await _links.DisposeAsync();
         _pumps.Stop();
-        foreach (KvStateMachine machine in _host.Machines.OfType<KvStateMachine>()) machine.Flush();
+        foreach (KvStateMachine machine in _host.Machines.OfType<KvStateMachine>()) FlushUnlessDamaged(machine);
         _exporters.Dispose();
         _metrics.Dispose();
         await _space.DisposeAsync();
@@ -151,13 +155,26 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         Stopped();
     }
 
+    /// <summary>A damaged store is its replica's affair, also now: the next start stops that one.</summary>
+    private void FlushUnlessDamaged(KvStateMachine machine)
+    {
+        try
+        {
+            machine.Flush();
+        }
+        catch (StoreDamagedException damage)
+        {
+            NotFlushed(machine.Group.Value, damage.Message);
+        }
+    }
+
     private async Task HandOverAsync()
     {
         TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _host.Worker.PostCompletion((Action<long>)(now => _host.Worker.BeginHandOver(now, done.SetResult)));
         try
         {
-            await done.Task.WaitAsync(HandOverTimeout);
+            await done.Task.WaitAsync(_handOverTimeout);
         }
         catch (TimeoutException)
         {
@@ -168,6 +185,23 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>A lease is as long as the shortest election timeout of all nodes, so with leases theirs must be one.</summary>
     internal static ulong DigestOf(ShardMap map, NodeOptions options) =>
         map.LeaseReads ? map.Digest() ^ (0x9E3779B97F4A7C15 * (ulong)options.ScaledMicros(options.ElectionTimeoutMillis)) : map.Digest();
+
+    internal static TimeSpan HandOverTimeoutOf(HostOptions host) => HandOverMargin + TimeSpan.FromMicroseconds(host.HandOverMicros);
+
+    internal static TransportOptions TransportOptionsOf(NodeOptions options)
+    {
+        TransportOptions defaults = new();
+        // A node that may be slow for longer before it counts as gone may be so here as well. Not for less: TCP's own repetitions take their time, however short elections are.
+        // What is left, dialling and how long the next attempt waits, is no question of how fast the cluster is.
+        double slower = Math.Max(1, options.TimeScalePercent / 100.0);
+        return defaults with
+        {
+            UserTimeout = defaults.UserTimeout * slower,
+            HelloTimeout = defaults.HelloTimeout * slower,
+            // All that one shard may have on its way must find room here, and as much of others: what finds none is dropped.
+            MaxQueuedBytes = Math.Max(defaults.MaxQueuedBytes, 2L * options.MaxInflightBytes),
+        };
+    }
 
     internal static HostOptions HostOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new()
     {
@@ -183,6 +217,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         DiskStallMicros = options.ScaledMicros(options.DiskStallTimeoutMillis),
         DiskStallExitMicros = options.ScaledMicros(Math.Max(DiskStallExitMillis, 2 * options.DiskStallTimeoutMillis)),
         MaxInFlightBytes = options.MaxInflightBytes,
+        MaxPersistQueueBytes = Math.Max(32L * Limits.Mebi, options.MaxInflightBytes),
         SnapshotEntries = (ulong)options.SnapshotEntries,
         SnapshotBytes = options.SnapshotBytes,
         CatchUpEntries = (ulong)options.CatchUpEntries,
@@ -213,6 +248,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     [LoggerMessage(4, LogLevel.Warning, "Clients may have {Connections} connections at once, not {Asked}: this process may open {Limit} files only")]
     private partial void FewConnections(int connections, int asked, long limit);
+
+    [LoggerMessage(5, LogLevel.Error, "Shard {Shard}: not flushed, for its store is damaged: {Reason}")]
+    private partial void NotFlushed(ulong shard, string reason);
 
     /// <summary>The links must exist before the pumps that they feed. No frame comes before the peer port is served, and then it is set.</summary>
     private sealed class LateReceiver : IPeerReceiver

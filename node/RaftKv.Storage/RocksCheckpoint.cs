@@ -14,11 +14,13 @@ public sealed unsafe class RocksCheckpoint : ICheckpoint
     private const string Infix = ".checkpoint-";
     private const ulong NeverFlush = ulong.MaxValue;
     private static long s_next;
+    private readonly RocksEnvironment _environment;
     private readonly string _path;
     private FileStream? _open;
 
-    private RocksCheckpoint(string path)
+    private RocksCheckpoint(RocksEnvironment environment, string path)
     {
+        _environment = environment;
         _path = path;
         Files = [.. new DirectoryInfo(path).GetFiles().OrderBy(file => file.Name, StringComparer.Ordinal).Select(file => new CheckpointFile(file.Name, file.Length))];
     }
@@ -26,7 +28,7 @@ public sealed unsafe class RocksCheckpoint : ICheckpoint
     /// <inheritdoc/>
     public IReadOnlyList<CheckpointFile> Files { get; }
 
-    internal static RocksCheckpoint Create(RocksDatabaseHandle database, string storePath)
+    internal static RocksCheckpoint Create(RocksEnvironment environment, RocksDatabaseHandle database, string storePath)
     {
         using RocksDatabaseHandle.UseScope use = database.Use();
         string path = storePath.TrimEnd('/') + Infix + Interlocked.Increment(ref s_next);
@@ -36,7 +38,7 @@ public sealed unsafe class RocksCheckpoint : ICheckpoint
         rocksdb_checkpoint_create(maker, path, NeverFlush, &error);
         rocksdb_checkpoint_object_destroy(maker);
         RocksError.ThrowIfSet(error, storePath, "checkpoint");
-        return new RocksCheckpoint(path);
+        return new RocksCheckpoint(environment, path);
     }
 
     /// <summary>Deletes the checkpoints that an earlier process left in <paramref name="directory"/>.</summary>
@@ -59,6 +61,9 @@ public sealed unsafe class RocksCheckpoint : ICheckpoint
 
         return RandomAccess.Read(_open.SafeFileHandle, into, offset);
     }
+
+    /// <inheritdoc/>
+    public IEnumerable<long> Verify() => StoreVerification.Run(_environment, _path);
 
     public void Dispose()
     {

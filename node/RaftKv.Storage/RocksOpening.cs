@@ -26,6 +26,11 @@ internal static unsafe class RocksOpening
     private const byte Crc32cChecksum = 1;
     private const int TwoLevelIndex = 2;
 
+    private const int OwnCacheBytes = 1024 * 1024;
+
+    /// <summary>Who only looks reads from front to end.</summary>
+    private const int FewestOpenFiles = 20;
+
     /// <summary>Opens the database at <paramref name="path"/>; throws <see cref="StoreFailedException"/>.</summary>
     public static RocksDatabaseHandle Open(RocksEnvironment environment, string path, RocksStoreOptions options)
     {
@@ -39,18 +44,21 @@ internal static unsafe class RocksOpening
     }
 
     /// <summary>Opens the database to look at it; not a byte of its directory changes. Throws <see cref="StoreFailedException"/>.</summary>
-    public static RocksDatabaseHandle OpenReadOnly(RocksEnvironment environment, string path)
+    public static RocksDatabaseHandle OpenReadOnly(RocksEnvironment environment, string path, bool withOwnCache)
     {
         using RocksEnvironment.UseScope use = environment.Use();
         PrepareDirectory(path, createIfMissing: false);
+        using RocksCacheHandle? own = withOwnCache ? new RocksCacheHandle(OwnCacheBytes) : null; // Which the handle keeps as long as it needs it.
+        RocksCacheHandle cache = own ?? environment.Cache;
         Options* native = rocksdb_options_create();
-        Configure(native, environment, RocksStoreOptions.Default, RocksCompression.None); // Which compression a file has, it says itself.
+        RocksStoreOptions options = RocksStoreOptions.Default with { MaxOpenFiles = FewestOpenFiles };
+        Configure(native, environment, cache, options, RocksCompression.None); // Which compression a file has, it says itself.
         byte* error = null;
         Db* db = rocksdb_open_for_read_only(native, path, errorIfLogFileExists: 0, &error);
         rocksdb_options_destroy(native);
         string? failure = RocksError.Take(error);
         if (db == null) throw RocksError.Failure(path, "open", $"{Explain(failure)} ({ManifestOf(path)})");
-        return new RocksDatabaseHandle(db, environment.Cache, environment.Env);
+        return new RocksDatabaseHandle(db, cache, environment.Env);
     }
 
     /// <summary>RocksDB's errors do not name the MANIFEST, which is what an opening mostly reads.</summary>
@@ -87,7 +95,7 @@ internal static unsafe class RocksOpening
     private static Db* TryOpen(RocksEnvironment environment, string path, RocksStoreOptions options, RocksCompression compression, out string? failure)
     {
         Options* native = rocksdb_options_create();
-        Configure(native, environment, options, compression);
+        Configure(native, environment, environment.Cache, options, compression);
         byte* error = null;
         Db* db = rocksdb_open(native, path, &error);
         rocksdb_options_destroy(native);
@@ -95,7 +103,7 @@ internal static unsafe class RocksOpening
         return db;
     }
 
-    private static void Configure(Options* native, RocksEnvironment environment, RocksStoreOptions options, RocksCompression compression)
+    private static void Configure(Options* native, RocksEnvironment environment, RocksCacheHandle cache, RocksStoreOptions options, RocksCompression compression)
     {
         rocksdb_options_set_env(native, environment.Env.Pointer);
         rocksdb_options_set_create_if_missing(native, options.CreateIfMissing ? (byte)1 : (byte)0);
@@ -105,7 +113,7 @@ internal static unsafe class RocksOpening
         rocksdb_options_set_max_compaction_bytes(native, MaxCompactionBytes);
         rocksdb_options_set_max_open_files(native, options.MaxOpenFiles);
         ConfigureForManyStores(native);
-        ConfigureTables(native, environment);
+        ConfigureTables(native, cache);
         ConfigureLevels(native, compression);
     }
 
@@ -135,10 +143,10 @@ internal static unsafe class RocksOpening
         rocksdb_options_set_stats_persist_period_sec(native, 0);
     }
 
-    private static void ConfigureTables(Options* native, RocksEnvironment environment)
+    private static void ConfigureTables(Options* native, RocksCacheHandle cache)
     {
         TableOptions* table = rocksdb_block_based_options_create();
-        rocksdb_block_based_options_set_block_cache(table, environment.Cache.Pointer);
+        rocksdb_block_based_options_set_block_cache(table, cache.Pointer);
         rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1); // else their memory has no bound
         // In pieces of a few KiB: whole, those of a large table file take a MiB each, more than one of the cache's many shards holds, and every read would load
         // them anew (measured: 2–5 ms of CPU for each write with an idempotency key, from some 650,000 on).

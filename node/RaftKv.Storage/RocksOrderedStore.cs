@@ -57,7 +57,9 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     /// Opens the store in <paramref name="path"/> to look at it: nothing in its directory changes, and writing fails. What was not flushed is
     /// gone already. Throws <see cref="StoreFailedException"/>. No other process may have it open; RocksDB does not check that here.
     /// </summary>
-    public static RocksOrderedStore OpenReadOnly(RocksEnvironment environment, string path) => new(environment, RocksOpening.OpenReadOnly(environment, path), path, budget: null);
+    /// <param name="withOwnCache">What is read comes from the disk then, even if the node's block cache holds it.</param>
+    public static RocksOrderedStore OpenReadOnly(RocksEnvironment environment, string path, bool withOwnCache = false) =>
+        new(environment, RocksOpening.OpenReadOnly(environment, path, withOwnCache), path, budget: null);
 
     public byte[]? Get(ReadOnlySpan<byte> key)
     {
@@ -102,7 +104,7 @@ public sealed unsafe class RocksOrderedStore : IOrderedStore
     }
 
     /// <inheritdoc/>
-    public ICheckpoint CreateCheckpoint() => RocksCheckpoint.Create(_database, DirectoryPath);
+    public ICheckpoint CreateCheckpoint() => RocksCheckpoint.Create(_environment, _database, DirectoryPath);
 
     /// <inheritdoc/>
     /// <remarks>Also throws when background work has failed before, so that the store stands still.</remarks>

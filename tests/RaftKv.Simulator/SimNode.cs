@@ -289,6 +289,7 @@ internal sealed class SimNode : IPeerLinks
     private void SetFree(long bytes)
     {
         _disk.FreeBytes = bytes;
+        _stores.RoomBytes = bytes - FreeDiskFloorBytes;
         FullSince = bytes < FreeDiskFloorBytes ? _world.Now : null;
         TellSpace();
     }

@@ -10,6 +10,9 @@ internal sealed class SimShardStores(SplitMix? random = null, int flushChance = 
 
     public IReadOnlyList<(GroupId Group, ulong Generation)> List() => [.. _stores.Keys.Select(key => (new GroupId(key.Group), key.Generation))];
 
+    /// <inheritdoc/>
+    public long RoomBytes { get; set; } = long.MaxValue;
+
     public IOrderedStore Create(GroupId group, ulong generation)
     {
         SimStore store = new(random, flushChance);

@@ -10,6 +10,9 @@ public interface ICheckpoint : IDisposable
 
     /// <summary>Reads up to <paramref name="into"/>.Length bytes of one file at <paramref name="offset"/>; fewer only at its end.</summary>
     int Read(CheckpointFile file, long offset, Span<byte> into);
+
+    /// <inheritdoc cref="IStagedStore.Verify"/>
+    IEnumerable<long> Verify();
 }
 
 /// <param name="Name">Of letters, digits, dots, dashes and underscores; no path.</param>
@@ -24,4 +27,10 @@ public interface IStagedStore : IDisposable
 
     /// <summary>Makes files and directories durable. Afterwards the store can be opened.</summary>
     void Finish();
+
+    /// <summary>
+    /// After <see cref="Finish"/>: reads all of it from the disk, so many bytes a step, so that its owner may do something else in between. Throws
+    /// <see cref="StoreDamagedException"/> when it is not what was once written.
+    /// </summary>
+    IEnumerable<long> Verify();
 }

@@ -33,6 +33,9 @@ public interface IPumpObserver
     /// <summary>SNAPSHOT: the state here is now that of a snapshot, which ends at (index, term).</summary>
     void OnSnapshotInstalled(GroupId group, LogIndex index, Term term);
 
+    /// <summary>SNAPSHOT: a snapshot of so many bytes is offered, and it would leave the disk with less than its floor: it waits until there is room.</summary>
+    void OnSnapshotWaits(GroupId group, long bytes, long roomBytes);
+
     /// <summary>STEP: the own disk stands still, or no longer does.</summary>
     void OnDiskStalled(bool isStalled);
 
@@ -95,6 +98,10 @@ internal sealed class NoObserver : IPumpObserver
     }
 
     public void OnSnapshotInstalled(GroupId group, LogIndex index, Term term)
+    {
+    }
+
+    public void OnSnapshotWaits(GroupId group, long bytes, long roomBytes)
     {
     }
 

@@ -17,6 +17,9 @@ public interface IShardStores
     /// <summary>Begins a store that is filled with the files of a snapshot. Fails when the directory exists.</summary>
     IStagedStore Stage(GroupId group, ulong generation);
 
+    /// <summary>What may be written here before the disk has less free than its floor; negative when it has. Throws <see cref="IOException"/> when nobody can say.</summary>
+    long RoomBytes { get; }
+
     void Delete(GroupId group, ulong generation);
 
     /// <summary>Makes creations and deletions of directories durable.</summary>

@@ -63,6 +63,9 @@ public interface IStateMachines
     /// </summary>
     void DeleteAllBut(IReadOnlyCollection<(GroupId Group, ulong Generation)> live, IReadOnlyCollection<GroupId> removed);
 
+    /// <inheritdoc cref="IShardStores.RoomBytes"/>
+    long RoomBytes { get; }
+
     /// <summary>Begins a new generation that is filled with another replica's checkpoint; what an earlier attempt left there is deleted.</summary>
     IStagedStore Stage(GroupId group, ulong generation);
 

@@ -11,6 +11,7 @@ namespace RaftKv.MultiRaft.Snapshots;
 internal sealed class IncomingSnapshot : IDisposable
 {
     private readonly IStagedStore _store;
+    private IEnumerator<long>? _verification;
     private IStateMachine? _machine;
     private int _file;
     private long _offset;
@@ -22,6 +23,7 @@ internal sealed class IncomingSnapshot : IDisposable
         Offer = offer;
         Generation = generation;
         _store = store;
+        MissingBytes = offer.Bytes;
         FetchAtMicros = LastHeardMicros = now;
         SkipEmptyFiles();
     }
@@ -37,16 +39,22 @@ internal sealed class IncomingSnapshot : IDisposable
     /// <summary>All files are there; it is with STEP and APPLY now, and will be installed or discarded.</summary>
     public bool IsStaged { get; private set; }
 
+    /// <summary>All bytes have arrived; then they are verified.</summary>
     public bool IsComplete => _file == Offer.Files.Count;
+
+    /// <summary>Bytes that have not arrived yet.</summary>
+    public long MissingBytes { get; private set; }
 
     public long LastHeardMicros { get; private set; }
 
     /// <summary>When to ask for the next piece, or for the same one again.</summary>
     public long FetchAtMicros { get; private set; }
 
+    /// <summary>Asks for the next piece. When there is none, for nothing: the sender shall know that it is still wanted.</summary>
     public void Fetch(IPeerLinks links, long now, long retryMicros)
     {
-        links.SendBulk(Source, new SnapshotFetch(Offer.Id, _file, _offset).ToFrame());
+        SnapshotFetch next = IsComplete ? new SnapshotFetch(Offer.Id, _file - 1, Offer.Files[^1].Length) : new SnapshotFetch(Offer.Id, _file, _offset);
+        links.SendBulk(Source, next.ToFrame());
         FetchAtMicros = now + retryMicros;
     }
 
@@ -58,6 +66,7 @@ internal sealed class IncomingSnapshot : IDisposable
         if (chunk.Bytes.IsEmpty || chunk.Bytes.Length > file.Length - _offset) return false;
         _store.Write(file, _offset, chunk.Bytes.Span);
         _offset += chunk.Bytes.Length;
+        MissingBytes -= chunk.Bytes.Length;
         if (_offset == file.Length) NextFile();
         SkipEmptyFiles();
         LastHeardMicros = now;
@@ -65,21 +74,32 @@ internal sealed class IncomingSnapshot : IDisposable
         return true;
     }
 
-    /// <summary>Makes the store durable and openable.</summary>
-    public void Finish()
+    /// <summary>Makes what has arrived durable, first, and then verifies it, a step a call. False when there is no more to verify.</summary>
+    public bool VerifyNext(long now)
     {
-        _store.Finish();
-        IsStaged = true;
+        if (_verification is null)
+        {
+            _store.Finish();
+            _verification = _store.Verify().GetEnumerator();
+        }
+
+        LastHeardMicros = now;
+        return _verification.MoveNext();
     }
 
     /// <summary>Opens what has arrived; it belongs to this transfer until <see cref="HandOver"/>.</summary>
-    public IStateMachine Open(IStateMachines machines) => _machine = machines.Open(Replica.Id, Generation);
+    public IStateMachine Open(IStateMachines machines)
+    {
+        IsStaged = true;
+        return _machine = machines.Open(Replica.Id, Generation);
+    }
 
     /// <summary>Whoever has it now closes it.</summary>
     public void HandOver() => _machine = null;
 
     public void Dispose()
     {
+        _verification?.Dispose();
         _store.Dispose();
         _machine?.Dispose();
     }

@@ -8,6 +8,7 @@ namespace RaftKv.MultiRaft.Snapshots;
 internal sealed class OutgoingSnapshot(HostedReplica replica, Member target, ulong number, ICheckpoint checkpoint, long now) : IDisposable
 {
     private byte[] _offerFrame = [];
+    private IEnumerator<long>? _verification;
 
     public HostedReplica Replica { get; } = replica;
 
@@ -17,6 +18,9 @@ internal sealed class OutgoingSnapshot(HostedReplica replica, Member target, ulo
 
     /// <summary>When to offer it (again); never while its term is not known, and once it is being fetched.</summary>
     public long OfferAtMicros { get; private set; } = long.MaxValue;
+
+    /// <summary>The follower got damaged files: this side verifies its own, and offers them no more.</summary>
+    public bool IsSuspect => _verification is not null;
 
     /// <param name="term">The replica's, asked for after the checkpoint was made.</param>
     public void SetOffer(Term term, long now)
@@ -44,5 +48,18 @@ internal sealed class OutgoingSnapshot(HostedReplica replica, Member target, ulo
         return new SnapshotChunk(Id, fetch.File, fetch.Offset, bytes);
     }
 
-    public void Dispose() => checkpoint.Dispose();
+    public void Suspect()
+    {
+        OfferAtMicros = long.MaxValue;
+        _verification ??= checkpoint.Verify().GetEnumerator();
+    }
+
+    /// <summary>The next step. False when there is no more to verify: it is as it was written.</summary>
+    public bool VerifyNext() => _verification!.MoveNext();
+
+    public void Dispose()
+    {
+        _verification?.Dispose();
+        checkpoint.Dispose();
+    }
 }

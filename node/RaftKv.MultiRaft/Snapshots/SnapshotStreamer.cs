@@ -10,19 +10,25 @@ namespace RaftKv.MultiRaft.Snapshots;
 /// </summary>
 /// <remarks>
 /// <code>
-/// leader's STEP ─ SendSnapshot ─▶ checkpoint ─▶ STEP: in which term? ─▶ offer ──▶ follower: stage a generation, fetch piece by piece, sync, open
+/// leader's STEP ─ SendSnapshot ─▶ checkpoint ─▶ STEP: in which term? ─▶ offer ──▶ follower: is there room? stage a generation, fetch piece by piece, sync, verify, open
 ///  └▶ its STEP: TryInstall ─▶ PERSIST: commit point ─▶ APPLY: switch ─▶ here: delete the old one
 /// leader's STEP ◀─ OnSnapshotEnded ◀── SnapshotEnd ◀────────────────────────────────────────────────────────────────┘
 /// </code>
-/// Called by one thread. A failure to make, send, fetch or write a snapshot ends that snapshot only: nothing relied on it yet.
+/// Called by one thread. A failure to make, send, fetch or write a snapshot ends that snapshot only: nothing relied on it yet. What arrived damaged may have been so before: its
+/// sender verifies what it sent, and if it is not what was written, its replica stops.
 /// </remarks>
 public sealed class SnapshotStreamer : IDisposable
 {
     private const int MaxOutgoing = 4;
     private const int MaxIncoming = 2;
+
+    // No times of consensus, which scale: to ask once more costs little, however slow the cluster.
     private const long OfferIntervalMicros = 500_000;
     private const long FetchRetryMicros = 500_000;
-    private const long SilenceMicros = 10_000_000;
+
+    // But where a node may be slow for longer before it counts as gone, so it may here; and not for less, for files are synced in between.
+    private const long MinSilenceMicros = 10_000_000;
+    private const int SilentElectionTimeouts = 20;
     private const long MaxQueuedBytes = 32 * 1024 * 1024;
 
     private readonly HostOptions _options;
@@ -34,10 +40,14 @@ public sealed class SnapshotStreamer : IDisposable
     private readonly SortedDictionary<GroupId, ulong> _lastGeneration = [];
     private readonly List<OutgoingSnapshot> _outgoing = [];
     private readonly SortedDictionary<GroupId, IncomingSnapshot> _incoming = [];
+    /// <summary>Groups whose snapshots wait for room, and when they were offered last.</summary>
+    private readonly SortedDictionary<GroupId, long> _waiting = [];
+    private readonly long _silenceMicros;
     private GroupWorker? _worker;
     private long _sent;
     private long _installed;
     private long _failed;
+    private int _waitForRoom;
 
     internal SnapshotStreamer(HostOptions options, IStateMachines machines, IPeerLinks links)
     {
@@ -45,6 +55,7 @@ public sealed class SnapshotStreamer : IDisposable
         _machines = machines;
         _links = links;
         _numbers = new SplitMix(options.Seed).Fork(0x534E4150);
+        _silenceMicros = Math.Max(MinSilenceMicros, SilentElectionTimeouts * options.ElectionTimeoutMicros);
     }
 
     public bool HasWork => _inbox.HasWork;
@@ -67,6 +78,9 @@ public sealed class SnapshotStreamer : IDisposable
     /// <summary>Snapshots that came to nothing, in or out.</summary>
     public long Failed => Interlocked.Read(ref _failed);
 
+    /// <summary>Groups that are offered a snapshot here and have no room for it. Any thread may ask.</summary>
+    public int WaitForRoom => Volatile.Read(ref _waitForRoom);
+
     /// <summary>One turn. Returns false when there was nothing to do.</summary>
     public bool RunOnce(long now)
     {
@@ -75,8 +89,9 @@ public sealed class SnapshotStreamer : IDisposable
         if (works.Count == 0 && !isDue) return false;
         foreach (SnapshotWork work in works) Handle(now, work);
         PassTime(now);
-        NextDueAt = _outgoing.Select(outgoing => Math.Min(outgoing.OfferAtMicros, outgoing.LastHeardMicros + SilenceMicros))
-            .Concat(_incoming.Values.Where(incoming => !incoming.IsStaged).Select(incoming => Math.Min(incoming.FetchAtMicros, incoming.LastHeardMicros + SilenceMicros)))
+        NextDueAt = _outgoing.Select(outgoing => outgoing.IsSuspect ? now : Math.Min(outgoing.OfferAtMicros, outgoing.LastHeardMicros + _silenceMicros))
+            .Concat(_incoming.Values.Where(incoming => !incoming.IsStaged).Select(incoming => incoming.IsComplete ? now : Math.Min(incoming.FetchAtMicros, incoming.LastHeardMicros + _silenceMicros)))
+            .Concat(_waiting.Values.Select(offeredAt => offeredAt + _silenceMicros))
             .DefaultIfEmpty(long.MaxValue).Min();
         return true;
     }
@@ -90,7 +105,7 @@ public sealed class SnapshotStreamer : IDisposable
             if (_incoming.TryGetValue(settled.Staged.Replica.Id, out IncomingSnapshot? incoming)) incoming.HandOver();
         }
 
-        foreach (OutgoingSnapshot outgoing in _outgoing) outgoing.Dispose();
+        foreach (OutgoingSnapshot outgoing in _outgoing) TryDispose(outgoing);
         foreach (IncomingSnapshot incoming in _incoming.Values) incoming.Dispose();
         _outgoing.Clear();
         _incoming.Clear();
@@ -136,7 +151,7 @@ public sealed class SnapshotStreamer : IDisposable
                 case FrameKind.SnapshotOffer: OnOffer(now, frame.From, SnapshotOffer.Read(frame.Body)); break;
                 case FrameKind.SnapshotFetch: OnFetch(now, frame.From, SnapshotFetch.Read(frame.Body)); break;
                 case FrameKind.SnapshotChunk: OnChunk(now, SnapshotChunk.Read(frame.Body)); break;
-                case FrameKind.SnapshotEnd: OnEnd(SnapshotEnd.Read(frame.Body)); break;
+                case FrameKind.SnapshotEnd: OnEnd(now, SnapshotEnd.Read(frame.Body)); break;
             }
         }
         catch (MalformedException)
@@ -197,15 +212,17 @@ public sealed class SnapshotStreamer : IDisposable
         }
 
         if (_incoming.Count >= MaxIncoming) return; // It will be offered again.
-        ulong generation = ++_lastGeneration[replica.Id];
-        Stage(now, from, offer, replica, generation);
+        Stage(now, from, offer, replica);
     }
 
-    private void Stage(long now, NodeId from, SnapshotOffer offer, HostedReplica replica, ulong generation)
+    private void Stage(long now, NodeId from, SnapshotOffer offer, HostedReplica replica)
     {
+        ulong generation = _lastGeneration[replica.Id] + 1;
         IStagedStore? store = null;
         try
         {
+            if (!HasRoom(now, offer)) return; // It will be offered again.
+            _lastGeneration[replica.Id] = generation;
             store = _machines.Stage(replica.Id, generation);
             _incoming.Add(replica.Id, new IncomingSnapshot(replica, from, offer, generation, store, now));
         }
@@ -217,13 +234,26 @@ public sealed class SnapshotStreamer : IDisposable
         }
     }
 
+    /// <summary>Whether the whole of it, and what is still to come of others, leaves the disk its floor: the log, which stops the process when it finds no room, needs that.</summary>
+    private bool HasRoom(long now, SnapshotOffer offer)
+    {
+        GroupId group = offer.Id.Group;
+        long room = _machines.RoomBytes - _incoming.Values.Sum(other => other.MissingBytes);
+        bool hasRoom = offer.Bytes <= room;
+        if (hasRoom) _waiting.Remove(group);
+        else if (!_waiting.ContainsKey(group)) _options.Observer.OnSnapshotWaits(group, offer.Bytes, room);
+        if (!hasRoom) _waiting[group] = now;
+        Volatile.Write(ref _waitForRoom, _waiting.Count);
+        return hasRoom;
+    }
+
     private void OnChunk(long now, in SnapshotChunk chunk)
     {
         if (!_incoming.TryGetValue(chunk.Id.Group, out IncomingSnapshot? incoming) || incoming.Offer.Id != chunk.Id || incoming.IsStaged) return;
         try
         {
             long pause = chunk.Bytes.Length * 1_000_000L / _options.SnapshotBytesPerSecond;
-            if (incoming.TryTake(chunk, now, now + pause) && incoming.IsComplete) Complete(incoming);
+            if (incoming.TryTake(chunk, now, now + pause) && incoming.IsComplete) Complete(now, incoming);
         }
         catch (Exception failure) when (IsFailureOfFiles(failure))
         {
@@ -231,10 +261,23 @@ public sealed class SnapshotStreamer : IDisposable
         }
     }
 
-    /// <summary>All bytes are there: durable first, then opened, then STEP is asked.</summary>
-    private void Complete(IncomingSnapshot incoming)
+    /// <summary>All bytes are there: durable first, then verified in as many turns as that takes, then opened, then STEP is asked.</summary>
+    private void Complete(long now, IncomingSnapshot incoming)
     {
-        incoming.Finish();
+        try
+        {
+            if (!incoming.VerifyNext(now)) Open(incoming);
+            else if (now >= incoming.FetchAtMicros) incoming.Fetch(_links, now, FetchRetryMicros);
+        }
+        catch (Exception failure) when (IsFailureOfFiles(failure))
+        {
+            Abandon(incoming);
+            if (failure is StoreDamagedException) _links.SendBulk(incoming.Source, new SnapshotEnd(incoming.Offer.Id, LogIndex.Zero).ToFrame());
+        }
+    }
+
+    private void Open(IncomingSnapshot incoming)
+    {
         SnapshotOffer offer = incoming.Offer;
         IStateMachine machine = incoming.Open(_machines);
         if (offer.Term < machine.AppliedTerm) throw new StoreFailedException($"{offer.Id}: offered in {offer.Term}, but its last entry is of {machine.AppliedTerm}");
@@ -265,26 +308,59 @@ public sealed class SnapshotStreamer : IDisposable
         _links.SendBulk(incoming.Source, new SnapshotEnd(staged.Id, staged.Head.Index).ToFrame());
     }
 
-    private void OnEnd(SnapshotEnd end)
+    private void OnEnd(long now, SnapshotEnd end)
     {
-        if (_outgoing.Find(outgoing => outgoing.Id == end.Id) is { } sent) EndOutgoing(sent, end.Installed, isNews: true);
-        else if (_incoming.TryGetValue(end.Id.Group, out IncomingSnapshot? incoming) && incoming.Offer.Id == end.Id && !incoming.IsStaged) Abandon(incoming);
+        if (_outgoing.Find(outgoing => outgoing.Id == end.Id) is { } sent)
+        {
+            if (end.Installed > LogIndex.Zero) EndOutgoing(sent, end.Installed, isNews: true);
+            else if (!sent.IsSuspect) sent.Suspect();
+        }
+        else if (_incoming.TryGetValue(end.Id.Group, out IncomingSnapshot? incoming) && incoming.Offer.Id == end.Id && !incoming.IsComplete)
+        {
+            Abandon(incoming);
+        }
+    }
+
+    /// <summary>The next step of verifying what was sent. At its end the transfer is over, and if it was bad the replica here is, too.</summary>
+    private void VerifySent(OutgoingSnapshot outgoing)
+    {
+        try
+        {
+            if (outgoing.VerifyNext()) return;
+            EndOutgoing(outgoing, LogIndex.Zero, isNews: true);
+        }
+        catch (Exception failure) when (IsFailureOfFiles(failure))
+        {
+            EndOutgoing(outgoing, LogIndex.Zero, isNews: true);
+            if (failure is StoreDamagedException damage) _worker!.ReportDamage(outgoing.Replica, damage);
+        }
     }
 
     private void PassTime(long now)
     {
         foreach (OutgoingSnapshot outgoing in _outgoing.ToArray())
         {
-            if (now - outgoing.LastHeardMicros >= SilenceMicros) EndOutgoing(outgoing, LogIndex.Zero, isNews: true);
+            if (outgoing.IsSuspect) VerifySent(outgoing);
+            else if (now - outgoing.LastHeardMicros >= _silenceMicros) EndOutgoing(outgoing, LogIndex.Zero, isNews: true);
             else if (now >= outgoing.OfferAtMicros) outgoing.Offer(_links, now, OfferIntervalMicros);
         }
 
         foreach (IncomingSnapshot incoming in _incoming.Values.ToArray())
         {
             if (incoming.IsStaged) continue;
-            if (now - incoming.LastHeardMicros >= SilenceMicros) Abandon(incoming);
+            if (incoming.IsComplete) Complete(now, incoming);
+            else if (now - incoming.LastHeardMicros >= _silenceMicros) Abandon(incoming);
             else if (now >= incoming.FetchAtMicros) incoming.Fetch(_links, now, FetchRetryMicros);
         }
+
+        foreach (GroupId group in _waiting.Where(offered => now - offered.Value >= _silenceMicros).Select(offered => offered.Key).ToArray()) ForgetWaiting(group);
+    }
+
+    /// <summary>Nobody offers it a snapshot any more.</summary>
+    private void ForgetWaiting(GroupId group)
+    {
+        _waiting.Remove(group);
+        Volatile.Write(ref _waitForRoom, _waiting.Count);
     }
 
     private void EndOutgoing(OutgoingSnapshot? outgoing, LogIndex installed, bool isNews)
@@ -302,6 +378,7 @@ public sealed class SnapshotStreamer : IDisposable
         foreach (OutgoingSnapshot outgoing in _outgoing.FindAll(outgoing => outgoing.Replica == replica)) EndOutgoing(outgoing, LogIndex.Zero, isNews: false);
         if (_incoming.TryGetValue(replica.Id, out IncomingSnapshot? incoming) && incoming.Replica == replica) Abandon(incoming);
         TryDelete(replica.Id, replica.Point.Generation);
+        ForgetWaiting(replica.Id);
         if (_replicas.GetValueOrDefault(replica.Id) == replica) _replicas.Remove(replica.Id);
     }
 

@@ -33,12 +33,15 @@ public readonly record struct SnapshotId(GroupId Group, ReplicaId From, ReplicaI
 /// SnapshotOffer  … | term u64 | file count u32 | (name (block) | length u64)…
 /// SnapshotFetch  … | file u32 (position in the offer) | offset u64
 /// SnapshotChunk  … | file u32 | offset u64 | bytes (block)
-/// SnapshotEnd    … | installed index u64, 0 when it was given up or is gone
+/// SnapshotEnd    … | installed index u64; 0: the sender has given it up, or what the receiver got is damaged
 /// </code>
 /// </remarks>
 public sealed record SnapshotOffer(SnapshotId Id, Term Term, IReadOnlyList<CheckpointFile> Files)
 {
     public const int MaxFiles = 100_000;
+
+    /// <summary>Of all files; long.MaxValue when it is no number.</summary>
+    public long Bytes => (long)Int128.Min(Files.Aggregate(Int128.Zero, (sum, file) => sum + file.Length), long.MaxValue);
     private const int MaxNameLength = 64;
 
     public byte[] ToFrame()

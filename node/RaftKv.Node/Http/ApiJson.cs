@@ -33,7 +33,8 @@ internal sealed record RaftLogJson(long Syncs, long WrittenBytes);
 internal sealed record DiskJson(long FreeBytes, long FloorBytes, bool TakesPuts);
 
 /// <summary>Since the start of the process: snapshots that followers installed from here, that were installed here, and that came to nothing either way.</summary>
-internal sealed record SnapshotsJson(long Sent, long Installed, long Failed);
+/// <param name="Waiting">Now: offered to this node, and waiting for room on its disk.</param>
+internal sealed record SnapshotsJson(long Sent, long Installed, long Failed, int Waiting);
 
 /// <summary>
 /// One group as this node sees it. Indexes are the log's, which begins behind <c>snapshotIndex</c>; <c>revision</c> is the last one assigned here.

@@ -30,7 +30,7 @@ internal sealed class NodeView(
         DiskSpace disk = space.Latest;
         return new StatusJson(
             identity.Name, identity.Node.ToString(), Hex(identity.DiskId), Hex(bootId), Hex(identity.ClusterId), clientUrl, peerAddress, (BootClock.NowMicros - _startedAt) / 1000,
-            new SnapshotsJson(host.Snapshots.Sent, host.Snapshots.Installed, host.Snapshots.Failed),
+            new SnapshotsJson(host.Snapshots.Sent, host.Snapshots.Installed, host.Snapshots.Failed, host.Snapshots.WaitForRoom),
             [.. groups.Select(group => group.Group with { Store = StoreOf(group.Machine) })], stopped,
             ProcessFacts.Read(), new RaftLogJson(logDisk.Syncs, logDisk.WrittenBytes), new DiskJson(disk.FreeBytes, disk.FloorBytes, disk.TakesPuts));
     }

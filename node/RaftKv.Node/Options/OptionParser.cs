@@ -12,6 +12,9 @@ internal static class OptionParser
     private const int MaxShards = 4096;
     private const long MaxEntries = 1_000_000_000;
 
+    /// <summary>What a node's inbox takes: more would be dropped on arrival.</summary>
+    private const long MaxInflightBytes = 64L * Limits.Mebi;
+
     /// <summary>Null when help was asked for. Throws <see cref="OptionException"/>.</summary>
     public static NodeOptions? Parse(string[] arguments, Func<string, string?> variable) =>
         OptionSources.Gather(arguments, variable) is { } given ? Check(new Reader(given)) : null;
@@ -43,7 +46,7 @@ internal static class OptionParser
             ElectionPriority = (int)(read.Number(OptionTable.ElectionPriority, 0, MaxElectionPriority) ?? defaults.ElectionPriority),
             DiskStallTimeoutMillis = (int)(read.Number(OptionTable.DiskStallTimeoutMillis, 10, 20_000) ?? defaults.DiskStallTimeoutMillis),
             TimeScalePercent = (int)(read.Number(OptionTable.TimeScalePercent, 10, 10_000) ?? defaults.TimeScalePercent),
-            MaxInflightBytes = (int)(read.Number(OptionTable.MaxInflightBytes, 64 * Limits.Kibi, Limits.Gibi) ?? defaults.MaxInflightBytes),
+            MaxInflightBytes = (int)(read.Number(OptionTable.MaxInflightBytes, 64 * Limits.Kibi, MaxInflightBytes) ?? defaults.MaxInflightBytes),
             SegmentBytes = read.Number(OptionTable.SegmentBytes, 64 * Limits.Kibi, Limits.Gibi) ?? defaults.SegmentBytes,
             SnapshotEntries = read.Number(OptionTable.SnapshotEntries, 1, MaxEntries) ?? defaults.SnapshotEntries,
             SnapshotBytes = read.Number(OptionTable.SnapshotBytes, 64 * Limits.Kibi, 1024L * Limits.Gibi) ?? defaults.SnapshotBytes,

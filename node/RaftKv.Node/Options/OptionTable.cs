@@ -28,7 +28,7 @@ internal static class OptionTable
     public static readonly OptionName ElectionPriority = new("election-priority", "N", "0 to 10: for each step below 10 this node campaigns an election timeout later, so that others lead where they can. Default 10.");
     public static readonly OptionName DiskStallTimeoutMillis = new("disk-stall-timeout", "MS", "A write of the raft log that takes longer makes this node give up its leaderships, 10 to 20000. Default 600.");
     public static readonly OptionName TimeScalePercent = new("time-scale-percent", "N", "Multiplies all of these times, and those that follow from them; in percent, 10 to 10000. Default 100. Alike on all nodes.");
-    public static readonly OptionName MaxInflightBytes = new("max-inflight-bytes", "BYTES", "Entries of a shard on their way to one follower, 65536 to 1073741824. Default 8388608.");
+    public static readonly OptionName MaxInflightBytes = new("max-inflight-bytes", "BYTES", "Entries of a shard on their way to one follower, 65536 to 67108864. Default 8388608.");
     public static readonly OptionName SegmentBytes = new("segment-bytes", "BYTES", "Size of a raft log segment. Default 67108864.");
     public static readonly OptionName SnapshotEntries = new("snapshot-entries", "N", "Applied entries in a shard's log beyond which it is cut, 1 to 1000000000. Default 100000.");
     public static readonly OptionName SnapshotBytes = new("snapshot-bytes", "BYTES", "Bytes in a shard's log beyond which it is cut, 65536 to 1099511627776. Default 67108864.");

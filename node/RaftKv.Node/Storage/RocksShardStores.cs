@@ -1,3 +1,4 @@
+using RaftKv.Contracts;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.Raft;
 using RaftKv.RaftLog.Posix;
@@ -7,13 +8,17 @@ namespace RaftKv.Node.Storage;
 
 /// <summary>The node's shard stores in RocksDB, where <see cref="StoreDirectories"/> says.</summary>
 /// <remarks>Used by one thread at start, and by SNAPSHOT from then on.</remarks>
-internal sealed class RocksShardStores(string directory, RocksEnvironment environment, RocksStoreOptions options) : IShardStores
+internal sealed class RocksShardStores(string directory, RocksEnvironment environment, RocksStoreOptions options, Limits limits) : IShardStores
 {
     private readonly HashSet<string> _changed = [];
     private readonly StoreDirectories _directories = new(directory);
+    private readonly DriveInfo _disk = new(directory);
 
     /// <inheritdoc/>
     public IReadOnlyList<(GroupId Group, ulong Generation)> List() => _directories.List();
+
+    /// <inheritdoc/>
+    public long RoomBytes => _disk.AvailableFreeSpace - limits.FreeDiskFloorBytes(_disk.TotalSize);
 
     /// <inheritdoc/>
     public IOrderedStore Create(GroupId group, ulong generation)
@@ -35,7 +40,7 @@ internal sealed class RocksShardStores(string directory, RocksEnvironment enviro
         if (Directory.Exists(path)) throw new StoreFailedException($"store {path}: exists already");
         Directory.CreateDirectory(path);
         NoteChange(group);
-        return new StagedDirectory(PosixDisk.OpenDirectory(path), SyncDirectories);
+        return new StagedDirectory(PosixDisk.OpenDirectory(path), environment, SyncDirectories);
     }
 
     /// <summary>Deletes what a crash left of checkpoints that were being sent.</summary>

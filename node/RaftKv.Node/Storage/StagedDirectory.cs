@@ -1,10 +1,11 @@
 using RaftKv.MultiRaft.Ports;
 using RaftKv.RaftLog.Posix;
+using RaftKv.Storage;
 
 namespace RaftKv.Node.Storage;
 
 /// <summary>A store directory that is filled file by file; each is synced when its last byte is written.</summary>
-internal sealed class StagedDirectory(PosixDisk disk, Action syncParents) : IStagedStore
+internal sealed class StagedDirectory(PosixDisk disk, RocksEnvironment environment, Action syncParents) : IStagedStore
 {
     private IDiskFile? _file;
 
@@ -25,6 +26,9 @@ internal sealed class StagedDirectory(PosixDisk disk, Action syncParents) : ISta
         disk.SyncDirectory();
         syncParents();
     }
+
+    /// <inheritdoc/>
+    public IEnumerable<long> Verify() => StoreVerification.Run(environment, disk.DirectoryPath);
 
     public void Dispose()
     {

@@ -82,6 +82,7 @@ internal sealed class NodeMetrics : IDisposable
         _meter.CreateObservableCounter("raftkv.snapshots.sent", () => host.Snapshots.Sent, "{snapshot}", "Snapshots that followers installed from here");
         _meter.CreateObservableCounter("raftkv.snapshots.installed", () => host.Snapshots.Installed, "{snapshot}", "Snapshots installed here");
         _meter.CreateObservableCounter("raftkv.snapshots.failed", () => host.Snapshots.Failed, "{snapshot}", "Snapshots that came to nothing, in or out");
+        _meter.CreateObservableGauge("raftkv.snapshots.waiting", () => host.Snapshots.WaitForRoom, "{snapshot}", "Snapshots offered to this node that wait for room on its disk");
     }
 
     /// <param name="status">499: the client had gone.</param>

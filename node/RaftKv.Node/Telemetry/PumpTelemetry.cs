@@ -76,6 +76,9 @@ internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
     public void OnSnapshotInstalled(GroupId group, LogIndex index, Term term) => Later(() => SnapshotInstalled(group.Value, term.Value, index.Value));
 
     /// <inheritdoc/>
+    public void OnSnapshotWaits(GroupId group, long bytes, long roomBytes) => Later(() => SnapshotWaits(group.Value, bytes, roomBytes));
+
+    /// <inheritdoc/>
     public void OnDiskStalled(bool isStalled)
     {
         _isDiskStalled = isStalled;
@@ -138,4 +141,7 @@ internal sealed partial class PumpTelemetry : IPumpObserver, IAsyncDisposable
 
     [LoggerMessage(8, LogLevel.Error, "Shard {Shard}: replica {Replica} is stopped in term {Term}, last index {Index}, for its store is damaged: {Reason}")]
     private partial void ReplicaStopped(ulong shard, ulong replica, ulong term, ulong index, string reason);
+
+    [LoggerMessage(9, LogLevel.Warning, "Shard {Shard}: a snapshot of {Bytes} bytes waits, for there is room for {Room} before the disk has less free than its floor")]
+    private partial void SnapshotWaits(ulong shard, long bytes, long room);
 }

@@ -137,6 +137,11 @@ internal sealed class FakeCheckpoint(LogIndex index, Term term) : ICheckpoint
         return count;
     }
 
+    /// <summary>Runs when it is verified, which takes so many steps more; may throw.</summary>
+    public Func<int> BeforeVerify { get; set; } = static () => 0;
+
+    public IEnumerable<long> Verify() => FakeMachines.Steps(BeforeVerify);
+
     public void Dispose() => IsDisposed = true;
 }
 
@@ -168,6 +173,8 @@ internal sealed class FakeStagedStore(FakeMachines machines, GroupId group, ulon
         machines.Finished(group, generation, at);
     }
 
+    public IEnumerable<long> Verify() => FakeMachines.Steps(machines.BeforeVerify);
+
     public void Dispose() => IsDisposed = true;
 }
 
@@ -196,6 +203,11 @@ internal sealed class FakeMachines(Trace trace) : IStateMachines
 
     public Action BeforeFinish { get; set; } = static () => { };
 
+    /// <summary>Runs when a staged store is verified, which takes so many steps more; may throw.</summary>
+    public Func<int> BeforeVerify { get; set; } = static () => 0;
+
+    public long RoomBytes { get; set; } = long.MaxValue;
+
     public Action<ulong> BeforeOpen { get; set; } = static _ => { };
 
     public Action BeforeDelete { get; set; } = static () => { };
@@ -208,6 +220,11 @@ internal sealed class FakeMachines(Trace trace) : IStateMachines
         if (Flushed.TryGetValue((group, generation), out var at)) machine.At(at.Index, at.Term);
         machine.OnFlushed = (index, term) => Flushed[(group, generation)] = (index, term);
         return Opened[group] = machine;
+    }
+
+    internal static IEnumerable<long> Steps(Func<int> begin)
+    {
+        for (int left = begin(); left > 0; left--) yield return 1;
     }
 
     public IStagedStore Stage(GroupId group, ulong generation)

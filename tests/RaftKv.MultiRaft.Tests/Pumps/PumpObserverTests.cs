@@ -1,4 +1,5 @@
 using RaftKv.MultiRaft.Ports;
+using RaftKv.MultiRaft.Wire;
 using RaftKv.Raft;
 
 namespace RaftKv.MultiRaft.Tests.Pumps;
@@ -103,6 +104,31 @@ public sealed class PumpObserverTests
         Assert.Contains("stalled False", _told.Take());
     }
 
+    [Fact]
+    public void A_snapshot_that_waits_for_room_is_told_of_once_each_time_that_it_begins_to_wait()
+    {
+        TestNetwork network = new(TestNetwork.Options with { Observer = _told }) { Loses = static _ => true };
+        HostUnderTest two = network.Two;
+        SnapshotOffer offer = new HandedSnapshot(20, 6, 6).Offer;
+        Assert.Equal(56, offer.Bytes);
+        void Offer(ulong number)
+        {
+            two.Arrive(1, (offer with { Id = offer.Id with { Number = number } }).ToFrame());
+            two.Snapshots();
+        }
+
+        two.Machines.RoomBytes = 55;
+        Offer(1);
+        Offer(1);
+        Offer(2);
+        two.Machines.RoomBytes = 56;
+        Offer(2);
+        network.After(1_000_000);
+        two.Machines.RoomBytes = -3;
+        Offer(3);
+        Assert.Equal([$"{offer.Id.Group}: 56 bytes wait for room, there is 55", $"{offer.Id.Group}: 56 bytes wait for room, there is -3"], _told.Take());
+    }
+
     private HostFixture Leading()
     {
         HostFixture leader = HostFixture.Leading(options: HostFixture.Options with { Observer = _told });
@@ -137,6 +163,8 @@ public sealed class PumpObserverTests
         public void OnSnapshotSent(RaftGroup group, ReplicaId follower, LogIndex index) => _told.Add($"{group.Group}: {follower} has a snapshot to {index}");
 
         public void OnSnapshotInstalled(GroupId group, LogIndex index, Term term) => _told.Add($"{group}: snapshot to {index}/{term} installed");
+
+        public void OnSnapshotWaits(GroupId group, long bytes, long roomBytes) => _told.Add($"{group}: {bytes} bytes wait for room, there is {roomBytes}");
 
         public void OnReplicaStopped(RaftGroup group, string reason) => _told.Add($"stopped {group.Group}");
 

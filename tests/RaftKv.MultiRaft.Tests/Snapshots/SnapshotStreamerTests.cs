@@ -421,6 +421,112 @@ public sealed class SnapshotStreamerTests
         }
     }
 
+    // The log, which stops the process when it finds no room, must not be left without by what can wait.
+    [Fact]
+    public void An_offer_that_the_disk_has_no_room_for_waits_until_there_is()
+    {
+        TestNetwork network = TestNetwork.Behind();
+        SnapshotStreamer snapshots = network.Two.Host.Snapshots;
+        network.Two.Machines.RoomBytes = 55; // It takes 56.
+        network.Until(() => snapshots.WaitForRoom == 1);
+        network.Pass(15_000_000);
+        Assert.Equal((1, 0L), (snapshots.WaitForRoom, snapshots.Failed));
+        Assert.Empty(network.Two.Machines.StagedStores);
+        network.Two.Machines.RoomBytes = 56;
+        network.Until(() => snapshots.Installed == 1);
+        Assert.Equal(0, snapshots.WaitForRoom);
+    }
+
+    [Fact]
+    public void What_others_still_have_to_fetch_is_room_that_is_taken()
+    {
+        TestNetwork network = new(groups: 2) { Loses = static _ => true };
+        HostUnderTest two = network.Two;
+        two.Machines.RoomBytes = 100;
+        HandedSnapshot first = new(20, 6, 6, number: 1, group: 1);
+        HandedSnapshot second = new(20, 6, 6, number: 2, group: 2);
+        Offer(two, first);
+        Offer(two, second);
+        Assert.Equal((1, 1), (two.Machines.StagedStores.Count, two.Host.Snapshots.WaitForRoom));
+        Feed(two, first.Chunks.First());
+        two.Machines.RoomBytes -= 40; // That is on the disk now.
+        Offer(two, second);
+        Assert.Single(two.Machines.StagedStores);
+        two.Machines.RoomBytes = 16 + 56;
+        Offer(two, second);
+        Assert.Equal((2, 0), (two.Machines.StagedStores.Count, two.Host.Snapshots.WaitForRoom));
+    }
+
+    [Fact]
+    public void A_group_that_is_offered_nothing_any_more_waits_for_no_room()
+    {
+        TestNetwork network = new() { Loses = static _ => true };
+        HostUnderTest two = network.Two;
+        two.Machines.RoomBytes = 0;
+        Offer(two, new HandedSnapshot(20, 6, 6));
+        Assert.Equal((1, network.Now + 10_000_000), (two.Host.Snapshots.WaitForRoom, two.Host.Snapshots.NextDueAt));
+        network.After(10_000_000);
+        Assert.True(two.Snapshots());
+        Assert.Equal((0, long.MaxValue), (two.Host.Snapshots.WaitForRoom, two.Host.Snapshots.NextDueAt));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public void What_arrived_damaged_is_not_installed_and_its_sender_is_told(int steps)
+    {
+        TestNetwork network = TestNetwork.Behind();
+        int verified = 0;
+        network.Two.Machines.BeforeVerify = () => ++verified == 1 ? throw new StoreDamagedException("a block's checksum is wrong") : steps;
+        network.Until(() => network.Two.Host.Snapshots.Failed == 1);
+        Assert.Equal([(S1, 1UL)], network.Two.Machines.Directories);
+        network.Until(() => network.One.Host.Snapshots.Failed == 1); // Its own files are as they were.
+        Assert.Empty(network.One.Host.Worker.Stopped);
+        network.Until(() => network.Two.Host.Snapshots.Installed == 1);
+        Assert.Equal((2, 21UL), (verified, network.Two.Machine.Applied.Value));
+        Assert.All(network.One.Machine.Checkpoints, checkpoint => Assert.True(checkpoint.IsDisposed));
+    }
+
+    // Its store holds the same bytes: nobody else is to be sent them.
+    [Fact]
+    public void A_sender_whose_own_files_are_damaged_stops_its_replica()
+    {
+        TestNetwork network = TestNetwork.Behind();
+        network.Two.Machines.BeforeVerify = () =>
+        {
+            network.One.Machine.Checkpoints[0].BeforeVerify = static () => throw new StoreDamagedException("a block's checksum is wrong, here as well");
+            throw new StoreDamagedException("a block's checksum is wrong");
+        };
+        network.Until(() => network.One.Host.Worker.Stopped.Any());
+        Assert.Equal("a block's checksum is wrong, here as well", network.One.Host.Worker.Stopped.Single().Reason);
+        Assert.Equal((1L, 1L), (network.One.Host.Snapshots.Failed, network.Two.Host.Snapshots.Failed));
+    }
+
+    // A large store takes minutes: neither side may take the other for gone, and nothing else waits for it.
+    [Fact]
+    public void While_a_snapshot_is_verified_its_sender_knows_that_it_is_wanted()
+    {
+        TestNetwork network = TestNetwork.Behind();
+        HostUnderTest two = network.Two;
+        two.Machines.BeforeVerify = static () => int.MaxValue;
+        network.Loses = frame => frame.Kind == FrameKind.SnapshotOffer;
+        HandedSnapshot snapshot = new(20, 6, 6);
+        Offer(two, snapshot);
+        Give(two, snapshot);
+        int asked = network.CountSent(FrameKind.SnapshotFetch);
+        for (int tick = 0; tick < 30; tick++)
+        {
+            network.After(500_000);
+            Assert.True(two.Snapshots());
+        }
+
+        Assert.Equal(asked + 30, network.CountSent(FrameKind.SnapshotFetch));
+        two.Arrive(1, new SnapshotEnd(snapshot.Id, LogIndex.Zero).ToFrame()); // It has all of it.
+        two.Snapshots();
+        Assert.Equal([(S1, 1UL), (S1, 2UL)], two.Machines.Directories);
+        Assert.Equal(0, two.Host.Snapshots.Failed);
+    }
+
     private static HostedReplica Hosted(HostUnderTest host) =>
         new(host.Group, host.Machine, Some.Recovered(1, 3).CommitPoint);
 

@@ -84,6 +84,36 @@ public sealed class FullDiskTests
         await load.CheckAsync(full);
     }
 
+    // Its log would find no room next, and stop the process.
+    [Fact]
+    public async Task A_snapshot_that_would_leave_less_than_the_floor_waits_until_there_is_room()
+    {
+        await using TestCluster cluster = TestCluster.Make(3, 1, [.. s_options, "--snapshot-entries", "200", "--catch-up-entries", "20"]);
+        NodeUnderTest full = cluster.Nodes[0];
+        using SmallDisk disk = new(full.Directory, mebibytes: 96);
+        foreach (NodeUnderTest node in cluster.Nodes) node.Start();
+        await cluster.WaitReadyAsync();
+        await full.KillAsync();
+        WriteLoad load = new(cluster.Others(full));
+        await load.MoreAppliedAsync(1_000);
+        await Wait.UntilAsync("the log is cut", async () => (await Client.GetJsonAsync(cluster.Nodes[1].Url, "/v1/status")).GetProperty("groups")[0].GetProperty("snapshotIndex").GetUInt64() > 200);
+        disk.Fill(mebibytes: 64);
+        full.Start();
+        await Wait.UntilAsync("a snapshot waits", async () => await SnapshotsAsync(full, "waiting") == 1, () => full.Output);
+        await Wait.UntilAsync("it says so", () => Task.FromResult(full.Output.Contains("before the disk has less free than its floor", StringComparison.Ordinal)));
+        await load.MoreAppliedAsync(100);
+        Assert.Equal((1, 0), (await SnapshotsAsync(full, "waiting"), await SnapshotsAsync(full, "installed")));
+
+        disk.Empty();
+        await Wait.UntilAsync("the snapshot is installed", async () => await SnapshotsAsync(full, "installed") == 1, () => full.Output);
+        Assert.Equal(0, await SnapshotsAsync(full, "waiting"));
+        await load.StopAsync();
+        await full.WaitReadyAsync();
+        await load.CheckAsync(full);
+    }
+
+    private static async Task<int> SnapshotsAsync(NodeUnderTest node, string what) => (await Client.GetJsonAsync(node.Url, "/v1/status")).GetProperty("snapshots").GetProperty(what).GetInt32();
+
     /// <summary>Puts until one is refused; returns how many were not.</summary>
     private static async Task<int> FillByPutsAsync(NodeUnderTest asked)
     {

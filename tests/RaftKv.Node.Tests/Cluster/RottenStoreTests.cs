@@ -82,6 +82,27 @@ public sealed class RottenStoreTests
         Assert.False(broken.HasEnded);
     }
 
+    // RocksDB reads what it has flushed once. Damage that shows when a node stops is no reason to stop less cleanly.
+    [Fact]
+    public async Task Damage_that_is_met_when_a_node_stops_keeps_no_other_store_from_being_flushed()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(1, 2);
+        NodeUnderTest node = cluster.Nodes[0];
+        string[] keys = [.. Enumerable.Range(0, 20).Select(i => $"key-{i}")];
+        foreach (string key in keys) Assert.Equal(Outcome.Applied, await Client.PutAsync(node.Url, key, "value"));
+        await Strace.AttachAsync(Path.Combine(cluster.DirectoryPath, "strace.txt"), node, new FailingCall("pread64", "EIO", 1, "shards/1/1/######.sst"));
+        node.Signal(Posix.Terminate);
+        Assert.Equal(0, await node.WaitForExitAsync());
+        Assert.Matches("Shard 1: not flushed, for its store is damaged: store .*: flush failed: IO error: While pread", node.Output);
+        Assert.DoesNotContain("Shard 2: not flushed", node.Output, StringComparison.Ordinal);
+        Assert.Contains("Stopped", node.Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(node.Directory, "node.pid")));
+
+        node.Start(); // The log still has it, and the disk reads again.
+        await node.WaitReadyAsync();
+        foreach (string key in keys) Assert.Equal("value", await Client.GetAsync(node.Url, key));
+    }
+
     private static async Task<JsonElement[]> StoppedAsync(NodeUnderTest node) =>
         [.. (await Client.GetJsonAsync(node.Url, "/v1/status")).GetProperty("stopped").EnumerateArray()];
 

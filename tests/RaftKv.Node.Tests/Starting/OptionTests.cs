@@ -4,6 +4,7 @@ using RaftKv.MultiRaft;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.Node.Options;
 using RaftKv.Raft;
+using RaftKv.Transport;
 
 namespace RaftKv.Node.Tests.Starting;
 
@@ -51,6 +52,31 @@ public sealed class OptionTests : IDisposable
             (plain.TickMicros * 5 / 2, plain.HeartbeatIntervalMicros * 5 / 2, plain.ElectionTimeoutMicros * 5 / 2, plain.HibernateAfterMicros * 5 / 2, 2_500_000L, plain.DiskStallExitMicros * 5 / 2),
             (scaled.TickMicros, scaled.HeartbeatIntervalMicros, scaled.ElectionTimeoutMicros, scaled.HibernateAfterMicros, scaled.DiskStallMicros, scaled.DiskStallExitMicros));
         Assert.Equal(front with { RetryMicros = front.RetryMicros * 5 / 2, LeaderlessMicros = front.LeaderlessMicros * 5 / 2 }, NodeProcess.FrontOptionsOf(options, identity, 4));
+        Assert.Equal((TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(4.5)), (NodeProcess.HandOverTimeoutOf(plain), NodeProcess.HandOverTimeoutOf(scaled)));
+    }
+
+    // Who may be silent for longer before it counts as gone must keep its connections so long; TCP's own times do not shrink with elections.
+    [Fact]
+    public void A_slower_cluster_keeps_silent_connections_for_longer_a_faster_one_for_no_less()
+    {
+        TransportOptions defaults = new();
+        NodeOptions options = Parse(s_least)!;
+        TransportOptions slow = NodeProcess.TransportOptionsOf(options with { TimeScalePercent = 400 });
+        Assert.Equal((defaults.UserTimeout * 4, defaults.HelloTimeout * 4), (slow.UserTimeout, slow.HelloTimeout));
+        TransportOptions fast = NodeProcess.TransportOptionsOf(options with { TimeScalePercent = 10 });
+        Assert.Equal((defaults.UserTimeout, defaults.HelloTimeout), (fast.UserTimeout, fast.HelloTimeout));
+    }
+
+    [Theory]
+    [InlineData("65536")]
+    [InlineData("8388608")]
+    [InlineData("67108864")]
+    public void What_may_be_in_flight_fits_the_queues_on_its_way(string inFlight)
+    {
+        NodeOptions options = Parse([.. s_least, "--max-inflight-bytes", inFlight])!;
+        HostOptions host = NodeProcess.HostOptionsOf(options, new DiskIdentity(1, new NodeId(2), 3, "n1", default), 4);
+        Assert.InRange(NodeProcess.TransportOptionsOf(options).MaxQueuedBytes, 2L * host.MaxInFlightBytes, int.MaxValue);
+        Assert.InRange(host.MaxInFlightBytes, 0, Math.Min(host.MaxPersistQueueBytes, host.MaxInboxBytes));
     }
 
     [Fact]
@@ -105,9 +131,10 @@ public sealed class OptionTests : IDisposable
     [InlineData("--min-free-disk-bytes", "-1", "'-1' is not a number from 0 to")]
     [InlineData("--min-free-disk-percent", "100", "'100' is not a number from 0 to 99")]
     [InlineData("--max-connections", "0", "'0' is not a number from 1 to 1000000")]
-    [InlineData("--max-inflight-bytes", "65535", "'65535' is not a number from 65536 to 1073741824")]
     [InlineData("--lease-reads", "yes", "'yes' is neither true nor false")]
     [InlineData("--election-priority", "11", "'11' is not a number from 0 to 10")]
+    [InlineData("--max-inflight-bytes", "67108865", "'67108865' is not a number from 65536 to 67108864")]
+    [InlineData("--max-inflight-bytes", "65535", "'65535' is not a number from 65536 to 67108864")]
     [InlineData("--disk-stall-timeout", "20001", "'20001' is not a number from 10 to 20000")]
     [InlineData("--time-scale-percent", "9", "'9' is not a number from 10 to 10000")]
     [InlineData("--snapshot-entries", "0", "'0' is not a number from 1 to 1000000000")]

@@ -1,4 +1,5 @@
 using System.Text;
+using RaftKv.Contracts;
 using RaftKv.MultiRaft.Ports;
 using RaftKv.Node.Storage;
 using RaftKv.Raft;
@@ -17,7 +18,7 @@ public sealed class ShardStoresTests : IDisposable
     public ShardStoresTests()
     {
         Directory.CreateDirectory(Shards);
-        _stores = new RocksShardStores(Shards, _environment, RocksStoreOptions.Default);
+        _stores = new RocksShardStores(Shards, _environment, RocksStoreOptions.Default, Limits.Default);
     }
 
     private string Shards => Path.Combine(_root, "shards");
@@ -46,6 +47,49 @@ public sealed class ShardStoresTests : IDisposable
         using IOrderedStore copy = _stores.Open(S7, 2);
         for (int i = 0; i < 5_000; i++) Assert.Equal($"value {i}", Encoding.UTF8.GetString(copy.GetPersisted(Encoding.UTF8.GetBytes($"key {i}"))!));
         Assert.Equal([(S7, 1UL), (S7, 2UL)], _stores.List()); // A checkpoint is no generation.
+    }
+
+    // What a checkpoint's sender read and sent may have been rotten already, or become so on the way.
+    [Fact]
+    public void A_flipped_byte_in_a_checkpoint_is_found_by_verifying_it_and_what_was_staged_from_it()
+    {
+        using IOrderedStore source = _stores.Create(S7, 1);
+        WriteBatch batch = new();
+        byte[] value = new byte[1000];
+        for (int i = 0; i < 5_000; i++)
+        {
+            new Random(i).NextBytes(value);
+            batch.Put(Encoding.UTF8.GetBytes($"key {i}"), value);
+        }
+
+        source.Write(batch);
+        source.Flush();
+        using ICheckpoint checkpoint = source.CreateCheckpoint();
+        Assert.Single(checkpoint.Verify()); // Five MB, in steps of four.
+        using (IStagedStore staged = _stores.Stage(S7, 2))
+        {
+            foreach (CheckpointFile file in checkpoint.Files) Copy(checkpoint, file, staged, pieceBytes: 100_000);
+            staged.Finish();
+            string[] files = Directory.GetFiles(Path.Combine(Shards, "7", "2"));
+            Assert.Single(staged.Verify());
+            Assert.Equal(files, Directory.GetFiles(Path.Combine(Shards, "7", "2")));
+            FlipByte(files.Single(file => file.EndsWith(".sst", StringComparison.Ordinal)));
+            Assert.Throws<StoreDamagedException>(() => staged.Verify().Sum());
+        }
+
+        FlipByte(Directory.GetFiles(Path.Combine(Shards, "7", "1"), "*.sst").Single());
+        StoreDamagedException damage = Assert.Throws<StoreDamagedException>(() => checkpoint.Verify().Sum());
+        Assert.Contains("checksum mismatch", damage.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void There_is_as_much_room_as_the_disk_has_free_above_its_floor()
+    {
+        DriveInfo disk = new(Shards);
+        RocksShardStores none = new(Shards, _environment, RocksStoreOptions.Default, Limits.Default with { MinFreeDiskBytes = disk.TotalSize });
+        RocksShardStores all = new(Shards, _environment, RocksStoreOptions.Default, Limits.Default with { MinFreeDiskBytes = 0, MinFreeDiskPercent = 0 });
+        Assert.InRange(none.RoomBytes, long.MinValue, 0);
+        Assert.InRange(all.RoomBytes, 1, disk.TotalSize);
     }
 
     [Fact]
@@ -104,7 +148,17 @@ public sealed class ShardStoresTests : IDisposable
         _stores.DeleteCheckpoints();
         Assert.Empty(Directory.GetDirectories(Shards, "*.checkpoint-*", SearchOption.AllDirectories));
         Assert.Equal([(S7, 1UL), (new GroupId(8), 1UL)], _stores.List());
-        new RocksShardStores(Path.Combine(_root, "none"), _environment, RocksStoreOptions.Default).DeleteCheckpoints();
+        new RocksShardStores(Path.Combine(_root, "none"), _environment, RocksStoreOptions.Default, Limits.Default).DeleteCheckpoints();
+    }
+
+    /// <summary>In the middle, where rows are.</summary>
+    private static void FlipByte(string path)
+    {
+        using FileStream file = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        file.Position = file.Length / 2;
+        int old = file.ReadByte();
+        file.Position--;
+        file.WriteByte((byte)(old ^ 0x20));
     }
 
     private static void Copy(ICheckpoint checkpoint, CheckpointFile file, IStagedStore to, int pieceBytes)
