@@ -412,12 +412,10 @@ internal enum SimTheme
 
     /// <summary>Behind a gap: seeds that are noted for something draw what lies there.</summary>
     FullDisks = 9,
+    RottenLogs = 10,
 
     /// <summary>Never drawn: only asked for.</summary>
     ForgottenSleepers = 12,
-
-    /// <summary>Never drawn: only asked for.</summary>
-    RottenLogs = 13,
 }
 
 /// <summary>What the nemesis does to the world.</summary>
