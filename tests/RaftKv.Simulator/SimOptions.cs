@@ -457,10 +457,10 @@ internal enum SimTheme
 
     /// <summary>Behind a gap: seeds that are noted for something draw what lies there.</summary>
     FullDisks = 9,
+    RottenLogs = 10,
 
     /// <summary>Never drawn, only asked for; so are those behind it.</summary>
     ForgottenSleepers = 12,
-    RottenLogs = 13,
     Leases = 14,
 }
 
