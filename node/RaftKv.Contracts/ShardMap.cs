@@ -16,9 +16,12 @@ public sealed class ShardMap
 
     /// <param name="shards">In any order, at least one.</param>
     /// <param name="leaseReads">Whether the cluster serves lease reads (design §6: a property of the cluster, never of one node).</param>
+    /// <param name="leaseElectionMicros">With lease reads: the election timeout of every node, in µs; null is 500 ms.</param>
     /// <exception cref="InvalidShardMapException">An invariant does not hold; the message names the shards.</exception>
-    public ShardMap(IEnumerable<ShardDescription> shards, bool leaseReads = false)
+    public ShardMap(IEnumerable<ShardDescription> shards, bool leaseReads = false, long? leaseElectionMicros = null)
     {
+        if (leaseElectionMicros is not null && (!leaseReads || leaseElectionMicros <= 0)) throw new InvalidShardMapException($"leaseElectionMicros is {leaseElectionMicros} and leaseReads {leaseReads}");
+        LeaseElectionMicros = leaseElectionMicros;
         Shards = [.. shards.OrderBy(s => s.Range.Start)];
         LeaseReads = leaseReads;
         CheckIds(Shards);
@@ -32,6 +35,9 @@ public sealed class ShardMap
     public ImmutableArray<ShardDescription> Shards { get; }
 
     public bool LeaseReads { get; }
+
+    /// <summary>The election timeout that lease reads rely on, in µs; null: there are none, or it is 500 ms.</summary>
+    public long? LeaseElectionMicros { get; }
 
     /// <summary>The shard whose range contains <paramref name="hash"/>. There always is one. O(log shards).</summary>
     public ShardDescription ByHash(ulong hash)
@@ -57,7 +63,7 @@ public sealed class ShardMap
     /// <param name="shards">≥ 1.</param>
     /// <param name="replicas">1…number of nodes.</param>
     /// <exception cref="ArgumentException">An argument is out of its range; the message says which.</exception>
-    public static ShardMap Initial(IReadOnlyList<string> nodeNames, int shards, int replicas, bool leaseReads = false)
+    public static ShardMap Initial(IReadOnlyList<string> nodeNames, int shards, int replicas, bool leaseReads = false, long? leaseElectionMicros = null)
     {
         NodeIdentity.IdsOf(nodeNames);
         if (shards < 1) throw new ArgumentException($"there must be at least 1 shard, not {shards}");
@@ -65,7 +71,7 @@ public sealed class ShardMap
 
         string[] nodes = [.. nodeNames.Order(StringComparer.Ordinal)];
         HashRange[] ranges = HashRange.SplitFull(shards);
-        return new ShardMap(ranges.Select((range, i) => new ShardDescription((ulong)i + 1, range, ShardEpoch.Initial, ReplicasFrom(nodes, i, replicas))), leaseReads);
+        return new ShardMap(ranges.Select((range, i) => new ShardDescription((ulong)i + 1, range, ShardEpoch.Initial, ReplicasFrom(nodes, i, replicas))), leaseReads, leaseElectionMicros);
     }
 
     private static ImmutableArray<ShardReplica> ReplicasFrom(string[] nodes, int first, int count) =>

@@ -14,6 +14,7 @@ namespace RaftKv.Contracts;
 ///   "shards": [ { "id": 1, "start": "0000000000000000", "end": "2000000000000000", "version": 1, "confVersion": 1,
 ///                 "replicas": [ { "node": "n1", "replicaId": "1", "role": "voter" } ] } ] }
 /// </code>
+/// A cluster with lease reads also has, as the last member, "leaseElectionMicros": the election timeout that they rely on; one that lacks it was made with 500000.
 /// Every byte is part of the format, because the digest is taken over them: see the golden file in the tests. Reading is
 /// strict: a member that is missing, unknown or given twice is an error, for a map half understood would route wrongly.
 /// </summary>
@@ -23,7 +24,7 @@ internal static class ShardMapFile
 
     public static byte[] Write(ShardMap map)
     {
-        var dto = new ShardMapDto(FormatVersion, map.LeaseReads, [.. map.Shards.Select(ToDto)]);
+        var dto = new ShardMapDto(FormatVersion, map.LeaseReads, [.. map.Shards.Select(ToDto)], map.LeaseElectionMicros);
         return [.. JsonSerializer.SerializeToUtf8Bytes(dto, ShardMapJsonContext.Default.ShardMapDto), (byte)'\n'];
     }
 
@@ -35,7 +36,7 @@ internal static class ShardMapFile
             int version = Present(JsonSerializer.Deserialize(file, FormatVersionJsonContext.Default.FormatVersionDto)).FormatVersion;
             if (version != FormatVersion) throw new InvalidShardMapException($"format version {version}; this program reads {FormatVersion} only");
             ShardMapDto dto = Present(JsonSerializer.Deserialize(file, ShardMapJsonContext.Default.ShardMapDto));
-            return new ShardMap(dto.Shards.Select(FromDto), dto.LeaseReads);
+            return new ShardMap(dto.Shards.Select(FromDto), dto.LeaseReads, dto.LeaseElectionMicros);
         }
         catch (Exception e) when (e is JsonException or FormatException or ArgumentException)
         {
@@ -79,7 +80,7 @@ internal static class ShardMapFile
     };
 }
 
-internal sealed record ShardMapDto(int FormatVersion, bool LeaseReads, ShardDto[] Shards);
+internal sealed record ShardMapDto(int FormatVersion, bool LeaseReads, ShardDto[] Shards, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? LeaseElectionMicros = null);
 
 internal sealed record ShardDto(ulong Id, string Start, string End, ulong Version, ulong ConfVersion, ReplicaDto[] Replicas);
 

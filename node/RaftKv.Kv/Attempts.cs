@@ -167,6 +167,9 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
     /// <inheritdoc/>
     public abstract void OnDropped();
 
+    /// <inheritdoc/>
+    public abstract bool IsWanted { get; }
+
     protected abstract void Complete(KvResponse response);
 }
 
@@ -178,6 +181,9 @@ internal sealed class LocalAttempt(Front front, KvCall call) : Attempt(front, ca
 
     /// <inheritdoc/>
     public override void OnDropped() => Front.Park(call);
+
+    /// <inheritdoc/>
+    public override bool IsWanted => !call.IsCompleted;
 
     protected override void Complete(KvResponse response)
     {
@@ -195,6 +201,9 @@ internal sealed class ForwardedAttempt(Front front, NodeId origin, ulong originB
 
     /// <inheritdoc/>
     public override void OnDropped() => Refuse("leadership was lost before the read was confirmed", leader: default);
+
+    /// <inheritdoc/>
+    public override bool IsWanted => true;
 
     /// <summary>Answers that nothing was appended here, definitely.</summary>
     public void Refuse(string why, NodeId leader) => Complete(KvResponse.Fail(ErrorCode.NoLeader, why, Front.NodeName) with { LeaderHint = leader });

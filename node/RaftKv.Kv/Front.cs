@@ -209,7 +209,7 @@ public sealed class Front : IFront
         RaftGroup? local = _worker.Find(call.Group);
         if (call.IsStaleRead && HasState(local)) _worker.ReadAsIs(now, call.Group, new LocalAttempt(this, call) { AgeMicros = _worker.AgeMicros(now, call.Group) });
         else if (local is { Role: Role.Leader }) TryHere(now, call);
-        else if (MayReadHere(call, local) && _worker.TryRead(now, call.Group, new LocalAttempt(this, call))) call.WasReadHere = true;
+        else if (MayReadHere(now, call, local) && _worker.TryRead(now, call.Group, new LocalAttempt(this, call))) call.WasReadHere = true;
         else if (NodeToAsk(now, call, local) is { } node && !_unreachable.Contains(node) && _links.BootIdOf(node) is var boot and not 0) Forward(now, call, node, boot);
         else Park(call);
     }
@@ -281,9 +281,11 @@ public sealed class Front : IFront
         call.IsStaleRead ? AnyOtherNode() : LeaderNodeOf(call.Group, local, now - call.PostedAt >= _options.LeaderlessMicros);
 
     /// <summary>
-    /// A follower serves reads itself, at an index that its leader vouches for; once, for it may be far behind. Leases are the leader's.
+    /// A follower serves reads itself, at an index that its leader vouches for, if it keeps up with that leader: what it knows to be all there was must not be old. Leases are the
+    /// leader's.
     /// </summary>
-    private static bool MayReadHere(KvCall call, RaftGroup? local) => !call.IsWrite && !call.IsTransfer && !call.IsLeaseRead && !call.WasReadHere && HasState(local);
+    private bool MayReadHere(long now, KvCall call, RaftGroup? local) =>
+        !call.IsWrite && !call.IsTransfer && !call.IsLeaseRead && !call.WasReadHere && HasState(local) && _worker.AgeMicros(now, call.Group) < _options.RetryMicros;
 
     /// <summary>A replica that was just made has nothing to read from.</summary>
     private static bool HasState([NotNullWhen(true)] RaftGroup? group) => group is not null && group.Applied > LogIndex.Zero;

@@ -16,7 +16,6 @@ public sealed class Applier
     private readonly IRaftLog _log;
     private readonly SnapshotStreamer _snapshots;
     private readonly IPumpObserver _observer;
-    private readonly Func<long> _clock;
     private readonly WorkQueue<ApplyWork> _queue;
     private readonly List<(PendingProposal Proposal, object? Result, bool IsApplied)> _outcomes = [];
     private GroupWorker? _worker;
@@ -26,7 +25,6 @@ public sealed class Applier
         _log = log;
         _snapshots = snapshots;
         _observer = options.Observer;
-        _clock = options.Clock;
         _queue = new WorkQueue<ApplyWork>(int.MaxValue, options.MaxApplyQueueBytes);
     }
 
@@ -97,15 +95,17 @@ public sealed class Applier
     private bool TryEndStopped(ApplyWork work)
     {
         HostedReplica replica = work.Replica;
-        if (replica.WaitingReads.Count > 0)
-        {
-            _worker!.PostDroppedReads([.. replica.WaitingReads.Select(waiting => waiting.Owner)]);
-            replica.WaitingReads.Clear();
-        }
-
+        DropWaitingReads(replica);
         if (work is ServeRead read) _worker!.PostDroppedReads([read.Read.Owner]);
         if (work is ApplyEntries entries) entries.Entries.Return();
         return work is SwitchStore or CloseRemoved;
+    }
+
+    private void DropWaitingReads(HostedReplica replica)
+    {
+        if (replica.WaitingReads.Count == 0) return;
+        _worker!.PostDroppedReads([.. replica.WaitingReads.Select(waiting => waiting.Owner)]);
+        replica.WaitingReads.Clear();
     }
 
     private void Apply(ApplyEntries work)
@@ -144,7 +144,7 @@ public sealed class Applier
         _worker!.PostApplied(replica, replica.Machine.Applied, new GroupTimes(replica.Machine.TimeMillis, replica.Machine.NextDeadlineMillis, replica.Machine.NextCompactionMillis));
         replica.WaitingReads.RemoveAll(read =>
         {
-            if (read.Index > replica.Machine.Applied) return false;
+            if (read.Index > replica.Machine.Applied) return !read.Owner.IsWanted;
             Serve(replica, read);
             return true;
         });
@@ -179,7 +179,7 @@ public sealed class Applier
         _outcomes.Clear();
     }
 
-    private void ServeOrWait(ServeRead read)
+    private static void ServeOrWait(ServeRead read)
     {
         bool isReached = read.Read.Index <= read.Replica.Machine.Applied;
 #if MUTANTS
@@ -189,12 +189,10 @@ public sealed class Applier
         else read.Replica.WaitingReads.Add(read.Read);
     }
 
-    /// <summary>That a lease held when the read was granted, only a look at the clock after that can say: the time that STEP had then may have been an old one.</summary>
-    private void Serve(HostedReplica replica, in GrantedRead read)
+    /// <summary>Unless nobody waits for it any more: a replica that is far behind may hold many whose clients were served elsewhere.</summary>
+    private static void Serve(HostedReplica replica, in GrantedRead read)
     {
-        bool isByLease = read.LeaseUntilMicros != 0;
-        if (isByLease && _clock() >= read.LeaseUntilMicros) _worker!.PostDroppedReads([read.Owner]);
-        else read.Owner.Serve(replica.Machine, replica.Id, read.Term, isByLease);
+        if (read.Owner.IsWanted) read.Owner.Serve(replica.Machine, replica.Id, read.Term, read.IsByLease);
     }
 
     private void AnswerFlushed(AskFlushed ask)
@@ -218,7 +216,7 @@ public sealed class Applier
     /// <summary>The tombstone is durable, and nothing for the replica comes behind this.</summary>
     private void Close(HostedReplica replica)
     {
-        replica.WaitingReads.Clear();
+        DropWaitingReads(replica);
         replica.Machine.Dispose();
         _snapshots.Post(new ReplicaRemoved(replica));
     }

@@ -344,6 +344,7 @@ public sealed partial class GroupWorker : IPeerReceiver
 
             // Raft sends it again. One without entries is let through: it may be what tells the leader where we stand.
             if (message.Kind == MessageKind.Append && !message.Entries.IsEmpty && (isFull || replica.Group.HasTooMuchUnapplied)) continue;
+            if (message.Kind == MessageKind.ReadIndex) replica.UsedAtMicros = now; // By another node's clients.
             replica.Group.Step(now, message);
             replica.Freshness.OnMessage(now, message, replica.Group);
             _received.AsSpan(0, message.Entries.Length).Clear(); // The group has its copies; a slot would keep the whole frame in memory.
@@ -448,7 +449,10 @@ public sealed partial class GroupWorker : IPeerReceiver
         foreach (ReadGrant grant in _ready.ReadGrants)
         {
             replica.Reads.Remove(grant.Context, out IReadOwner? owner);
-            _applier.Add(new ServeRead(replica, new GrantedRead(grant.Index, grant.Term, owner!, grant.LeaseUntilMicros)), 0);
+            bool isByLease = grant.LeaseUntilMicros != 0;
+            // That it held when the read was granted, only a look at the clock after that can say: this turn's time may be an old one.
+            if (isByLease && _options.Clock() >= grant.LeaseUntilMicros) TryRead(now, replica.Id, owner!);
+            else _applier.Add(new ServeRead(replica, new GrantedRead(grant.Index, grant.Term, owner!, isByLease)), 0);
         }
 
         foreach (ulong context in _ready.ReadsDropped)

@@ -86,7 +86,7 @@ public sealed record HostOptions
     /// <summary>Whether leaders may serve reads under a lease; equal on all nodes of the cluster (design §6).</summary>
     public bool HasLeases { get; init; }
 
-    /// <summary>The clock that the pumps' <c>now</c> comes from, in µs; APPLY reads it to see whether a lease still held. Unless given, none holds.</summary>
+    /// <summary>The clock that the pumps' <c>now</c> comes from, in µs; read again to see whether a lease still holds. Unless given, none does.</summary>
     public Func<long> Clock { get; init; } = static () => long.MaxValue;
 
     /// <summary>Hears of what the pumps do; nobody unless given.</summary>

@@ -141,5 +141,5 @@ internal sealed class HostedReplica(RaftGroup group, IStateMachine machine, Comm
 /// <summary>Somebody waits to hear what became of the entry that was appended at (Index, Term).</summary>
 internal readonly record struct PendingProposal(LogIndex Index, Term Term, IProposalOwner Owner);
 
-/// <summary>A confirmed read: to be served once Index is applied, and if LeaseUntilMicros is not 0, before that.</summary>
-internal readonly record struct GrantedRead(LogIndex Index, Term Term, IReadOwner Owner, long LeaseUntilMicros = 0);
+/// <summary>A confirmed read: to be served once Index is applied.</summary>
+internal readonly record struct GrantedRead(LogIndex Index, Term Term, IReadOwner Owner, bool IsByLease = false);

@@ -66,7 +66,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         // A node that listens everywhere and says no address: peers must not send anybody to their own.
         bool isReachable = options.AdvertiseClient is not null || !(ports.Client.Address.Equals(IPAddress.Any) || ports.Client.Address.Equals(IPAddress.IPv6Any));
         Hello hello = new(
-            Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, DigestOf(node.Map, options), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
+            Hello.CurrentProtocol, Hello.CurrentProtocol, identity.ClusterId, node.Map.Digest(), identity.Node, identity.DiskId, bootId, default, identity.Name, isReachable ? clientUrl : "");
         PeerDisks disks = PeerDisks.Open(PosixDisk.OpenDirectory(directory.Path));
         OwnDisk ownDisk = new(identity.DiskId, identity.Name, node.Members.Count - 1);
         _links = new TcpPeerLinks(hello, PeersOf(node), receiver, loggers.CreateLogger<TcpPeerLinks>(), TransportOptionsOf(options), admit: other => AdmitOrDie(disks, ownDisk, other), metDiskOf: disks.DiskOf);
@@ -181,10 +181,6 @@ internal sealed partial class NodeProcess : IAsyncDisposable
             HandOverLate(); // STEP stands still: then it must not keep the process from ending.
         }
     }
-
-    /// <summary>A lease is as long as the shortest election timeout of all nodes, so with leases theirs must be one.</summary>
-    internal static ulong DigestOf(ShardMap map, NodeOptions options) =>
-        map.LeaseReads ? map.Digest() ^ (0x9E3779B97F4A7C15 * (ulong)options.ScaledMicros(options.ElectionTimeoutMillis)) : map.Digest();
 
     internal static TimeSpan HandOverTimeoutOf(HostOptions host) => HandOverMargin + TimeSpan.FromMicroseconds(host.HandOverMicros);
 

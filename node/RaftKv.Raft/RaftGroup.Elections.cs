@@ -45,7 +45,13 @@ public sealed partial class RaftGroup
 
     private void TickAsFollower()
     {
-        if ((_now < _electionDeadline && _now < _lossDeadline) || HasPromised) return;
+        if (_now < _electionDeadline && _now < _lossDeadline) return;
+        if (HasPromised)
+        {
+            _electionDeadline = _promisedUntil + _random.Below(_options.ElectionTimeoutMicros); // Not all groups of the node at once.
+            return;
+        }
+
         _asksEverybody = ++_timeoutsInARow % TimeoutsOfAnOrphan == 0;
         if (MayCampaign && !_isStalled)
         {

@@ -64,7 +64,7 @@ public sealed partial class RaftGroup
 
     private void OnHibernateAsFollower(in Message message)
     {
-        bool isAll = Leader == message.From && _log.Last == message.Index && Commit == message.Index && Applied == message.Index && _log.Durable == message.Index;
+        bool isAll = Leader == message.From && _log.Last == message.Index && Commit == message.Index && Applied == message.Index && _log.Durable == message.Index && !_forwardedReads.HasAny;
 #if MUTANTS
         isAll |= Mutants.On(Mutant.SleepsWithWorkLeft);
 #endif

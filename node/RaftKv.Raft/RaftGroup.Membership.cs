@@ -165,7 +165,9 @@ public sealed partial class RaftGroup
 #if MUTANTS
         if (Mutants.On(Mutant.RemovedBeforeApplied) && !Configuration.Contains(Replica)) _isRemoved = true;
 #endif
-        if (Role == Role.Leader) UpdateProgress(nextOfNew: entry.Index);
+        if (Role != Role.Leader) return;
+        UpdateProgress(nextOfNew: entry.Index);
+        _reads.ForgetConfirmed(); // Other voters have promised nothing yet.
     }
 
     private void OnLogTruncated(LogIndex from)

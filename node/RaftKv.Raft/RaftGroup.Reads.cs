@@ -122,13 +122,13 @@ public sealed partial class RaftGroup
     private void SendForwardedReads()
     {
 #if MUTANTS
-        if (Mutants.On(Mutant.FollowerReadsWithoutLeader) && _forwardedReads.TryBegin(_now, out ulong own))
+        if (Mutants.On(Mutant.FollowerReadsWithoutLeader) && _forwardedReads.TryAsk(_now, _readsDropped, out ulong own))
         {
             _forwardedReads.OnAnswer(own, Commit, Term, _readGrants);
             return;
         }
 #endif
-        if (_forwardedReads.TryBegin(_now, out ulong number))
+        if (_forwardedReads.TryAsk(_now, _readsDropped, out ulong number))
             Send(new Message { Kind = MessageKind.ReadIndex, From = Replica, To = Leader, Term = Term, ReadRound = number });
     }
 }

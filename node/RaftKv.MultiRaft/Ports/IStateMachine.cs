@@ -86,10 +86,13 @@ public interface IProposalOwner
 /// <summary>A linearizable read that waits for its index to be applied.</summary>
 public interface IReadOwner
 {
+    /// <summary>Whether anybody still waits for it. From any thread.</summary>
+    bool IsWanted { get; }
+
     /// <summary>Serves the read from state that has applied at least the granted index. Called from the APPLY thread.</summary>
     /// <param name="isByLease">The leader relied on its lease, and did not ask a majority.</param>
     void Serve(IStateMachine machine, GroupId group, Term term, bool isByLease);
 
-    /// <summary>The read could not be confirmed: leadership was lost, or a lease ended. Called from the STEP thread.</summary>
+    /// <summary>The read could not be confirmed: leadership was lost, or the replica was stopped or removed. Called from the STEP thread.</summary>
     void OnDropped();
 }

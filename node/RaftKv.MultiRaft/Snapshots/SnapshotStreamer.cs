@@ -221,7 +221,12 @@ public sealed class SnapshotStreamer : IDisposable
         IStagedStore? store = null;
         try
         {
-            if (!HasRoom(now, offer)) return; // It will be offered again.
+            if (!HasRoom(now, offer))
+            {
+                _links.SendBulk(from, new SnapshotEnd(offer.Id, LogIndex.Zero).ToFrame()); // Others may have the sender's slot; it will be offered again.
+                return;
+            }
+
             _lastGeneration[replica.Id] = generation;
             store = _machines.Stage(replica.Id, generation);
             _incoming.Add(replica.Id, new IncomingSnapshot(replica, from, offer, generation, store, now));

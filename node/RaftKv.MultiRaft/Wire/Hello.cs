@@ -5,7 +5,7 @@ namespace RaftKv.MultiRaft.Wire;
 /// <summary>Who is at the other end of a connection; the first frame in each direction.</summary>
 /// <param name="ProtocolMin">Lowest and <paramref name="ProtocolMax"/> highest protocol version spoken; the highest common one is used.</param>
 /// <param name="ClusterId">Of the cluster token and the initial members; nodes of another cluster are refused.</param>
-/// <param name="MapDigest">Digest of the initial shard map and, where it allows lease reads, of the election timeout that they rely on; nodes with another are refused.</param>
+/// <param name="MapDigest">Digest of the initial shard map, which also holds the election timeout that lease reads rely on; nodes with another map are refused.</param>
 /// <param name="Node">XXH64 of <paramref name="Name"/>.</param>
 /// <param name="DiskId">Random, made with the data directory.</param>
 /// <param name="BootId">Random, made at each start of the process.</param>

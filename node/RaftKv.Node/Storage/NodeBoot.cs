@@ -69,7 +69,7 @@ internal static class NodeBoot
         IReadOnlyList<ClusterMember> members = options.InitialCluster
             ?? throw new StartRefusedException($"{directory.Path} holds no node yet: the first start needs --initial-cluster");
         string[] names = [.. members.Select(member => member.Name)];
-        ShardMap map = ShardMap.Initial(names, options.InitialShards, options.Replicas ?? Math.Min(3, names.Length), options.LeaseReads);
+        ShardMap map = ShardMap.Initial(names, options.InitialShards, options.Replicas ?? Math.Min(3, names.Length), options.LeaseReads, options.LeaseReads ? options.ScaledMicros(options.ElectionTimeoutMillis) : null);
         DiskIdentity identity = new(ClusterIdOf(options.ClusterToken, names), new NodeId(NodeIdentity.IdOf(options.Name)), RandomId(), options.Name, map.ToFile());
         directory.WritePeers(members);
         RecoveredLog born = NodeBirth.Run(identity, map, log, stores);
@@ -89,9 +89,15 @@ internal static class NodeBoot
                 throw new StartRefusedException($"{directory.Path} belongs to cluster {identity.ClusterId:x16}; --initial-cluster and --cluster-token name cluster {meant:x16}");
         }
 
+        ShardMap map = ShardMap.FromFile(identity.InitialMap.Span);
+        // What was promised to a leader before the restart was promised by the old timeout.
+        long election = options.ScaledMicros(options.ElectionTimeoutMillis);
+        if (map.LeaseReads && (map.LeaseElectionMicros ?? 500_000) != election)
+            throw new StartRefusedException($"{directory.Path} belongs to a cluster with lease reads, which rely on an election timeout of {(map.LeaseElectionMicros ?? 500_000) / 1000} ms; --election-timeout-ms and --time-scale-percent make it {election / 1000} ms");
+
         // Who the members are is settled; where they are reached may have changed.
         if (options.InitialCluster is not null) directory.WritePeers(members);
-        return new BootedNode(log, logDisk, recovered, identity, ShardMap.FromFile(identity.InitialMap.Span), members);
+        return new BootedNode(log, logDisk, recovered, identity, map, members);
     }
 
     /// <summary>A line that is lost would make a cluster of fewer members of it.</summary>

@@ -270,6 +270,8 @@ internal sealed class FakeReader(string name, Trace trace) : IReadOwner
 {
     public void Serve(IStateMachine machine, GroupId group, Term term, bool isByLease) => trace.Add($"{name} served by {group} at {machine.Applied}/{term}{(isByLease ? " by lease" : "")}");
 
+    public bool IsWanted => true;
+
     public void OnDropped() => trace.Add($"{name} dropped");
 }
 

@@ -516,6 +516,8 @@ public sealed class SnapshotTransferTests
     {
         public void Serve(IStateMachine machine, GroupId group, Term term, bool isByLease) => throw new StoreDamagedException("block 7");
 
+        public bool IsWanted => true;
+
         public void OnDropped() { }
     }
 }

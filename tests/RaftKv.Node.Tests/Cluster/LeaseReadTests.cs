@@ -32,6 +32,11 @@ public sealed class LeaseReadTests
         cluster.Nodes[1].Start();
         cluster.Nodes[2].Start(arguments: [.. cluster.Nodes[2].Arguments, "--election-timeout-ms", "900"]);
         await cluster.Nodes[0].WaitReadyAsync();
+        NodeUnderTest restarted = cluster.Nodes[1];
+        await restarted.KillAsync();
+        restarted.Start(arguments: [.. restarted.Arguments, "--time-scale-percent", "40"]);
+        Assert.Equal(1, await restarted.WaitForExitAsync());
+        Assert.Contains("lease reads, which rely on an election timeout of 500 ms; --election-timeout-ms and --time-scale-percent make it 200 ms", restarted.Output, StringComparison.Ordinal);
         await Wait.UntilAsync("n3 is refused", () => Task.FromResult(cluster.Nodes[0].Output.Contains("for lease reads another election timeout", StringComparison.Ordinal)));
     }
 }
