@@ -31,32 +31,63 @@ first_of() { grep -oE '^seed [0-9]+ FAILED' "$1" | grep -oE '[0-9]+' | sort -n |
 
 log=$(mktemp)
 found=$(mktemp)
-trap 'rm -f "$log" "$found"' EXIT
+results=$(mktemp -d)
+trap 'rm -rf "$log" "$found" "$results"' EXIT
 if ! dotnet build tests/RaftKv.Simulator --configuration Release --verbosity quiet --property:Mutants=true --property:RestoreLockedMode=true >"$log" 2>&1; then
   cat "$log"
   echo "0 passed, 1 failed"
   exit 1
 fi
 
-for name in $(names); do
+# by_seed NAME: the seed noted, and if that is stale, another. Prints "true TEXT" or "false TEXT".
+by_seed() {
+  local name=$1 theme seed world=() about log first=""
   theme=$(field "$name" 2)
   seed=$(field "$name" 3)
-  world=()
   [ "${theme:--}" = - ] || world=(--theme "$theme")
   about=${world[*]:+ in worlds about $theme}
-  if [ "${1:-}" = --search ]; then
+  if [ -n "$seed" ] && "$simulator" run --mutant "$name" --start "$seed" --seeds 1 --until-failure "${world[@]}" >/dev/null; then
+    echo "true caught by seed $seed$about"
+    return
+  fi
+
+  log=$(mktemp)
+  timeout "${PATIENCE:-15}" "$simulator" run --mutant "$name" --seeds 100000 --until-failure "${world[@]}" >"$log" || true
+  first=$(first_of "$log") || true
+  rm -f "$log"
+  echo "$([ -n "$first" ] && echo true || echo false) seed ${seed:-(none noted)} is stale$about; $([ -n "$first" ] && echo "caught by $first" || echo "not caught in ${PATIENCE:-15} s")"
+}
+
+# A seed is one thread's work: one for each core.
+run_all() {
+  local name verdict
+  for name in $(names); do
+    [ "$(jobs -r | wc -l)" -lt "$(nproc)" ] || wait -n
+    by_seed "$name" >"$results/$name" &
+  done
+  wait
+  for name in $(names); do
+    verdict=$(cat "$results/$name")
+    settle "$name" "${verdict%% *}" "${verdict#* }"
+  done
+}
+
+search_all() {
+  local name theme seed world about totals first
+  for name in $(names); do
+    theme=$(field "$name" 2)
+    seed=$(field "$name" 3)
+    world=()
+    [ "${theme:--}" = - ] || world=(--theme "$theme")
+    about=${world[*]:+ in worlds about $theme}
     totals=$("$simulator" run --mutant "$name" --seeds "${SEEDS:-1000}" "${world[@]}" | tee "$log" | tail -n 1) || true
     first=$(first_of "$log") || true
     echo "$name ${theme:--} ${first:-$seed}" >>"$found"
     settle "$name" "$([ -n "$first" ] && echo true || echo false)" "caught in $(echo "$totals" | grep -oE '[0-9]+ failed' | grep -oE '[0-9]+') of ${SEEDS:-1000} seeds$about, first: ${first:-none}"
-  elif [ -n "$seed" ] && "$simulator" run --mutant "$name" --start "$seed" --seeds 1 --until-failure "${world[@]}" >/dev/null; then
-    settle "$name" true "caught by seed $seed$about"
-  else
-    timeout "${PATIENCE:-15}" "$simulator" run --mutant "$name" --seeds 100000 --until-failure "${world[@]}" >"$log" || true
-    first=$(first_of "$log") || true
-    settle "$name" "$([ -n "$first" ] && echo true || echo false)" "seed ${seed:-(none noted)} is stale$about; $([ -n "$first" ] && echo "caught by $first" || echo "not caught in ${PATIENCE:-15} s")"
-  fi
-done
-[ "${1:-}" != --search ] || cp "$found" "$seeds"
+  done
+  cp "$found" "$seeds"
+}
+
+if [ "${1:-}" = --search ]; then search_all; else run_all; fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

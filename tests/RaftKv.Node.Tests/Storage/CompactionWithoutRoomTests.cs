@@ -7,7 +7,7 @@ namespace RaftKv.Node.Tests.Storage;
 /// <summary>A compaction needs room beside what it replaces. Without it nothing is lost: the store goes on, and compacts when there is room.</summary>
 public sealed class CompactionWithoutRoomTests : IDisposable
 {
-    private const int TablesThatCompact = 4;
+    private const int TablesThatCompact = 8;
     private readonly string _directory = Directory.CreateTempSubdirectory("raftkv-compaction-").FullName;
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
@@ -20,8 +20,8 @@ public sealed class CompactionWithoutRoomTests : IDisposable
         using RocksEnvironment environment = new(1024 * 1024);
         using (RocksOrderedStore store = RocksOrderedStore.Open(environment, path, new RocksStoreOptions { CreateIfMissing = true, Compression = RocksCompression.None }))
         {
-            for (int table = 0; table < TablesThatCompact - 1; table++) WriteTable(store, table, mebibytes: 6);
-            disk.Fill(mebibytes: 20); // Leaves ten, of which the compaction needs some twenty.
+            for (int table = 0; table < TablesThatCompact - 1; table++) WriteTable(store, table, mebibytes: 3);
+            disk.Fill(mebibytes: 20); // Leaves some seven, of which the compaction needs twenty-two.
             WriteTable(store, TablesThatCompact - 1, mebibytes: 1);
             await Wait.UntilAsync("a compaction has failed", () => Task.FromResult(LogOf(path).Contains("Compaction error: IO error: No space left on device", StringComparison.Ordinal)), () => LogOf(path));
 
