@@ -16,6 +16,9 @@ internal sealed class OutgoingSnapshot(HostedReplica replica, Member target, ulo
 
     public long LastHeardMicros { get; private set; } = now;
 
+    /// <summary>The follower has asked for some of it.</summary>
+    public bool IsFetched { get; private set; }
+
     /// <summary>When to offer it (again); never while its term is not known, and once it is being fetched.</summary>
     public long OfferAtMicros { get; private set; } = long.MaxValue;
 
@@ -40,6 +43,7 @@ internal sealed class OutgoingSnapshot(HostedReplica replica, Member target, ulo
     {
         LastHeardMicros = now;
         OfferAtMicros = long.MaxValue;
+        IsFetched = true;
         if (fetch.File >= checkpoint.Files.Count || fetch.Offset > checkpoint.Files[fetch.File].Length) return null;
         CheckpointFile file = checkpoint.Files[fetch.File];
         byte[] bytes = new byte[Math.Min(maxBytes, file.Length - fetch.Offset)];

@@ -245,9 +245,16 @@ public sealed class SnapshotStreamer : IDisposable
         GroupId group = offer.Id.Group;
         long room = _machines.RoomBytes - _incoming.Values.Sum(other => other.MissingBytes);
         bool hasRoom = offer.Bytes <= room;
-        if (hasRoom) _waiting.Remove(group);
-        else if (!_waiting.ContainsKey(group)) _options.Observer.OnSnapshotWaits(group, offer.Bytes, room);
-        if (!hasRoom) _waiting[group] = now;
+        if (hasRoom)
+        {
+            _waiting.Remove(group);
+        }
+        else
+        {
+            if (!_waiting.ContainsKey(group)) _options.Observer.OnSnapshotWaits(group, offer.Bytes, room);
+            _waiting[group] = now;
+        }
+
         Volatile.Write(ref _waitForRoom, _waiting.Count);
         return hasRoom;
     }
@@ -317,7 +324,8 @@ public sealed class SnapshotStreamer : IDisposable
     {
         if (_outgoing.Find(outgoing => outgoing.Id == end.Id) is { } sent)
         {
-            if (end.Installed > LogIndex.Zero) EndOutgoing(sent, end.Installed, isNews: true);
+            // Of what the follower never asked for, for it has no room, nothing can have arrived damaged.
+            if (end.Installed > LogIndex.Zero || !sent.IsFetched) EndOutgoing(sent, end.Installed, isNews: true);
             else if (!sent.IsSuspect) sent.Suspect();
         }
         else if (_incoming.TryGetValue(end.Id.Group, out IncomingSnapshot? incoming) && incoming.Offer.Id == end.Id && !incoming.IsComplete)

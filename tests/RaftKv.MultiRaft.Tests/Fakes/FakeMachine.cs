@@ -140,7 +140,13 @@ internal sealed class FakeCheckpoint(LogIndex index, Term term) : ICheckpoint
     /// <summary>Runs when it is verified, which takes so many steps more; may throw.</summary>
     public Func<int> BeforeVerify { get; set; } = static () => 0;
 
-    public IEnumerable<long> Verify() => FakeMachines.Steps(BeforeVerify);
+    public bool WasVerified { get; private set; }
+
+    public IEnumerable<long> Verify()
+    {
+        WasVerified = true;
+        return FakeMachines.Steps(BeforeVerify);
+    }
 
     public void Dispose() => IsDisposed = true;
 }

@@ -432,6 +432,8 @@ public sealed class SnapshotStreamerTests
         network.Pass(15_000_000);
         Assert.Equal((1, 0L), (snapshots.WaitForRoom, snapshots.Failed));
         Assert.Empty(network.Two.Machines.StagedStores);
+        Assert.DoesNotContain(network.One.Machine.Checkpoints, checkpoint => checkpoint.WasVerified); // Nobody had anything of them that could be damaged.
+        Assert.All(network.One.Machine.Checkpoints.SkipLast(1), checkpoint => Assert.True(checkpoint.IsDisposed));
         network.Two.Machines.RoomBytes = 56;
         network.Until(() => snapshots.Installed == 1);
         Assert.Equal(0, snapshots.WaitForRoom);
