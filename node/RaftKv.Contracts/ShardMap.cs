@@ -11,12 +11,15 @@ namespace RaftKv.Contracts;
 /// <remarks>Leaders are not in it: they change without a change of the map. Lookups are on the hot path: no allocation.</remarks>
 public sealed class ShardMap
 {
+    /// <summary>What <see cref="LeaseElectionMicros"/> is in a map with lease reads that does not say.</summary>
+    public const long DefaultLeaseElectionMicros = 500_000;
+
     private readonly ulong[] _starts;
     private readonly FrozenDictionary<ulong, ShardDescription> _byId;
 
     /// <param name="shards">In any order, at least one.</param>
     /// <param name="leaseReads">Whether the cluster serves lease reads (design §6: a property of the cluster, never of one node).</param>
-    /// <param name="leaseElectionMicros">With lease reads: the election timeout of every node, in µs; null is 500 ms.</param>
+    /// <param name="leaseElectionMicros">With lease reads: the election timeout of every node, in µs; null is <see cref="DefaultLeaseElectionMicros"/>.</param>
     /// <exception cref="InvalidShardMapException">An invariant does not hold; the message names the shards.</exception>
     public ShardMap(IEnumerable<ShardDescription> shards, bool leaseReads = false, long? leaseElectionMicros = null)
     {
@@ -36,7 +39,7 @@ public sealed class ShardMap
 
     public bool LeaseReads { get; }
 
-    /// <summary>The election timeout that lease reads rely on, in µs; null: there are none, or it is 500 ms.</summary>
+    /// <summary>The election timeout that lease reads rely on, in µs; null: there are none, or it is <see cref="DefaultLeaseElectionMicros"/>.</summary>
     public long? LeaseElectionMicros { get; }
 
     /// <summary>The shard whose range contains <paramref name="hash"/>. There always is one. O(log shards).</summary>

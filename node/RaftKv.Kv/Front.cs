@@ -26,7 +26,7 @@ public sealed record FrontOptions(string NodeName, ulong BootId)
 }
 
 /// <summary>
-/// Routes requests: to the group if its leader is here, else over the link to the node that leads it. Tries again what is
+/// Routes requests: to the group if its leader is here, else over the link to the node that leads it; a read also to a follower here that keeps up. Tries again what is
 /// safe to try again until the deadline, and says of everything else exactly what is known (design §3.3, §3.4).
 /// </summary>
 /// <remarks>

@@ -60,7 +60,7 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
 
     internal NodeId ForwardedTo { get; set; }
 
-    /// <summary>It was tried at the follower here, which was too far behind or lost its leader.</summary>
+    /// <summary>It was given to the follower here; should that come to nothing, the leader is asked next.</summary>
     internal bool WasReadHere { get; set; }
 
     /// <summary>The silence of the node it was forwarded to was drawn the consequence of.</summary>

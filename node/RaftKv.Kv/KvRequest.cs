@@ -159,9 +159,10 @@ public readonly record struct KvRequest(
     /// <summary>Whether an encoded request carries an idempotency key, so that repeating it is safe.</summary>
     public static bool HasIdempotencyKey(ReadOnlySpan<byte> encoded) => BinaryPrimitives.ReadInt32LittleEndian(encoded[IdempotencyKeyOffset..]) > 0;
 
-    /// <summary>Whether an encoded request is a read that any replica may serve.</summary>
+    /// <summary>Whether an encoded request is a read for which the leader may rely on its lease.</summary>
     public static bool IsLeaseRead(ReadOnlySpan<byte> encoded) => encoded[ConsistencyOffset] == (byte)KvConsistency.Lease;
 
+    /// <summary>Whether an encoded request is a read that any replica may serve.</summary>
     public static bool IsStaleRead(ReadOnlySpan<byte> encoded) => encoded[ConsistencyOffset] == (byte)KvConsistency.Stale;
 
     /// <summary>Whether an encoded request, which must parse, may store a value: a put, or a batch or transaction with one in it, in whichever branch.</summary>

@@ -61,7 +61,7 @@ public sealed partial class RaftGroup
         if (Role != Role.Leader && (Role != Role.Follower || Leader.IsNone)) return false;
         Wake(now);
         if (Role == Role.Follower) _forwardedReads.Add(context);
-        else if (mayUseLease && _now < LeaseUntilMicros && KnowsCommitted) _readGrants.Add(new ReadGrant(context, Commit, Term, LeaseUntilMicros));
+        else if (mayUseLease && LeaseUntilMicros is var until && _now < until && KnowsCommitted) _readGrants.Add(new ReadGrant(context, Commit, Term, until));
         else _reads.Add(new ReadRequest(ReplicaId.None, context));
         return true;
     }

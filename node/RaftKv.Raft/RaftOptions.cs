@@ -3,6 +3,9 @@ namespace RaftKv.Raft;
 /// <summary>What a group is started with. Times in µs of the clock that <c>now</c> comes from; sizes in bytes.</summary>
 public sealed record RaftOptions
 {
+    /// <summary>By how much two members' clocks may differ in rate, in percent, for leases to hold.</summary>
+    public const int MaxDriftPercent = 10;
+
     public required GroupId Group { get; init; }
 
     public required ReplicaId Replica { get; init; }
@@ -14,9 +17,6 @@ public sealed record RaftOptions
 
     /// <summary>How much longer than others this replica waits before it campaigns, by whatever it was prompted: so replicas of lower priority lead only where no other does.</summary>
     public long ElectionDelayMicros { get; init; }
-
-    /// <summary>By how much two members' clocks may differ in rate, in percent, for leases to hold.</summary>
-    public const int MaxDriftPercent = 10;
 
     /// <summary>
     /// Whether this group's leader may serve reads under a lease. All its members must agree on it: each then helps nobody to replace a leader within the shortest election

@@ -20,6 +20,15 @@ names() { sed -n '/public enum Mutant/,/^}/p' tests/mutants/Mutants.cs | grep -o
 # field NAME NUMBER: of the mutant's line in seeds.txt, "name theme seed"; a theme of - is any.
 field() { awk -v name="$1" -v number="$2" '$1 == name { print $number }' "$seeds"; }
 
+# noted NAME: sets what is noted of the mutant: theme, seed, and the theme as an option of the simulator (world) and in words (about).
+noted() {
+  theme=$(field "$1" 2)
+  seed=$(field "$1" 3)
+  world=()
+  [ "${theme:--}" = - ] || world=(--theme "$theme")
+  about=${world[*]:+ in worlds about $theme}
+}
+
 # settle NAME CAUGHT TEXT
 settle() {
   if [ "$2" = true ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
@@ -41,11 +50,8 @@ fi
 
 # by_seed NAME: the seed noted, and if that is stale, another. Prints "true TEXT" or "false TEXT".
 by_seed() {
-  local name=$1 theme seed world=() about log first=""
-  theme=$(field "$name" 2)
-  seed=$(field "$name" 3)
-  [ "${theme:--}" = - ] || world=(--theme "$theme")
-  about=${world[*]:+ in worlds about $theme}
+  local name=$1 theme seed world about log first=""
+  noted "$name"
   if [ -n "$seed" ] && "$simulator" run --mutant "$name" --start "$seed" --seeds 1 --until-failure "${world[@]}" >/dev/null; then
     echo "true caught by seed $seed$about"
     return
@@ -75,11 +81,7 @@ run_all() {
 search_all() {
   local name theme seed world about totals first
   for name in $(names); do
-    theme=$(field "$name" 2)
-    seed=$(field "$name" 3)
-    world=()
-    [ "${theme:--}" = - ] || world=(--theme "$theme")
-    about=${world[*]:+ in worlds about $theme}
+    noted "$name"
     totals=$("$simulator" run --mutant "$name" --seeds "${SEEDS:-1000}" "${world[@]}" | tee "$log" | tail -n 1) || true
     first=$(first_of "$log") || true
     echo "$name ${theme:--} ${first:-$seed}" >>"$found"

@@ -112,7 +112,7 @@ internal static class KvParameters
         return parameters;
     }
 
-    /// <summary>Lease reads are off, so they are served by ReadIndex, and the answer says so (design §6).</summary>
+    /// <summary>What is asked for; the answer says what it was, for a leader without a lease serves by ReadIndex (design §6).</summary>
     private static KvConsistency ReadConsistency(IReadOnlyDictionary<string, string> parameters) => parameters.GetValueOrDefault("consistency", "linearizable") switch
     {
         "linearizable" => KvConsistency.Linearizable,

@@ -92,8 +92,9 @@ internal static class NodeBoot
         ShardMap map = ShardMap.FromFile(identity.InitialMap.Span);
         // What was promised to a leader before the restart was promised by the old timeout.
         long election = options.ScaledMicros(options.ElectionTimeoutMillis);
-        if (map.LeaseReads && (map.LeaseElectionMicros ?? 500_000) != election)
-            throw new StartRefusedException($"{directory.Path} belongs to a cluster with lease reads, which rely on an election timeout of {(map.LeaseElectionMicros ?? 500_000) / 1000} ms; --election-timeout-ms and --time-scale-percent make it {election / 1000} ms");
+        long reliedOn = map.LeaseElectionMicros ?? ShardMap.DefaultLeaseElectionMicros;
+        if (map.LeaseReads && reliedOn != election)
+            throw new StartRefusedException($"{directory.Path} belongs to a cluster with lease reads, which rely on an election timeout of {reliedOn / 1000} ms; --election-timeout-ms and --time-scale-percent make it {election / 1000} ms");
 
         // Who the members are is settled; where they are reached may have changed.
         if (options.InitialCluster is not null) directory.WritePeers(members);
