@@ -19,7 +19,7 @@ public sealed partial class GroupWorker : IPeerReceiver
     private const int MaxReceivedKept = 1024;
 
     private readonly HostOptions _options;
-    private readonly SortedDictionary<GroupId, HostedReplica> _replicas = [];
+    private readonly SortedList<GroupId, HostedReplica> _replicas = [];
     private readonly WorkQueue<WorkerEvent> _inbox;
     private readonly LogWriter _logWriter;
     private readonly Applier _applier;

@@ -56,8 +56,8 @@ internal sealed class PlaygroundRun(Screen screen, PlaygroundSettings settings, 
     private async Task WaitUntilReadyAsync(Action<int> onTaken, CancellationToken stop)
     {
         using CancellationTokenSource giveUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = [.. nodes.Select(node => node.Client)], Timeout = StartPatience });
-        Task ready = Task.WhenAll(ReadinessProbe.RunAsync(client, settings.InitialMap(), onTaken, giveUp.Token), WaitUntilNodesReadyAsync(giveUp.Token));
+        Task probe = ReadinessProbe.RunAsync([.. nodes.Select(node => node.Client)], settings.InitialMap(), StartPatience, onTaken, giveUp.Token);
+        Task ready = Task.WhenAll(probe, WaitUntilNodesReadyAsync(giveUp.Token));
         List<Task> open = [ready, .. _started.Select(started => started.Exited)];
         try
         {

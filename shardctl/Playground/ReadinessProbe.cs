@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using RaftKv.Client;
@@ -8,7 +9,8 @@ namespace RaftKv.Shardctl.Playground;
 /// <summary>
 /// Finds out by doing whether every shard takes writes: it deletes one key per shard, <c>playground/probe/{n}</c>, n being the smallest number
 /// whose hash is the shard's. These keys are the playground's own and never exist; so the delete goes through the log and
-/// onto a majority's disks like every write, and leaves no key and no revision behind.
+/// onto a majority's disks like every write, and leaves no key and no revision behind. It carries no idempotency key: its record would keep every
+/// shard awake once a minute for as long as it is kept.
 /// </summary>
 internal static class ReadinessProbe
 {
@@ -17,12 +19,14 @@ internal static class ReadinessProbe
     private static readonly TimeSpan PauseAfterUnknown = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Returns when every shard has taken the write. Throws <see cref="CommandException"/> when a shard has not within the client's timeout.</summary>
+    /// <param name="timeout">For each shard.</param>
     /// <param name="onTaken">Called with the number of shards that have, from any thread.</param>
-    public static Task RunAsync(RaftKvClient client, ShardMap map, Action<int> onTaken, CancellationToken cancellation)
+    public static async Task RunAsync(ImmutableArray<ClientEndpoint> endpoints, ShardMap map, TimeSpan timeout, Action<int> onTaken, CancellationToken cancellation)
     {
+        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = endpoints, Timeout = timeout, IdempotencyKeys = false });
         int taken = 0;
         ParallelOptions options = new() { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellation };
-        return Parallel.ForEachAsync(Keys(map), options, async (key, token) =>
+        await Parallel.ForEachAsync(Keys(map), options, async (key, token) =>
         {
             WriteResult result;
             while ((result = await client.DeleteAsync(key, cancellation: token)).Outcome == RequestOutcome.Unknown)

@@ -45,11 +45,8 @@ internal sealed class RaftKvCluster : BenchCluster
 
     protected override Task<bool> IsReadyAsync(BenchServer server, CancellationToken cancellation) => _client.IsReadyAsync(server.Endpoint, cancellation);
 
-    protected override async Task WaitWritableAsync(CancellationToken cancellation)
-    {
-        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = [.. Servers.Select(server => server.Endpoint)], Timeout = WriteTimeout });
-        await ReadinessProbe.RunAsync(client, Map, _ => { }, cancellation);
-    }
+    protected override Task WaitWritableAsync(CancellationToken cancellation) =>
+        ReadinessProbe.RunAsync([.. Servers.Select(server => server.Endpoint)], Map, WriteTimeout, _ => { }, cancellation);
 
     protected override async Task<BenchServer?> LookForLeaderAsync(CancellationToken cancellation)
     {
