@@ -86,6 +86,17 @@ public sealed record KvResponse
     /// <summary>For a request on several keys: what became of each item, in their order. If the whole was refused there are none.</summary>
     public ImmutableArray<KvResponse> Items { get; init; } = [];
 
+    /// <summary>Of its values, its items' included.</summary>
+    public long ValueBytes
+    {
+        get
+        {
+            long bytes = Value.Length;
+            foreach (KvResponse item in Items) bytes += item.Value.Length;
+            return bytes;
+        }
+    }
+
     public static KvResponse Fail(ErrorCode error, string detail, string node = "", GroupId group = default) =>
         new() { Error = error, Detail = detail, Node = node, Group = group };
 

@@ -22,13 +22,22 @@ internal sealed class BatchEndpoint(Door door, BodyReader bodies, ShardMap map)
         KvRequest[] items = Operations.OfBatch(request.Operations ?? [], limits);
 
         KvBatchPlan plan = new(items, idempotencyKey, map, limits.MaxBatchBytes);
-        for (IReadOnlyList<KvBatchPart> parts = plan.TakeParts(); parts.Count > 0; parts = plan.TakeParts())
+        List<PendingCall> calls = [];
+        try
         {
-            KvResponse[] answers = await Task.WhenAll(parts.Select(part => door.CallAsync(part.Request, part.Operation, part.Hash, deadline).AsTask()));
-            for (int i = 0; i < answers.Length; i++) plan.OnAnswer(parts[i], answers[i]);
-        }
+            for (IReadOnlyList<KvBatchPart> parts = plan.TakeParts(); parts.Count > 0; parts = plan.TakeParts())
+            {
+                int before = calls.Count;
+                foreach (KvBatchPart part in parts) calls.Add(door.Begin(part.Request, part.Operation, part.Hash, deadline));
+                for (int i = 0; i < parts.Count; i++) plan.OnAnswer(parts[i], await calls[before + i].Completion);
+            }
 
-        await AnswerAsync(http, items, plan.Results);
+            await AnswerAsync(http, items, plan.Results);
+        }
+        finally
+        {
+            foreach (PendingCall call in calls) call.Dispose();
+        }
     }
 
     private async Task AnswerAsync(HttpContext http, KvRequest[] items, IReadOnlyList<KvResponse> results)

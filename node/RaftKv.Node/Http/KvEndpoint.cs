@@ -26,14 +26,15 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
             {
                 ulong known = KvParameters.ReadKnownRevision(http.Request.Headers);
                 long askedAt = BootClock.NowMicros;
-                KvResponse read = await door.CallAsync(request.Encode(), operation, hash, deadline);
+                using PendingCall reading = door.Begin(request.Encode(), operation, hash, deadline);
+                KvResponse read = await reading.Completion;
                 SetConsistency(http.Response.Headers, request.Consistency, read, askedAt);
                 await AnswerReadAsync(http, request, read, hash, known);
                 return;
             }
 
             byte[] encoded = operation == KvOperation.Put ? await bodies.ReadPutAsync(http.Request, request, deadline) : request.Encode();
-            PendingCall call = door.Begin(encoded, operation, hash, deadline);
+            using PendingCall call = door.Begin(encoded, operation, hash, deadline);
             KvResponse written = await call.Completion;
             await AnswerWriteAsync(http, request, written, hash);
             door.OnAnswered(call, written);

@@ -1,17 +1,20 @@
 using System.Threading.Tasks.Sources;
+using RaftKv.Contracts;
 using RaftKv.Kv;
 using RaftKv.Node.Native;
 
 namespace RaftKv.Node.Http;
 
-/// <summary>A call that a request waits for. Awaited once.</summary>
+/// <summary>A call that a request waits for. Awaited once, and disposed when its answer is written.</summary>
 /// <remarks>
 /// Not reused: an attempt that lost the race against the deadline may still complete it later. The waiter continues on the
 /// thread pool, never on the STEP or APPLY thread that completes it.
 /// </remarks>
-internal sealed class PendingCall(byte[] request, KvOperation operation, ulong hash, long deadlineMicros)
-    : KvCall(request, operation, hash, deadlineMicros), IValueTaskSource<KvResponse>
+/// <param name="room">For the values of its answer; a read that finds none there is refused. Null: the answer is bounded otherwise.</param>
+internal sealed class PendingCall(byte[] request, KvOperation operation, ulong hash, long deadlineMicros, AnswerRoom? room)
+    : KvCall(request, operation, hash, deadlineMicros), IValueTaskSource<KvResponse>, IDisposable
 {
+    private long _roomTaken;
     private ManualResetValueTaskSourceCore<KvResponse> _completion = new() { RunContinuationsAsynchronously = true };
 
     public ValueTask<KvResponse> Completion => new(this, _completion.Version);
@@ -28,7 +31,21 @@ internal sealed class PendingCall(byte[] request, KvOperation operation, ulong h
     protected override void OnCompleted(KvResponse response)
     {
         CompletedAt = BootClock.NowMicros;
-        _completion.SetResult(response);
+        _completion.SetResult(WithRoom(response));
+    }
+
+    /// <summary>Once, after the completion was awaited.</summary>
+    public void Dispose() => room?.GiveBack(_roomTaken);
+
+    private KvResponse WithRoom(KvResponse response)
+    {
+        long bytes = response.ValueBytes;
+        if (room is null || bytes == 0) return response;
+        if (IsWrite) room.Take(bytes);
+        else if (!room.TryTake(bytes))
+            return KvResponse.Fail(ErrorCode.Overloaded, $"{room.Bytes} bytes of answers wait for clients that do not take them, the limit is {room.MaxBytes}", response.Node, response.Group);
+        _roomTaken = bytes;
+        return response;
     }
 
     KvResponse IValueTaskSource<KvResponse>.GetResult(short token) => _completion.GetResult(token);

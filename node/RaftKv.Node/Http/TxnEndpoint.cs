@@ -26,20 +26,20 @@ internal sealed class TxnEndpoint(Door door, BodyReader bodies, ShardMap map)
         ReadOnlyMemory<byte> smallest = txn.SmallestKey;
         ulong hash = KeyHash.Of(smallest.Span);
         ILookup<ulong, ReadOnlyMemory<byte>> shards = txn.Keys.ToLookup(key => map.ByKey(key.Span).Id);
-        KvResponse answer = shards.Count == 1 ? await door.CallAsync(encoded, operation, hash, deadline)
-            : await RecallAsync(KvRequest.RecallOf(encoded, smallest, txn.HasWrites ? idempotencyKey : default), hash, deadline)
-            ?? throw new ApiException(ErrorCode.SpansShards, Describe(shards));
-        await AnswerAsync(http, txn, answer, hash);
-    }
+        if (shards.Count == 1)
+        {
+            using PendingCall call = door.Begin(encoded, operation, hash, deadline);
+            await AnswerAsync(http, txn, await call.Completion, hash);
+            return;
+        }
 
-    /// <summary>
-    /// A transaction whose keys are in several shards cannot be applied, but may have been while one shard held them all. Null: there is no trace of it.
-    /// </summary>
-    private async ValueTask<KvResponse?> RecallAsync(KvRequest recall, ulong hash, long deadline)
-    {
-        if (recall.IdempotencyKey.IsEmpty) return null;
-        KvResponse answer = await door.CallAsync(recall.Encode(), recall.Operation, hash, deadline);
-        return answer.Error is not null || answer.IsReplay ? answer : null;
+        // A transaction whose keys are in several shards cannot be applied, but may have been while one shard held them all.
+        KvRequest recall = KvRequest.RecallOf(encoded, smallest, txn.HasWrites ? idempotencyKey : default);
+        if (recall.IdempotencyKey.IsEmpty) throw new ApiException(ErrorCode.SpansShards, Describe(shards));
+        using PendingCall recalled = door.Begin(recall.Encode(), recall.Operation, hash, deadline);
+        KvResponse first = await recalled.Completion;
+        if (first.Error is null && !first.IsReplay) throw new ApiException(ErrorCode.SpansShards, Describe(shards)); // There is no trace of it.
+        await AnswerAsync(http, txn, first, hash);
     }
 
     private static string Describe(ILookup<ulong, ReadOnlyMemory<byte>> shards)

@@ -67,6 +67,36 @@ public sealed class ManyConnectionsTests
         }
     }
 
+    [Fact]
+    public async Task Answers_that_clients_do_not_take_do_not_fill_the_memory()
+    {
+        const int ValueBytes = 1024 * 1024; // 256 of these may wait.
+        const int Asked = 400;
+        await using TestCluster cluster = await TestCluster.StartAsync(1);
+        NodeUnderTest node = cluster.Nodes[0];
+        Assert.Equal(200, (await RawHttp.OnceAsync(node.ClientPort, "PUT", "/v1/kv/large", new byte[ValueBytes])).Status);
+        // Over HTTP/2 the client says how much it takes of each answer; over HTTP/1.1 the kernels' buffers would take the whole.
+        using SocketsHttpHandler handler = new() { EnableMultipleHttp2Connections = true, InitialHttp2StreamWindowSize = 65_535 };
+        using HttpClient http = new(handler) { BaseAddress = node.Url, DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        HttpResponseMessage[] answers = await Task.WhenAll(Enumerable.Range(0, Asked).Select(_ => http.GetAsync("/v1/kv/large", HttpCompletionOption.ResponseHeadersRead)));
+        try
+        {
+            Assert.All(answers, answer => Assert.Contains(answer.StatusCode, new[] { HttpStatusCode.OK, HttpStatusCode.TooManyRequests }));
+            Assert.InRange(answers.Count(answer => answer.IsSuccessStatusCode), 200, 260);
+            string problem = await answers.First(answer => !answer.IsSuccessStatusCode).Content.ReadAsStringAsync();
+            Assert.Contains("\"overloaded\"", problem, StringComparison.Ordinal);
+            Assert.Contains("the limit is 268435456", problem, StringComparison.Ordinal);
+            Assert.Equal(Outcome.Applied, await Client.PutAsync(node.Url, "beside", "1")); // Nothing else is disturbed.
+            Assert.Equal(ValueBytes, (await answers.First(answer => answer.IsSuccessStatusCode).Content.ReadAsByteArrayAsync()).Length);
+        }
+        finally
+        {
+            foreach (HttpResponseMessage answer in answers) answer.Dispose();
+        }
+
+        await Wait.UntilAsync("there is room for answers again", async () => (await RawHttp.OnceAsync(node.ClientPort, "GET", "/v1/kv/large")).Status == 200);
+    }
+
     /// <summary>A connection that sends nothing.</summary>
     /// <param name="onClosed">The node has closed it.</param>
     private static Socket Connect(NodeUnderTest node, Action onClosed)
