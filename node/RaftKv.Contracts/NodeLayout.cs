@@ -25,6 +25,6 @@ public sealed class NodeLayout(string directory)
 
     public string Shards => System.IO.Path.Combine(directory, "shards");
 
-    /// <summary>Whether a node has begun to live here: then it has a raft log.</summary>
-    public bool IsInhabited => Directory.Exists(Log);
+    /// <summary>Whether a node has begun to live here: then it has a raft log. One with stores and without a log has lost it, and is no empty place.</summary>
+    public bool IsInhabited => Directory.Exists(Log) || Directory.Exists(Shards);
 }

@@ -27,7 +27,8 @@ internal sealed class DirectoryCheck(StoppedNode node, Action<string> progress)
         LogInspection log = node.InspectLog();
         CheckLog(log);
         CheckPeers();
-        if (log.Recovered is { } recovered) CheckNode(recovered);
+        if (node.LostLog(log) is { } lost) Report(new ProblemOutput(node.Short(node.Layout.Log), null, null, lost));
+        else if (log.Recovered is { } recovered) CheckNode(recovered);
         else Note("the stores are not checked: what they must hold, only the raft log could say");
         return new VerifyOutput(_problems.Count == 0, [.. _problems], [.. _notes], new CheckedOutput(log.Files.Count(file => file.Kind == LogFileKind.Segment), _batches, _records, _stores, _rows));
     }

@@ -48,6 +48,7 @@ internal static class InspectVerb
     {
         LogInspection log = node.InspectLog();
         if (log.Problems.Count > 0) throw new CommandException(ExitCode.Error, $"{node.Layout.Log}/{log.Problems[0].File} at offset {log.Problems[0].Offset}: {log.Problems[0].What}; verify shows all there is");
+        if (node.LostLog(log) is { } lost) throw new CommandException(ExitCode.Error, $"{node.Layout.Log}: {lost}");
         RecoveredLog recovered = log.Recovered!;
         return new InspectOutput(
             recovered.Identity is { } identity ? new IdentityOutput(identity.Name, Hex(identity.Node.Value), Hex(identity.DiskId), Hex(identity.ClusterId)) : null,

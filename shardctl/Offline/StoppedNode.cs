@@ -35,6 +35,7 @@ internal sealed class StoppedNode : IDisposable
     {
         NodeLayout layout = new(Path.GetFullPath(path));
         if (!layout.IsInhabited || !File.Exists(layout.Lock)) throw new CommandException(ExitCode.Error, $"{path} is not the data directory of a node: it has no raft log");
+        if (!Directory.Exists(layout.Log)) throw new CommandException(ExitCode.Error, $"{layout.Shards} is there, but {layout.Log} is not: the raft log was lost");
         SafeFileHandle? held = null;
         try
         {
@@ -50,6 +51,16 @@ internal sealed class StoppedNode : IDisposable
     }
 
     public LogInspection InspectLog() => LogInspection.Run(PosixDisk.OpenReadOnly(Layout.Log));
+
+    /// <summary>
+    /// What is wrong when there are stores and no segment; else null. A first start makes a segment before it makes a store, so these are no leftovers of one: the
+    /// node refuses to start.
+    /// </summary>
+    public string? LostLog(LogInspection log)
+    {
+        int stores = Stores.List().Count;
+        return stores == 0 || log.Files.Any(file => file.Kind == LogFileKind.Segment) ? null : $"no segment, but {Short(Layout.Shards)} holds {stores} stores: the raft log was lost";
+    }
 
     /// <summary>Throws <see cref="StoreFailedException"/>.</summary>
     public IOrderedStore OpenStore(GroupId group, ulong generation) => RocksOrderedStore.OpenReadOnly(_rocks, Stores.Of(group, generation));

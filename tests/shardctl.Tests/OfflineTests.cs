@@ -88,6 +88,19 @@ public sealed class OfflineTests(StoppedNodeFixture stopped) : IClassFixture<Sto
     }
 
     [Fact]
+    public async Task A_lost_log_beside_stores_is_a_problem_and_no_place_for_a_first_start()
+    {
+        foreach (string segment in Copy(StoppedNodeFixture.Segments)) File.Delete(segment);
+        foreach (string spare in Directory.GetFiles(Path.Combine(_directory, "log"))) File.Delete(spare);
+        Shardctl.Ended ended = await Shardctl.RunAsync("verify", _directory);
+        Assert.Equal(1, ended.ExitCode);
+        Assert.Contains("log: no segment, but shards holds 2 stores: the raft log was lost", ended.Out, StringComparison.Ordinal);
+        Shardctl.Complained(await Shardctl.RunAsync("inspect", _directory), ExitCode.Error, "the raft log was lost");
+        Directory.Delete(Path.Combine(_directory, "log"));
+        Shardctl.Complained(await Shardctl.RunAsync("verify", _directory), ExitCode.Error, "the raft log was lost");
+    }
+
+    [Fact]
     public async Task Rot_in_a_table_file_names_it()
     {
         string table = Copy(directory => StoppedNodeFixture.InStore(directory, 1, "*.sst"))[0];

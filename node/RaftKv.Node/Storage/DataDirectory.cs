@@ -27,7 +27,7 @@ internal sealed class DataDirectory : IDisposable
 
     public string Shards => _layout.Shards;
 
-    /// <summary>Whether a node has begun to live in <paramref name="path"/>: then it has a raft log.</summary>
+    /// <summary>Whether a node has begun to live in <paramref name="path"/>.</summary>
     public static bool IsInhabited(string path) => new NodeLayout(path).IsInhabited;
 
     /// <summary>Makes the directory if need be and locks it. Throws <see cref="OptionException"/> without rights, or if another process has it.</summary>
@@ -40,7 +40,7 @@ internal sealed class DataDirectory : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new OptionException($"--data-dir {path}: {exception.Message}");
+            throw new OptionException($"--data-dir {path} cannot be made or used: {exception.Message}");
         }
     }
 
