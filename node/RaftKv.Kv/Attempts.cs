@@ -49,6 +49,7 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
         {
             TransferOutcome.Done => place,
             TransferOutcome.NoTarget => place with { Error = ErrorCode.NoSuchNode, Detail = $"no such node holds a voter of shard {group.Value}; leadership stayed with {Front.NodeName}" },
+            TransferOutcome.TargetDown => place with { Error = ErrorCode.TransferFailed, Detail = $"the target's node is not heard from, its disk is stalled or it is stopping; leadership of shard {group.Value} stayed with {Front.NodeName}" },
             TransferOutcome.Stayed => place with { Error = ErrorCode.TransferFailed, Detail = $"the target lacks entries, or shard {group.Value} is being handed over to another node; leadership stayed with {Front.NodeName}" },
             TransferOutcome.NotTaken => place with { Error = ErrorCode.TransferUnknown, Detail = $"the target was told to take over and did not in time; {Front.NodeName} still leads shard {group.Value}" },
             _ => place with { Error = ErrorCode.TransferUnknown, Detail = $"{Front.NodeName} leads shard {group.Value} no more, and the target was not seen to take over" },

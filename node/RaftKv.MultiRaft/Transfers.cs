@@ -10,7 +10,8 @@ internal sealed class Transfers(long patienceMicros)
     private readonly List<Transfer> _running = [];
 
     /// <summary>Begins one; the replica leads. What can be said at once is said at once.</summary>
-    /// <param name="to">Default: whoever takes over soonest, of the nodes that <paramref name="mayLead"/> allows.</param>
+    /// <param name="to">Default: whoever takes over soonest.</param>
+    /// <param name="mayLead">Whether a node is fit to lead: to ask one that is down would hold up the group's writes for nothing.</param>
     public void Begin(long now, HostedReplica replica, NodeId to, Predicate<NodeId> mayLead, ITransferOwner owner)
     {
         RaftGroup group = replica.Group;
@@ -18,6 +19,7 @@ internal sealed class Transfers(long patienceMicros)
         Transfer transfer = new(replica, target, group.Term, now + patienceMicros, owner);
         if (target.IsNone) End(transfer, TransferOutcome.NoTarget);
         else if (target == group.Replica) End(transfer, TransferOutcome.Done);
+        else if (to != default && !mayLead(to)) End(transfer, TransferOutcome.TargetDown);
         else if (!group.TransferTarget.IsNone && group.TransferTarget != target) End(transfer, TransferOutcome.Stayed);
         else if (group.TransferTarget == target || group.TryTransfer(now, target)) _running.Add(transfer);
         else End(transfer, TransferOutcome.NoTarget);

@@ -11,6 +11,9 @@ public enum TransferOutcome : byte
     /// <summary>Definite: there is no such voter, or (without a named target) no other voter that is up to date.</summary>
     NoTarget,
 
+    /// <summary>Definite: the target's node is not heard from, has a stalled disk or is about to stop. Leadership stayed, and no write waited for it.</summary>
+    TargetDown,
+
     /// <summary>Definite: the target did not get all entries in time, or another hand-over is under way. Leadership stayed.</summary>
     Stayed,
 

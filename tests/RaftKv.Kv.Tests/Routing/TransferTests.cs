@@ -10,6 +10,7 @@ public sealed class TransferTests
     public void A_transfer_at_the_leader_answers_who_leads_now()
     {
         FrontNode node = FrontNode.LeaderOfThree();
+        node.HearFromN2();
         TestCall transfer = node.Call(KvRequest.TransferTo(FrontNode.N2));
         Assert.Null(transfer.Response);
         node.Receive(node.From(2, MessageKind.Heartbeat, 7));
@@ -66,9 +67,19 @@ public sealed class TransferTests
     }
 
     [Fact]
+    public void A_node_that_is_down_is_refused_by_the_leader_and_leadership_stays()
+    {
+        FrontNode node = FrontNode.LeaderOfThree();
+        TestCall transfer = node.Call(KvRequest.TransferTo(FrontNode.N2));
+        Assert.Equal(ErrorCode.TransferFailed, transfer.Ended.Error);
+        Assert.Contains("is not heard from", transfer.Ended.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_write_during_a_transfer_goes_to_the_new_leader_as_soon_as_it_is_known()
     {
         FrontNode node = FrontNode.LeaderOfThree();
+        node.HearFromN2();
         node.Call(KvRequest.TransferTo(FrontNode.N2));
         TestCall put = node.Put();
         Assert.Empty(node.TakeForwards());
@@ -81,6 +92,7 @@ public sealed class TransferTests
     public void A_write_forwarded_here_during_a_transfer_is_refused_definitely_and_shown_where_to_go()
     {
         FrontNode node = FrontNode.LeaderOfThree();
+        node.HearFromN2();
         node.Call(KvRequest.TransferTo(FrontNode.N2));
         node.Links.Take();
         node.Forwarded(1, new KvRequest(KvOperation.Put, node.KeyIn(1)));

@@ -85,6 +85,7 @@ public sealed class HibernationTests
         {
             HostFixture leader = Asleep();
             leader.After(3_600 * Second);
+            leader.Hear(2); // Only to a node that is there leadership is given.
             leader.OnStep(now => use(leader, now));
             leader.Settle();
             Assert.Equal((false, Role.Leader), (leader.Group.IsAsleep, leader.Group.Role));

@@ -49,6 +49,24 @@ public sealed class TransferTests
     }
 
     [Fact]
+    public void A_named_target_that_is_silent_or_about_to_stop_is_refused_at_once_and_writes_go_on()
+    {
+        HostFixture leader = HostFixture.Leading();
+        Assert.Equal([new TransferResult(TransferOutcome.TargetDown, Some.Node(2), Some.Node(1), new Term(6))], Ask(leader, 2)); // It was never heard.
+        leader.Hear(2, isLeaving: true);
+        Assert.Equal(TransferOutcome.TargetDown, Assert.Single(Ask(leader, 2)).Outcome);
+        leader.Hear(2, isStalled: true);
+        Assert.Equal(TransferOutcome.TargetDown, Assert.Single(Ask(leader, 2)).Outcome);
+        Assert.True(leader.Group.TransferTarget.IsNone);
+        leader.Propose("meanwhile");
+        leader.Settle();
+        Assert.Contains("meanwhile Appended 12", leader.Trace.Take());
+        leader.Hear(2);
+        Assert.Empty(Ask(leader, 2));
+        Assert.Equal(new ReplicaId(2), leader.Group.TransferTarget);
+    }
+
+    [Fact]
     public void A_node_without_a_voter_is_no_target()
     {
         HostFixture leader = HostFixture.Leading();
@@ -205,6 +223,12 @@ public sealed class TransferTests
     }
 
     private static Ends Transfer(HostFixture host, int to)
+    {
+        if (to is 2 or 3) host.Hear(to);
+        return Ask(host, to);
+    }
+
+    private static Ends Ask(HostFixture host, int to)
     {
         Ends ends = [];
         host.OnStep(now => Assert.True(host.Worker.TryTransfer(now, new GroupId(1), to == 0 ? default : Some.Node(to), ends)));
