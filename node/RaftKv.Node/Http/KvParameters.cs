@@ -40,8 +40,11 @@ internal static class KvParameters
         StringValues header = headers["Idempotency-Key"];
         if (header.Count == 0) return [];
         string text = header.ToString();
-        if (header.Count > 1 || text.Length == 0 || text.Length > limits.MaxIdempotencyKeyChars || text.Any(c => c is < '!' or > '~'))
+        if (header.Count > 1) throw new ApiException(ErrorCode.BadIdempotencyKey, $"Idempotency-Key is given {header.Count} times");
+        if (text.Length == 0 || text.Length > limits.MaxIdempotencyKeyChars)
             throw new ApiException(ErrorCode.BadIdempotencyKey, $"Idempotency-Key has {text.Length} characters; it has 1 to {limits.MaxIdempotencyKeyChars} printable ASCII characters without spaces", limits.MaxIdempotencyKeyChars, text.Length);
+        int odd = text.AsSpan().IndexOfAnyExceptInRange('!', '~');
+        if (odd >= 0) throw new ApiException(ErrorCode.BadIdempotencyKey, $"Idempotency-Key has U+{(int)text[odd]:X4} as its character {odd + 1}; it has printable ASCII characters only, without spaces");
         byte[] key = Encoding.ASCII.GetBytes(text);
         if (IdempotencyKey.TimestampMillis(key) is { } timestamp && (long)timestamp > nowUnixMillis + limits.MaxIdempotencyKeyAheadMillis)
             throw new ApiException(ErrorCode.BadIdempotencyKey, $"the time in Idempotency-Key is {(long)timestamp - nowUnixMillis} ms ahead of this node's clock, the limit is {limits.MaxIdempotencyKeyAheadMillis}", limits.MaxIdempotencyKeyAheadMillis, (long)timestamp - nowUnixMillis);

@@ -39,8 +39,16 @@ internal sealed partial class RequestJson : JsonSerializerContext
         }
         catch (JsonException exception)
         {
-            throw new ApiException(ErrorCode.BadArgument, $"the body is not what this call takes, {PlaceOf(exception)}");
+            string what = document.IsEmpty ? "the body is empty" : UnknownMemberIn(exception) is { } member ? $"the body has an unknown member '{member}'" : exception.InnerException is JsonException ? "the body is no JSON" : "the body is not what this call takes";
+            throw new ApiException(ErrorCode.BadArgument, $"{what}, {PlaceOf(exception)}");
         }
+    }
+
+    /// <summary>The name is told in the parser's message only: "The JSON property 'ops' could not be mapped to …".</summary>
+    private static string? UnknownMemberIn(JsonException exception)
+    {
+        string[] parts = exception.Message.Split('\'');
+        return parts.Length > 2 && parts[2].StartsWith(" could not be mapped", StringComparison.Ordinal) ? parts[1] : null;
     }
 
     /// <summary>Without the parser's own words, which speak of .NET.</summary>

@@ -31,7 +31,7 @@ public sealed class BadInputTests(SingleNode single)
     [InlineData("PUT", "/v1/kv/a?ttl=0", "", 400, "bad-ttl", "ttl")]
     [InlineData("PUT", "/v1/kv/a?ttl=-1", "", 400, "bad-ttl", "ttl")]
     [InlineData("PUT", "/v1/kv/a?ttl=1.5", "", 400, "bad-ttl", "ttl")]
-    [InlineData("PUT", "/v1/kv/a", "Idempotency-Key: two words", 400, "bad-idempotency-key", "Idempotency-Key")]
+    [InlineData("PUT", "/v1/kv/a", "Idempotency-Key: two words", 400, "bad-idempotency-key", "Idempotency-Key has U+0020 as its character 4")]
     [InlineData("PUT", "/v1/kv/a", "Idempotency-Key: 0fffffff-ffff-7000-8000-000000000000", 400, "bad-idempotency-key", "ahead")]
     [InlineData("PUT", "/v1/kv/a", "If-Match: 17", 400, "bad-condition", "17")]
     [InlineData("PUT", "/v1/kv/a", "If-Match: \"0\"", 400, "bad-condition", "0")]

@@ -58,7 +58,10 @@ public sealed class DebugTests(SingleNode single)
     [InlineData("""{"level":"1"}""", "level '1' is none of trace, debug")]
     [InlineData("""{}""", "level '' is none of trace, debug")]
     [InlineData("""{"levle":"debug"}""", "at levle")]
-    [InlineData("debug", "the body is not what this call takes")]
+    [InlineData("debug", "the body is no JSON, ")]
+    [InlineData("", "the body is empty, ")]
+    [InlineData("{\"levl\":\"debug\"}", "the body has an unknown member 'levl', ")]
+    [InlineData("{\"level\":5}", "the body is not what this call takes, at level")]
     public async Task A_bad_level_is_refused_and_changes_nothing(string body, string named)
     {
         RawResponse answer = await single.SendAsync("PUT", "/debug/log-level", System.Text.Encoding.UTF8.GetBytes(body));
