@@ -13,7 +13,7 @@ internal static class Outcomes
             return new CommandException(ExitCode.OutcomeUnknown, $"{key}: outcome unknown, the write may have been applied or may be yet ({error}); read the key before you repeat it");
         if (error.Code == RequestError.CannotConnect)
             return new CommandException(ExitCode.CannotConnect, $"cannot connect to {(endpoints.Count == 1 ? "" : "any of ")}{string.Join(", ", endpoints)}: {error.Detail}");
-        return new CommandException(ExitCodeOf(error), $"{key}: {error.Detail} ({error.Code}, {error.Endpoint})");
+        return new CommandException(error.Code == RequestError.NotRaftKv ? ExitCode.CannotConnect : ExitCodeOf(error), $"{key}: {error.Detail} ({error.Code}, {error.Endpoint})");
     }
 
     /// <summary>The refused condition, with what to expect instead.</summary>

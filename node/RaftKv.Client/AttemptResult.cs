@@ -23,7 +23,7 @@ public enum AttemptResult
     /// <summary>Refused definitely by a node that cannot serve now (503, 504 before anything was appended): another may.</summary>
     Unavailable,
 
-    /// <summary>No server has the whole request: connection refused, unknown host, no connection in time.</summary>
+    /// <summary>No node has the whole request: connection refused, unknown host, no connection in time, or an answer of something that is no node.</summary>
     NotSent,
 
     /// <summary>Sent, and then no answer, or one that says or implies <c>unknown</c>.</summary>
@@ -58,4 +58,10 @@ public static class AttemptClassifier
             _ => AttemptResult.Refused,
         };
     }
+
+    /// <summary>
+    /// Of an answer that no node has written. What answers is some other server, which applied nothing, whatever it says; only what a gateway says
+    /// when the node behind it did not answer leaves open whether that node has the request.
+    /// </summary>
+    public static AttemptResult ClassifyForeign(int status) => status is 500 or 502 or 503 or 504 ? AttemptResult.Lost : AttemptResult.NotSent;
 }

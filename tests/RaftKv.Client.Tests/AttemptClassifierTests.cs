@@ -33,7 +33,18 @@ public sealed class AttemptClassifierTests
     [InlineData(502)]
     [InlineData(503)]
     [InlineData(504)]
-    public void A_5xx_that_says_nothing_of_the_outcome_proves_nothing(int status) => Assert.Equal(AttemptResult.Lost, AttemptClassifier.Classify(status, null, null, null));
+    public void A_5xx_that_says_nothing_of_the_outcome_proves_nothing(int status)
+    {
+        Assert.Equal(AttemptResult.Lost, AttemptClassifier.Classify(status, null, null, null));
+        Assert.Equal(AttemptResult.Lost, AttemptClassifier.ClassifyForeign(status));
+    }
+
+    [Theory]
+    [InlineData(200)]
+    [InlineData(302)]
+    [InlineData(404)]
+    [InlineData(501)]
+    public void What_is_no_node_has_applied_nothing(int status) => Assert.Equal(AttemptResult.NotSent, AttemptClassifier.ClassifyForeign(status));
 
     [Theory]
     [InlineData(302)]

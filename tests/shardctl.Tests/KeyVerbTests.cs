@@ -147,6 +147,31 @@ public sealed class KeyVerbTests
         Shardctl.Complained(await Shardctl.RunAsync([.. arguments, "--endpoints", nobody.ToString()]), ExitCode.CannotConnect, $"cannot connect to {nobody}: Connection refused");
     }
 
+    /// <summary>Not as a key that is absent, however plainly a web server says 404.</summary>
+    [Theory]
+    [InlineData(404, "get", "k")]
+    [InlineData(200, "get", "k")]
+    [InlineData(501, "put", "k", "v")]
+    [InlineData(404, "del", "k")]
+    [InlineData(404, "list")]
+    [InlineData(404, "list", "--count-only")]
+    [InlineData(501, "shard", "transfer-leader", "3", "n2")]
+    public async Task A_server_that_is_no_node_ends_with_3(int status, params string[] arguments)
+    {
+        await using FakeNode other = new(FakeReply.Foreign(status));
+        Shardctl.Complained(
+            await Shardctl.RunAsync([.. arguments, "--endpoints", other.Endpoint.ToString()]), ExitCode.CannotConnect, $"answers {status} and nothing that RaftKv would (not-raftkv, {other.Endpoint})");
+        Assert.Single(other.Requests);
+    }
+
+    [Fact]
+    public async Task The_next_endpoint_is_asked_when_one_is_no_node()
+    {
+        await using FakeNode other = new(FakeReply.Foreign(404));
+        await using FakeNode node = new(Value);
+        Assert.Equal("hello", (await Shardctl.RunAsync("get", "k", "--endpoints", $"{other.Endpoint},{node.Endpoint}")).Out);
+    }
+
     [Fact]
     public async Task The_next_endpoint_is_asked_when_one_is_down()
     {
