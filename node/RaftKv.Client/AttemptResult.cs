@@ -50,6 +50,8 @@ public static class AttemptClassifier
             404 when code == ErrorCode.KeyNotFound.Code => AttemptResult.Answered,
             412 or 422 when isDefinite => AttemptResult.Settled,
             429 => AttemptResult.Overloaded,
+            // The node tried, and leadership stayed. Every further try would stall the shard's writes again.
+            503 when code == ErrorCode.TransferFailed.Code => AttemptResult.Refused,
             503 or 504 when isDefinite => AttemptResult.Unavailable,
             // Out of space and what later versions add: definite because it says so.
             >= 500 when isDefinite => AttemptResult.Refused,

@@ -21,6 +21,8 @@ public sealed class AttemptClassifierTests
     [InlineData(500, "internal", "unknown", AttemptResult.Untraceable)]
     [InlineData(503, "no-leader", "not-applied", AttemptResult.Unavailable)]
     [InlineData(503, "shutting-down", "not-applied", AttemptResult.Unavailable)]
+    [InlineData(503, "transfer-failed", "not-applied", AttemptResult.Refused)]
+    [InlineData(504, "transfer-unknown", "unknown", AttemptResult.Lost)]
     [InlineData(504, "deadline", "not-applied", AttemptResult.Unavailable)]
     [InlineData(504, "outcome-unknown", "unknown", AttemptResult.Lost)]
     [InlineData(507, "out-of-space", "not-applied", AttemptResult.Refused)]

@@ -287,6 +287,17 @@ public sealed class RaftKvClientTests
     }
 
     [Fact]
+    public async Task A_hand_over_that_failed_is_not_tried_again()
+    {
+        await using FakeNode node = new(FakeReply.Problem(503, "transfer-failed", "not-applied"));
+        await using FakeNode other = new(FakeReply.Problem(503, "transfer-failed", "not-applied"));
+        using RaftKvClient client = ClientOf(node.Endpoint, other.Endpoint);
+        TransferResult transfer = await client.TransferLeaderAsync(3, "n2");
+        Assert.Equal((RequestOutcome.Rejected, "transfer-failed"), (transfer.Outcome, transfer.Error?.Code));
+        Assert.Equal((1, 0), (node.Requests.Length, other.Requests.Length));
+    }
+
+    [Fact]
     public async Task Who_cancels_is_told_so()
     {
         using CancellationTokenSource cancel = new();
