@@ -13,7 +13,7 @@ internal static class Outcomes
             return new CommandException(ExitCode.OutcomeUnknown, $"{key}: outcome unknown, the write may have been applied or may be yet ({error}); read the key before you repeat it");
         if (error.Code == RequestError.CannotConnect)
             return new CommandException(ExitCode.CannotConnect, $"cannot connect to {(endpoints.Count == 1 ? "" : "any of ")}{string.Join(", ", endpoints)}: {error.Detail}");
-        return new CommandException(error.Code == RequestError.NotRaftKv ? ExitCode.CannotConnect : ExitCodeOf(error), $"{key}: {error.Detail} ({error.Code}, {error.Endpoint})");
+        return new CommandException(ExitCodeOf(error), $"{key}: {error.Detail} ({error.Code}, {error.Endpoint})");
     }
 
     /// <summary>The refused condition, with what to expect instead.</summary>
@@ -24,6 +24,8 @@ internal static class Outcomes
 
     private static int ExitCodeOf(RequestError error) => error.Status switch
     {
+        414 => ExitCode.Usage, // A key far beyond the limit, which no node has seen.
+        _ when error.Code == RequestError.NotRaftKv => ExitCode.CannotConnect,
         400 or 413 => ExitCode.Usage,
         404 => ExitCode.NotFound,
         401 or 403 => ExitCode.Denied,

@@ -48,6 +48,9 @@ public sealed class AttemptClassifierTests
     [InlineData(501)]
     public void What_is_no_node_has_applied_nothing(int status) => Assert.Equal(AttemptResult.NotSent, AttemptClassifier.ClassifyForeign(status));
 
+    [Fact]
+    public void A_request_line_that_is_too_long_is_refused_by_every_node() => Assert.Equal(AttemptResult.Refused, AttemptClassifier.ClassifyForeign(414));
+
     [Theory]
     [InlineData(302)]
     [InlineData(400)]

@@ -1,3 +1,4 @@
+using System.Text;
 using RaftKv.Client;
 using RaftKv.Tests.Fakes;
 
@@ -76,7 +77,7 @@ public sealed class KeyVerbTests
         await using FakeNode node = new(new FakeReply(200, "{}", Position));
         Shardctl.Ended ended = await Shardctl.RunAsync("from standard\ninput\n", ["put", "k", argument, "--endpoints", node.Endpoint.ToString()]);
         Assert.Equal(0, ended.ExitCode);
-        Assert.Equal(expected, System.Text.Encoding.UTF8.GetString(node.Requests.Single().Body));
+        Assert.Equal(expected, Encoding.UTF8.GetString(node.Requests.Single().Body));
     }
 
     [Theory]
@@ -147,6 +148,9 @@ public sealed class KeyVerbTests
         Shardctl.Complained(await Shardctl.RunAsync([.. arguments, "--endpoints", nobody.ToString()]), ExitCode.CannotConnect, $"cannot connect to {nobody}: Connection refused");
     }
 
+    [Fact]
+    public async Task A_key_far_too_long_for_any_node_ends_with_2() => Assert.Equal(ExitCode.Usage, (await AgainstAsync(FakeReply.Foreign(414), "get", "k")).ExitCode);
+
     /// <summary>Not as a key that is absent, however plainly a web server says 404.</summary>
     [Theory]
     [InlineData(404, "get", "k")]
@@ -207,8 +211,8 @@ public sealed class KeyVerbTests
     [InlineData("Required argument 'value' missing", "put", "k")]
     [InlineData("the key is empty", "get", "")]
     [InlineData("Unrecognized command or argument 'frob'", "frob")]
-    [InlineData("Unrecognized command or argument '--frob'", "get", "k", "--frob")]
     [InlineData("'nowhere' is not host:port", "get", "k", "--endpoints", "nowhere")]
+    [InlineData("Unrecognized command or argument '--frob'", "get", "k", "--frob")]
     [InlineData("--output yaml: must be table or json", "get", "k", "-o", "yaml")]
     [InlineData("--timeout 61: must be from 0.01 to 60", "get", "k", "--timeout", "61")]
     [InlineData("--timeout x: must be a number of seconds", "get", "k", "--timeout", "x")]
