@@ -10,12 +10,12 @@ internal static class PutVerb
 
     public static Command Create(Screen screen)
     {
-        Argument<string> key = KeyArgument.Create();
-        Argument<string> value = new("value") { Description = "The value; '-' reads it from standard input, up to its end." };
+        Argument<string?> value = new("value") { Description = "The value; '-' reads it from standard input, up to its end.", Arity = ArgumentArity.ZeroOrOne };
         Option<bool> ifAbsent = new("--if-absent") { Description = "Store it only if the key has no value." };
         Option<ulong> ifRevision = KeyArgument.IfRevision("Store it");
-        Command command = new("put", "Store a value.") { key, value, ifAbsent, ifRevision };
-        command.SetAction((result, cancellation) => RunAsync(screen, result, result.GetValue(key)!, result.GetValue(value)!, ConditionOf(result.GetValue(ifAbsent), result.GetValue(ifRevision)), cancellation));
+        Command command = new("put", "Store a value.") { ifAbsent, ifRevision };
+        KeyInput key = new(command, value);
+        command.SetAction((result, cancellation) => RunAsync(screen, result, key.Read(result), ConditionOf(result.GetValue(ifAbsent), result.GetValue(ifRevision)), cancellation));
         return command;
     }
 
@@ -26,18 +26,18 @@ internal static class PutVerb
         return ifRevision > 0 ? WriteCondition.IfRevision(ifRevision) : WriteCondition.None;
     }
 
-    private static async Task<int> RunAsync(Screen screen, ParseResult result, string key, string value, WriteCondition condition, CancellationToken cancellation)
+    private static async Task<int> RunAsync(Screen screen, ParseResult result, (byte[] Key, string Value) given, WriteCondition condition, CancellationToken cancellation)
     {
         bool isJson = GlobalOptions.IsJson(result);
-        byte[] bytes = KeyArgument.BytesOf(key);
+        (byte[] key, string value) = given;
         IReadOnlyList<ClientEndpoint> endpoints = GlobalOptions.EndpointsOf(result);
         using RaftKvClient client = KeyArgument.Connect(result, endpoints);
         byte[] body = value == StandardInput ? await ReadAllAsync(screen.Input, cancellation) : System.Text.Encoding.UTF8.GetBytes(value);
-        WriteResult written = await client.PutAsync(bytes, body, condition, cancellation);
-        if (written.Error is { Status: 412 }) throw Outcomes.PreconditionFailure(written, key);
-        if (written.Error is { } error) throw Outcomes.Failure(written.Outcome, error, key, endpoints);
+        WriteResult written = await client.PutAsync(key, body, condition, cancellation);
+        if (written.Error is { Status: 412 }) throw Outcomes.PreconditionFailure(written, KeyInput.Shown(key));
+        if (written.Error is { } error) throw Outcomes.Failure(written.Outcome, error, KeyInput.Shown(key), endpoints);
 
-        if (isJson) screen.Line(OutputJson.Write(Describe(bytes, written), OutputJson.OfKey.PutOutput));
+        if (isJson) screen.Line(OutputJson.Write(Describe(key, written), OutputJson.OfKey.PutOutput));
         else screen.Line(written.PrevRevision == 0 ? $"revision {written.Revision}, a new key" : $"revision {written.Revision}, replaces {written.PrevRevision}");
         return ExitCode.Ok;
     }

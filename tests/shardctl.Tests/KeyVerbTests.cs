@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Text;
 using RaftKv.Client;
 using RaftKv.Tests.Fakes;
@@ -148,6 +149,26 @@ public sealed class KeyVerbTests
         Shardctl.Complained(await Shardctl.RunAsync([.. arguments, "--endpoints", nobody.ToString()]), ExitCode.CannotConnect, $"cannot connect to {nobody}: Connection refused");
     }
 
+    [Theory]
+    [InlineData("-_8A", "get", "--key64=-_8A")]
+    [InlineData("-_8A", "get", "--key64", "-_8A")]
+    [InlineData("-_8", "get", "--key64", "base64:+/8=")]
+    [InlineData("-_8", "del", "--key64", "+/8=")]
+    [InlineData("AAE", "put", "--key64", "AAE", "v")]
+    public async Task A_key_of_any_bytes_is_named_in_base64(string sent, params string[] arguments)
+    {
+        await using FakeNode node = new(new FakeReply(200, "v", [.. Position, ("RaftKv-Prev-Revision", "5")]));
+        Shardctl.Ended ended = await Shardctl.RunAsync([.. arguments, "--endpoints", node.Endpoint.ToString()]);
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Error));
+        FakeRequest request = node.Requests.Single();
+        Assert.EndsWith("key64=" + sent, request.Target, StringComparison.Ordinal);
+        Assert.Equal(arguments[0] == "put" ? "v" : "", Encoding.UTF8.GetString(request.Body));
+    }
+
+    [Fact]
+    public async Task A_key_of_any_bytes_is_shown_as_list_shows_it() => Shardctl.Complained(
+        await AgainstAsync(FakeReply.Problem(404, "key-not-found", null), "get", "--key64", "_w"), ExitCode.NotFound, "base64:/w==: no such key");
+
     [Fact]
     public async Task A_key_far_too_long_for_any_node_ends_with_2() => Assert.Equal(ExitCode.Usage, (await AgainstAsync(FakeReply.Foreign(414), "get", "k")).ExitCode);
 
@@ -211,6 +232,11 @@ public sealed class KeyVerbTests
     [InlineData("Required argument 'value' missing", "put", "k")]
     [InlineData("the key is empty", "get", "")]
     [InlineData("Unrecognized command or argument 'frob'", "frob")]
+    [InlineData("--key64 stands in place of the key; 'k' is one argument too many", "get", "k", "--key64", "AAE")]
+    [InlineData("--key64 stands in place of the key; 'k' is one argument too many", "put", "k", "v", "--key64", "AAE")]
+    [InlineData("Required argument 'value' missing", "put", "--key64", "AAE")]
+    [InlineData("--key64 A: must be base64url", "del", "--key64", "A")]
+    [InlineData("the key is empty", "get", "--key64", "")]
     [InlineData("'nowhere' is not host:port", "get", "k", "--endpoints", "nowhere")]
     [InlineData("Unrecognized command or argument '--frob'", "get", "k", "--frob")]
     [InlineData("--output yaml: must be table or json", "get", "k", "-o", "yaml")]
