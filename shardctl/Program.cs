@@ -7,7 +7,13 @@ namespace RaftKv.Shardctl;
 /// <summary>shardctl: see <see cref="ExitCode"/> for what it ends with.</summary>
 internal static class Program
 {
-    public static Task<int> Main(string[] arguments) => RunAsync(arguments, Screen.OfProcess());
+    public static Task<int> Main(string[] arguments)
+    {
+        Screen screen = Screen.OfProcess();
+        if (ArgumentBytes.FindNotUtf8(arguments) is not { } argument) return RunAsync(arguments, screen);
+        screen.Complain($"'{argument}' is not UTF-8. Such a key is named by --key64, such a value comes from standard input.");
+        return Task.FromResult(ExitCode.Usage);
+    }
 
     public static async Task<int> RunAsync(string[] arguments, Screen screen)
     {
