@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using RaftKv.Shardctl.Offline;
 
 namespace RaftKv.Shardctl;
@@ -20,6 +21,12 @@ internal static class Program
         RootCommand root = CreateRoot(screen);
         // No response files: a key may begin with @.
         ParseResult result = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (UnknownOptionOf(result) is { } unknown)
+        {
+            screen.Complain($"Unrecognized option '{unknown}'. A key or value that begins with '-' stands behind '--'. See {PathOf(result.CommandResult.Command)} --help.");
+            return ExitCode.Usage;
+        }
+
         if (result.Errors.Count > 0)
         {
             screen.Complain($"{result.Errors[0].Message} See {PathOf(result.CommandResult.Command)} --help.");
@@ -68,6 +75,20 @@ internal static class Program
             return ExitCode.Usage;
         });
         return root;
+    }
+
+    /// <summary>
+    /// What looks like an option, stands before '--', and is neither one that the command knows nor the value of one: the parser would take it for an
+    /// argument, and a misspelt option for a key or a value.
+    /// </summary>
+    private static string? UnknownOptionOf(ParseResult result)
+    {
+        List<string> values = [];
+        for (SymbolResult? command = result.CommandResult; command is not null; command = command.Parent)
+            values.AddRange(((CommandResult)command).Children.OfType<OptionResult>().SelectMany(option => option.Tokens).Select(token => token.Value));
+        return result.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash)
+            .Where(token => token.Type == TokenType.Argument && token.Value.Length > 1 && token.Value.StartsWith('-') && !values.Remove(token.Value))
+            .Select(token => token.Value).FirstOrDefault();
     }
 
     private static string PathOf(Command command) => string.Join(' ', command.Parents.OfType<Command>().Select(PathOf).Append(command.Name));

@@ -149,6 +149,19 @@ public sealed class KeyVerbTests
         Shardctl.Complained(await Shardctl.RunAsync([.. arguments, "--endpoints", nobody.ToString()]), ExitCode.CannotConnect, $"cannot connect to {nobody}: Connection refused");
     }
 
+    /// <summary>Its own line, and what stands behind '--'.</summary>
+    [Theory]
+    [InlineData("--foo", "get", "--", "--foo")]
+    [InlineData("-", "get", "-")]
+    [InlineData("--foo", "put", "--", "--foo", "--bar")]
+    public async Task What_begins_with_a_dash_is_a_key_behind_two(string key, params string[] arguments)
+    {
+        await using FakeNode node = new(Value);
+        Shardctl.Ended ended = await Shardctl.RunAsync(["--endpoints", node.Endpoint.ToString(), .. arguments]);
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Error));
+        Assert.EndsWith("key64=" + Base64Url.EncodeToString(Encoding.UTF8.GetBytes(key)), node.Requests.Single().Target, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("-_8A", "get", "--key64=-_8A")]
     [InlineData("-_8A", "get", "--key64", "-_8A")]
@@ -232,13 +245,18 @@ public sealed class KeyVerbTests
     [InlineData("Required argument 'value' missing", "put", "k")]
     [InlineData("the key is empty", "get", "")]
     [InlineData("Unrecognized command or argument 'frob'", "frob")]
+    [InlineData("Unrecognized option '--frob'. A key or value that begins with '-' stands behind '--'.", "get", "k", "--frob")]
+    [InlineData("Unrecognized option '--if-absnt'", "put", "greeting", "--if-absnt")]
+    [InlineData("Unrecognized option '--foo'", "put", "--foo", "bar")]
+    [InlineData("Unrecognized option '--revison'", "get", "--revison")]
+    [InlineData("Unrecognized option '-x'", "del", "-x", "--", "-x")]
+    [InlineData("Unrecognized option '-x'", "list", "--prefix", "-x", "-x")]
     [InlineData("--key64 stands in place of the key; 'k' is one argument too many", "get", "k", "--key64", "AAE")]
     [InlineData("--key64 stands in place of the key; 'k' is one argument too many", "put", "k", "v", "--key64", "AAE")]
     [InlineData("Required argument 'value' missing", "put", "--key64", "AAE")]
     [InlineData("--key64 A: must be base64url", "del", "--key64", "A")]
     [InlineData("the key is empty", "get", "--key64", "")]
     [InlineData("'nowhere' is not host:port", "get", "k", "--endpoints", "nowhere")]
-    [InlineData("Unrecognized command or argument '--frob'", "get", "k", "--frob")]
     [InlineData("--output yaml: must be table or json", "get", "k", "-o", "yaml")]
     [InlineData("--timeout 61: must be from 0.01 to 60", "get", "k", "--timeout", "61")]
     [InlineData("--timeout x: must be a number of seconds", "get", "k", "--timeout", "x")]
