@@ -57,6 +57,6 @@ internal static class GetVerb
         (string? text, string? base64) = OutputJson.Split(value);
         Position at = read.Position;
         return new GetOutput(
-            keyText, keyBase64, text, base64, read.Revision, read.Created, read.Version, at.Shard, at.Node, at.Term, at.Index, read.Consistency.Length > 0 ? read.Consistency : null, (long?)read.Age?.TotalMilliseconds);
+            keyText, keyBase64, text, base64, read.Revision, read.Created, read.Version, (long?)read.Ttl?.TotalSeconds, at.Shard, at.Node, at.Term, at.Index, read.Consistency.Length > 0 ? read.Consistency : null, (long?)read.Age?.TotalMilliseconds);
     }
 }

@@ -40,6 +40,9 @@ internal sealed record HttpAttempt(AttemptResult Result, ClientEndpoint Endpoint
     /// <summary>Of a stale read; null if it is not known, and of all else.</summary>
     public TimeSpan? Age => long.TryParse(Text("RaftKv-Age-Ms"), NumberStyles.None, CultureInfo.InvariantCulture, out long millis) ? TimeSpan.FromMilliseconds(millis) : null;
 
+    /// <summary>What is left of the value's; null if it has none.</summary>
+    public TimeSpan? Ttl => long.TryParse(Text("RaftKv-Ttl"), NumberStyles.None, CultureInfo.InvariantCulture, out long seconds) ? TimeSpan.FromSeconds(seconds) : null;
+
     /// <summary>0 if the header is not there.</summary>
     public ulong Number(string header) => ulong.TryParse(Text(header), NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) ? number : 0;
 

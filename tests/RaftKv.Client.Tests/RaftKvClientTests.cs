@@ -78,6 +78,18 @@ public sealed class RaftKvClientTests
     }
 
     [Fact]
+    public async Task A_ttl_is_sent_in_seconds_and_what_is_left_of_it_is_returned()
+    {
+        await using FakeNode node = new(new FakeReply(200, "x", [.. Position, ("RaftKv-Ttl", "299")]));
+        using RaftKvClient client = ClientOf(node.Endpoint);
+        await client.PutAsync(Key, default, ttl: TimeSpan.FromMinutes(5));
+        await client.PutAsync(Key, default);
+        Assert.EndsWith("&ttl=300", node.Requests[0].Target, StringComparison.Ordinal);
+        Assert.DoesNotContain("ttl", node.Requests[1].Target, StringComparison.Ordinal);
+        Assert.Equal(TimeSpan.FromSeconds(299), (await client.GetAsync(Key)).Ttl);
+    }
+
+    [Fact]
     public async Task Conditions_are_sent_as_etags()
     {
         await using FakeNode node = new(new FakeReply(200, "{}"));

@@ -98,6 +98,15 @@ public sealed class KeyVerbTests
         await AgainstAsync(FakeReply.Problem(412, "precondition-failed", "not-applied", headers: ("ETag", "\"17\"")), arguments), ExitCode.Precondition, "k: not done, the key's revision is 17");
 
     [Fact]
+    public async Task Put_sends_a_ttl_and_get_says_in_json_what_is_left_of_it()
+    {
+        await using FakeNode node = new(Value with { Headers = [.. Value.Headers, ("RaftKv-Ttl", "299")] });
+        Assert.Equal(0, (await Shardctl.RunAsync("put", "k", "v", "--ttl", "300", "--endpoints", node.Endpoint.ToString())).ExitCode);
+        Assert.EndsWith("&ttl=300", node.Requests.Single().Target, StringComparison.Ordinal);
+        Assert.Contains("\"version\": 2,\n  \"ttl\": 299,\n", (await Shardctl.RunAsync("get", "k", "-o", "json", "--endpoints", node.Endpoint.ToString())).Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Del_says_what_it_deleted() => Assert.Equal(
         new Shardctl.Ended(0, "deleted, it had revision 5\n", ""), await AgainstAsync(new FakeReply(200, "{}", [.. Position, ("RaftKv-Prev-Revision", "5")]), "del", "k"));
 
@@ -267,6 +276,8 @@ public sealed class KeyVerbTests
     [InlineData("--limit x: must be a whole number", "list", "--limit", "x")]
     [InlineData("Unrecognized command or argument 'k'", "list", "k")]
     [InlineData("--if-revision x: must be a revision", "put", "k", "v", "--if-revision", "x")]
+    [InlineData("--ttl 0: must be a whole number of seconds, from 1", "put", "k", "v", "--ttl", "0")]
+    [InlineData("--ttl -1: must be a whole number of seconds, from 1", "put", "k", "v", "--ttl", "-1")]
     [InlineData("exclude each other", "put", "k", "v", "--if-absent", "--if-revision", "1")]
     [InlineData("playground does not know --endpoints", "--endpoints", "a:1", "playground")]
     public async Task A_wrong_command_line_ends_with_2(string text, params string[] arguments) => Shardctl.Complained(await Shardctl.RunAsync(arguments), ExitCode.Usage, text);
