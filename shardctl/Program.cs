@@ -42,9 +42,11 @@ internal static class Program
             screen.Complain(exception.Message);
             return exception.ExitCode;
         }
-        catch (IOException)
+        catch (IOException exception)
         {
-            return ExitCode.Error; // Who read our output has gone.
+            // A full disk under the output, say. Where its reader has gone there is no exception.
+            screen.Complain(exception.Message);
+            return ExitCode.Error;
         }
     }
 

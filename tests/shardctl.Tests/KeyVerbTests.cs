@@ -227,6 +227,23 @@ public sealed class KeyVerbTests
     }
 
     [Fact]
+    public async Task A_comma_too_many_names_no_endpoint()
+    {
+        await using FakeNode node = new(Value);
+        Assert.Equal("hello", (await Shardctl.RunAsync("get", "k", "--endpoints", $"{node.Endpoint},")).Out);
+    }
+
+    [Fact]
+    public async Task Output_that_cannot_be_written_is_complained_of()
+    {
+        await using FakeNode node = new(Value);
+        using FileStream full = new("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        using MemoryStream error = new();
+        int exitCode = await Program.RunAsync(["get", "k", "--endpoints", node.Endpoint.ToString()], new Screen(Stream.Null, full, error));
+        Shardctl.Complained(new Shardctl.Ended(exitCode, "", Encoding.UTF8.GetString(error.ToArray())), ExitCode.Error, "No space left on device");
+    }
+
+    [Fact]
     public async Task Global_options_may_stand_before_the_verb()
     {
         await using FakeNode node = new(Value);
@@ -268,6 +285,9 @@ public sealed class KeyVerbTests
     [InlineData("'nowhere' is not host:port", "get", "k", "--endpoints", "nowhere")]
     [InlineData("--output yaml: must be table or json", "get", "k", "-o", "yaml")]
     [InlineData("--timeout 61: must be from 0.01 to 60", "get", "k", "--timeout", "61")]
+    [InlineData("--timeout -1: must be from 0.01 to 60", "get", "k", "--timeout", "-1")]
+    [InlineData("--limit -1: must be from 1", "list", "--limit", "-1")]
+    [InlineData("--endpoints: no endpoint is named", "get", "k", "--endpoints", ",")]
     [InlineData("--timeout x: must be a number of seconds", "get", "k", "--timeout", "x")]
     [InlineData("--if-revision 0: must be a revision", "del", "k", "--if-revision", "0")]
     [InlineData("--revision 0: must be a revision", "get", "k", "--revision", "0")]
