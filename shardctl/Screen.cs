@@ -74,7 +74,7 @@ internal sealed class Screen
 
         string[] shown = ColumnsThatFit(headers, WidthsOf(headers, rows), spare, _terminal.Profile.Width);
         DrawTable(_terminal, shown, [.. rows.Select(row => row.Where((_, column) => shown.Contains(headers[column])).ToArray())]);
-        if (shown.Length < headers.Length) Line($"Left out for want of room: {string.Join(", ", headers.Except(shown))}. A wider terminal shows it, and so does a pipe.", "grey");
+        if (shown.Length < headers.Length) Line($"Left out for want of room: {string.Join(", ", headers.Except(shown))}", "grey");
     }
 
     /// <summary>Runs something that takes a moment under a spinner, which it may rename. In a pipe nothing is shown.</summary>
