@@ -119,10 +119,13 @@ internal static class BenchCompareVerb
     private static CompareSettings SettingsOf(ParseResult result, string directory)
     {
         return new CompareSettings(
-            AtLeastOne(s_rounds), Positive(s_seconds), TimeSpan.FromSeconds(result.GetValue(s_warmUp)), AtLeastOne(s_kills), Positive(s_idleSeconds), Positive(s_allocationSeconds),
+            AtLeastOne(s_rounds), Positive(s_seconds), WarmUp(), AtLeastOne(s_kills), Positive(s_idleSeconds), Positive(s_allocationSeconds),
             result.GetValue(s_seed), directory, NodeProgram.Find(Environment.GetEnvironmentVariable(NodeProgram.Variable)), result.GetValue(s_etcd)!);
 
-        int AtLeastOne(Option<int> option) => result.GetValue(option) is > 0 and var number ? number : throw new CommandException(ExitCode.Usage, $"{option.Name} 0: must be at least 1");
+        int AtLeastOne(Option<int> option) => result.GetValue(option) is > 0 and var number ? number : throw new CommandException(ExitCode.Usage, $"{option.Name} {result.GetValue(option)}: must be at least 1");
+        TimeSpan WarmUp() => result.GetValue(s_warmUp) is >= 0 and <= LoadPlan.MaxSeconds and var seconds
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new CommandException(ExitCode.Usage, string.Create(CultureInfo.InvariantCulture, $"{s_warmUp.Name} {result.GetValue(s_warmUp)}: must be from 0 to {LoadPlan.MaxSeconds}"));
         TimeSpan Positive(Option<double> option) => result.GetValue(option) is > 0 and <= LoadPlan.MaxSeconds and var seconds
             ? TimeSpan.FromSeconds(seconds)
             : throw new CommandException(ExitCode.Usage, string.Create(CultureInfo.InvariantCulture, $"{option.Name} {result.GetValue(option)}: must be above 0 and at most {LoadPlan.MaxSeconds}"));

@@ -63,7 +63,7 @@ internal static class BenchVerb
         int clients = result.GetValue(s_clients);
         int connections = protocol == LoadProtocol.RaftKvHttp1 ? clients : Math.Min(SharedConnections, clients);
         int reads = result.GetValue(s_reads);
-        if (reads > 100) throw new CommandException(ExitCode.Usage, $"--reads {reads}: must be from 0 to 100");
+        if (reads is < 0 or > 100) throw new CommandException(ExitCode.Usage, $"--reads {reads}: must be from 0 to 100");
         return new LoadPlan
         {
             Protocol = protocol,

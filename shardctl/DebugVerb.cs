@@ -76,11 +76,11 @@ internal static class DebugVerb
     {
         GroupDebug[] groups = [.. nodes.Select(node => node.Group).OfType<JsonObject>().Select(NodeClient.Parse)];
         GroupDebug? leading = groups.Where(group => group.Role == "leader").MaxBy(group => group.Term);
-        screen.Table(["node", "role", "term", "commit", "applied", "last", "progress"], [.. nodes.Select(node => Row(node.Node, groups.FirstOrDefault(group => group.Node == node.Node), leading))]);
+        screen.Table(["node", "role", "term", "commit", "applied", "last", "progress"], [.. nodes.Select(node => Row(node.Node, groups.FirstOrDefault(group => group.Node == node.Node), leading))], "last", "applied");
 
         (string Node, RoleChangeDebug Change)[] changes = [.. groups.SelectMany(group => group.RoleChanges.Select(change => (group.Node, change))).OrderBy(pair => pair.change.At)];
         screen.Line();
-        screen.Table(["at", "node", "from", "to", "term", "reason"], [.. changes.TakeLast(MaxRoleChangesShown).Select(ChangeRow)]);
+        screen.Table(["at", "node", "from", "to", "term", "reason"], [.. changes.TakeLast(MaxRoleChangesShown).Select(ChangeRow)], "from");
         if (changes.Length > MaxRoleChangesShown) screen.Line($"\n{changes.Length - MaxRoleChangesShown} older role changes are not shown; -o json has them.");
     }
 

@@ -8,27 +8,26 @@ internal static class DeleteVerb
 {
     public static Command Create(Screen screen)
     {
-        Argument<string> key = KeyArgument.Create();
         Option<ulong> ifRevision = KeyArgument.IfRevision("Delete it");
-        Command command = new("del", "Delete a key. One that is not there ends with exit code 4.") { key, ifRevision };
-        command.SetAction((result, cancellation) => RunAsync(screen, result, result.GetValue(key)!, result.GetValue(ifRevision), cancellation));
+        Command command = new("del", "Delete a key. One that is not there ends with exit code 4.") { ifRevision };
+        KeyInput key = new(command);
+        command.SetAction((result, cancellation) => RunAsync(screen, result, key.Read(result).Key, result.GetValue(ifRevision), cancellation));
         return command;
     }
 
-    private static async Task<int> RunAsync(Screen screen, ParseResult result, string key, ulong ifRevision, CancellationToken cancellation)
+    private static async Task<int> RunAsync(Screen screen, ParseResult result, byte[] key, ulong ifRevision, CancellationToken cancellation)
     {
         bool isJson = GlobalOptions.IsJson(result);
-        byte[] bytes = KeyArgument.BytesOf(key);
         IReadOnlyList<ClientEndpoint> endpoints = GlobalOptions.EndpointsOf(result);
         using RaftKvClient client = KeyArgument.Connect(result, endpoints);
-        WriteResult written = await client.DeleteAsync(bytes, ifRevision > 0 ? WriteCondition.IfRevision(ifRevision) : WriteCondition.None, cancellation);
-        if (written.Error is { Status: 412 }) throw Outcomes.PreconditionFailure(written, key);
-        if (written.Error is { } error) throw Outcomes.Failure(written.Outcome, error, key, endpoints);
+        WriteResult written = await client.DeleteAsync(key, ifRevision > 0 ? WriteCondition.IfRevision(ifRevision) : WriteCondition.None, cancellation);
+        if (written.Error is { Status: 412 }) throw Outcomes.PreconditionFailure(written, KeyInput.Shown(key));
+        if (written.Error is { } error) throw Outcomes.Failure(written.Outcome, error, KeyInput.Shown(key), endpoints);
 
         bool isDeleted = written.PrevRevision > 0;
-        if (isJson) screen.Line(OutputJson.Write(Describe(bytes, written), OutputJson.OfKey.DeleteOutput));
+        if (isJson) screen.Line(OutputJson.Write(Describe(key, written), OutputJson.OfKey.DeleteOutput));
         else if (isDeleted) screen.Line($"deleted, it had revision {written.PrevRevision}");
-        return isDeleted ? ExitCode.Ok : isJson ? ExitCode.NotFound : throw Outcomes.NotFound(key);
+        return isDeleted ? ExitCode.Ok : isJson ? ExitCode.NotFound : throw Outcomes.NotFound(KeyInput.Shown(key));
     }
 
     private static DeleteOutput Describe(byte[] key, WriteResult written)

@@ -8,7 +8,6 @@ internal static class GetVerb
 {
     public static Command Create(Screen screen)
     {
-        Argument<string> key = KeyArgument.Create();
         Option<ulong> revision = KeyArgument.Revision("--revision", "Read the key as it was at this revision of its shard.");
         Option<string> consistency = new("--consistency")
         {
@@ -16,8 +15,9 @@ internal static class GetVerb
             HelpName = "linearizable|lease|stale",
             DefaultValueFactory = _ => "linearizable",
         };
-        Command command = new("get", "Read a key: its value as it is, or with its revision as JSON.") { key, revision, consistency };
-        command.SetAction((result, cancellation) => RunAsync(screen, result, result.GetValue(key)!, new GetOptions(ConsistencyOf(result.GetValue(consistency)!), result.GetValue(revision)), cancellation));
+        Command command = new("get", "Read a key: its value as it is, or with its revision as JSON.") { revision, consistency };
+        KeyInput key = new(command);
+        command.SetAction((result, cancellation) => RunAsync(screen, result, key.Read(result).Key, new GetOptions(ConsistencyOf(result.GetValue(consistency)!), result.GetValue(revision)), cancellation));
         return command;
     }
 
@@ -29,17 +29,16 @@ internal static class GetVerb
         _ => throw new CommandException(ExitCode.Usage, $"--consistency {text}: must be linearizable, lease or stale"),
     };
 
-    private static async Task<int> RunAsync(Screen screen, ParseResult result, string key, GetOptions options, CancellationToken cancellation)
+    private static async Task<int> RunAsync(Screen screen, ParseResult result, byte[] key, GetOptions options, CancellationToken cancellation)
     {
         bool isJson = GlobalOptions.IsJson(result);
-        byte[] bytes = KeyArgument.BytesOf(key);
         IReadOnlyList<ClientEndpoint> endpoints = GlobalOptions.EndpointsOf(result);
         using RaftKvClient client = KeyArgument.Connect(result, endpoints);
-        GetResult read = await client.GetAsync(bytes, options, cancellation);
-        if (read.Error is { } error) throw Outcomes.Failure(read.Outcome, error, key, endpoints);
-        if (read.Value is not { } value) throw Outcomes.NotFound(key);
+        GetResult read = await client.GetAsync(key, options, cancellation);
+        if (read.Error is { } error) throw Outcomes.Failure(read.Outcome, error, KeyInput.Shown(key), endpoints);
+        if (read.Value is not { } value) throw Outcomes.NotFound(KeyInput.Shown(key));
 
-        if (isJson) screen.Line(OutputJson.Write(Describe(bytes, value, read), OutputJson.OfKey.GetOutput));
+        if (isJson) screen.Line(OutputJson.Write(Describe(key, value, read), OutputJson.OfKey.GetOutput));
         else WriteValue(screen, value);
         return ExitCode.Ok;
     }
@@ -58,6 +57,6 @@ internal static class GetVerb
         (string? text, string? base64) = OutputJson.Split(value);
         Position at = read.Position;
         return new GetOutput(
-            keyText, keyBase64, text, base64, read.Revision, read.Created, read.Version, at.Shard, at.Node, at.Term, at.Index, read.Consistency.Length > 0 ? read.Consistency : null, (long?)read.Age?.TotalMilliseconds);
+            keyText, keyBase64, text, base64, read.Revision, read.Created, read.Version, (long?)read.Ttl?.TotalSeconds, at.Shard, at.Node, at.Term, at.Index, read.Consistency.Length > 0 ? read.Consistency : null, (long?)read.Age?.TotalMilliseconds);
     }
 }

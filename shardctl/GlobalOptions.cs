@@ -12,6 +12,9 @@ internal static class GlobalOptions
     public const string EndpointsVariable = "SHARDCTL_ENDPOINTS";
     private const string DefaultEndpoints = "127.0.0.1:2379";
 
+    /// <summary>So that it can be made a TimeSpan; far beyond every limit.</summary>
+    private const double MaxNumber = 1e9;
+
     public static readonly Option<string> Endpoints = new("--endpoints")
     {
         Description = $"The nodes to ask; when one does not answer, the next one is. [env: {EndpointsVariable}] [default: {DefaultEndpoints}]",
@@ -47,19 +50,19 @@ internal static class GlobalOptions
             if (result.GetResult(option) is { Implicit: false }) throw new CommandException(ExitCode.Usage, $"{verb} does not know {option.Name}");
     }
 
-    /// <summary>Parses a number ≥ 0, with a complaint that is not about types.</summary>
+    /// <summary>Parses a number, with a complaint that is not about types. Its range is for the verb to check and to name.</summary>
     public static int WholeNumber(ArgumentResult argument)
     {
         string text = argument.Tokens[0].Value;
-        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number)) argument.AddError($"{((OptionResult)argument.Parent!).Option.Name} {text}: must be a whole number.");
+        if (!int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number)) argument.AddError($"{((OptionResult)argument.Parent!).Option.Name} {text}: must be a whole number.");
         return number;
     }
 
-    /// <summary>Parses a number ≥ 0 of seconds.</summary>
+    /// <summary>Parses a number of seconds, as <see cref="WholeNumber"/> does.</summary>
     public static double DecimalNumber(ArgumentResult argument)
     {
         string text = argument.Tokens[0].Value;
-        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)) argument.AddError($"{((OptionResult)argument.Parent!).Option.Name} {text}: must be a number of seconds.");
+        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out double number) || !(Math.Abs(number) <= MaxNumber)) argument.AddError($"{((OptionResult)argument.Parent!).Option.Name} {text}: must be a number of seconds.");
         return number;
     }
 
@@ -82,7 +85,8 @@ internal static class GlobalOptions
         string? variable = Environment.GetEnvironmentVariable(EndpointsVariable);
         string list = flag ?? (string.IsNullOrWhiteSpace(variable) ? DefaultEndpoints : variable);
         string source = flag is null ? EndpointsVariable : Endpoints.Name;
-        return [.. list.Split(',', StringSplitOptions.TrimEntries).Select(Parse)];
+        ClientEndpoint[] endpoints = [.. list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(Parse)];
+        return endpoints.Length > 0 ? endpoints : throw new CommandException(ExitCode.Usage, $"{source}: no endpoint is named");
 
         ClientEndpoint Parse(string part) =>
             ClientEndpoint.TryParse(part, out ClientEndpoint? endpoint) ? endpoint : throw new CommandException(ExitCode.Usage, $"{source}: '{part}' is not host:port");

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using System.Text;
 using RaftKv.Client;
 
 namespace RaftKv.Shardctl;
@@ -9,8 +8,6 @@ namespace RaftKv.Shardctl;
 /// <summary>What the verbs on one key have in common.</summary>
 internal static class KeyArgument
 {
-    public static Argument<string> Create() => new("key") { Description = "The key. One that begins with '-' stands behind '--'." };
-
     public static Option<ulong> IfRevision(string what) => Revision("--if-revision", $"{what} only if the key's revision is this one.");
 
     public static Option<ulong> Revision(string name, string description) => new(name)
@@ -25,8 +22,6 @@ internal static class KeyArgument
             return revision;
         },
     };
-
-    public static byte[] BytesOf(string key) => key.Length > 0 ? Encoding.UTF8.GetBytes(key) : throw new CommandException(ExitCode.Usage, "the key is empty");
 
     /// <summary>A client of the cluster that the options name, which does not wait for a cluster that is not there.</summary>
     public static RaftKvClient Connect(ParseResult result, IReadOnlyList<ClientEndpoint> endpoints) =>

@@ -70,17 +70,14 @@ internal static class ListVerb
     {
         if (keysOnly)
         {
-            foreach (ListItem item in items) screen.Line(Text(item.Key));
+            foreach (ListItem item in items) screen.Line(KeyInput.Shown(item.Key));
             return;
         }
 
         if (items.Count > 0) screen.Table(["key", "revision", "version", "value"], [.. items.Select(Row)]);
     }
 
-    private static Cell[] Row(ListItem item) => [new(Text(item.Key), "bold"), Number(item.Revision), Number(item.Version), Brief(item.Value!)];
-
-    /// <summary>What is no text, or would not stay on its line, as base64.</summary>
-    private static string Text(byte[] bytes) => OutputJson.Split(bytes) is ({ } text, _) && !text.Any(char.IsControl) ? text : $"base64:{Convert.ToBase64String(bytes)}";
+    private static Cell[] Row(ListItem item) => [new(KeyInput.Shown(item.Key), "bold"), Number(item.Revision), Number(item.Version), Brief(item.Value!)];
 
     private static string Brief(byte[] value)
     {

@@ -24,6 +24,8 @@ internal static class Outcomes
 
     private static int ExitCodeOf(RequestError error) => error.Status switch
     {
+        414 => ExitCode.Usage, // A key far beyond the limit, which no node has seen.
+        _ when error.Code == RequestError.NotRaftKv => ExitCode.CannotConnect,
         400 or 413 => ExitCode.Usage,
         404 => ExitCode.NotFound,
         401 or 403 => ExitCode.Denied,

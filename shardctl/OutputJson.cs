@@ -14,9 +14,9 @@ namespace RaftKv.Shardctl;
 // What -o json writes. Scripts rely on it: members may be added, none is renamed or removed. Bytes that are UTF-8 are text
 // (key, value), else base64 (keyBase64, valueBase64), as in the HTTP API.
 
-/// <summary>get. <c>ageMillis</c> is of a stale read, and not there when it is not known.</summary>
+/// <summary>get. <c>ttl</c> is in seconds, if the key has one. <c>ageMillis</c> is of a stale read, and not there when it is not known.</summary>
 internal sealed record GetOutput(
-    string? Key, string? KeyBase64, string? Value, string? ValueBase64, ulong Revision, ulong Created, ulong Version, ulong Shard, string Node, ulong Term, ulong Index, string? Consistency, long? AgeMillis);
+    string? Key, string? KeyBase64, string? Value, string? ValueBase64, ulong Revision, ulong Created, ulong Version, long? Ttl, ulong Shard, string Node, ulong Term, ulong Index, string? Consistency, long? AgeMillis);
 
 /// <summary>list. <c>more</c> says that there are keys beyond the limit.</summary>
 internal sealed record ListOutput(ImmutableArray<ListItemOutput> Items, int Count, bool More);

@@ -43,6 +43,8 @@ internal static class PlaygroundVerb
             RefuseIfRunning(nodes, shown);
             foreach (PlaygroundNode node in nodes) RefuseIfTaken(node);
             settings.Save(directory);
+            if (request.ClientPort is null && settings.ClientPort != PlaygroundSettings.DefaultClientPort)
+                screen.Line($"{shown} was made with --client-port {settings.ClientPort}; the nodes listen from there on again, not from {PlaygroundSettings.DefaultClientPort}.");
             using StopSignals signals = new();
             using PlaygroundRun run = new(screen, settings, nodes, program, new PlaygroundText(screen, settings, shown, TimeProvider.System));
             await run.RunAsync(signals);

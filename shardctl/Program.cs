@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using RaftKv.Shardctl.Offline;
 
 namespace RaftKv.Shardctl;
@@ -7,13 +8,25 @@ namespace RaftKv.Shardctl;
 /// <summary>shardctl: see <see cref="ExitCode"/> for what it ends with.</summary>
 internal static class Program
 {
-    public static Task<int> Main(string[] arguments) => RunAsync(arguments, Screen.OfProcess());
+    public static Task<int> Main(string[] arguments)
+    {
+        Screen screen = Screen.OfProcess();
+        if (ArgumentBytes.FindNotUtf8(arguments) is not { } argument) return RunAsync(arguments, screen);
+        screen.Complain($"'{argument}' is not UTF-8. Such a key is named by --key64, such a value comes from standard input.");
+        return Task.FromResult(ExitCode.Usage);
+    }
 
     public static async Task<int> RunAsync(string[] arguments, Screen screen)
     {
         RootCommand root = CreateRoot(screen);
         // No response files: a key may begin with @.
         ParseResult result = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (UnknownOptionOf(result) is { } unknown)
+        {
+            screen.Complain($"Unrecognized option '{unknown}'. A key or value that begins with '-' stands behind '--'. See {PathOf(result.CommandResult.Command)} --help.");
+            return ExitCode.Usage;
+        }
+
         if (result.Errors.Count > 0)
         {
             screen.Complain($"{result.Errors[0].Message} See {PathOf(result.CommandResult.Command)} --help.");
@@ -29,9 +42,11 @@ internal static class Program
             screen.Complain(exception.Message);
             return exception.ExitCode;
         }
-        catch (IOException)
+        catch (IOException exception)
         {
-            return ExitCode.Error; // Who read our output has gone.
+            // A full disk under the output, say. Where its reader has gone there is no exception.
+            screen.Complain(exception.Message);
+            return ExitCode.Error;
         }
     }
 
@@ -62,6 +77,20 @@ internal static class Program
             return ExitCode.Usage;
         });
         return root;
+    }
+
+    /// <summary>
+    /// What looks like an option, stands before '--', and is neither one that the command knows nor the value of one: the parser would take it for an
+    /// argument, and a misspelt option for a key or a value.
+    /// </summary>
+    private static string? UnknownOptionOf(ParseResult result)
+    {
+        List<string> values = [];
+        for (SymbolResult? command = result.CommandResult; command is not null; command = command.Parent)
+            values.AddRange(((CommandResult)command).Children.OfType<OptionResult>().SelectMany(option => option.Tokens).Select(token => token.Value));
+        return result.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash)
+            .Where(token => token.Type == TokenType.Argument && token.Value.Length > 1 && token.Value.StartsWith('-') && !values.Remove(token.Value))
+            .Select(token => token.Value).FirstOrDefault();
     }
 
     private static string PathOf(Command command) => string.Join(' ', command.Parents.OfType<Command>().Select(PathOf).Append(command.Name));

@@ -63,10 +63,18 @@ internal sealed class Screen
         Error.WriteLine($"{Paint("shardctl:", "bold red", _errorHasColour)} {message.ReplaceLineEndings(" ")}");
     }
 
-    public void Table(string[] headers, IReadOnlyList<Cell[]> rows)
+    /// <param name="spare">Columns that a narrow terminal leaves out rather than break words, the first ones first. It says so.</param>
+    public void Table(string[] headers, IReadOnlyList<Cell[]> rows, params IReadOnlyList<string> spare)
     {
-        if (_terminal is not null) DrawTable(_terminal, headers, rows);
-        else WriteColumns(headers, rows);
+        if (_terminal is null)
+        {
+            WriteColumns(headers, rows);
+            return;
+        }
+
+        string[] shown = ColumnsThatFit(headers, WidthsOf(headers, rows), spare, _terminal.Profile.Width);
+        DrawTable(_terminal, shown, [.. rows.Select(row => row.Where((_, column) => shown.Contains(headers[column])).ToArray())]);
+        if (shown.Length < headers.Length) Line($"Left out for want of room: {string.Join(", ", headers.Except(shown))}", "grey");
     }
 
     /// <summary>Runs something that takes a moment under a spinner, which it may rename. In a pipe nothing is shown.</summary>
@@ -91,6 +99,23 @@ internal sealed class Screen
         return $"\e[{string.Join(';', codes)}m{text}\e[0m";
     }
 
+    /// <summary>A table takes its columns' widths, three more for each, and one.</summary>
+    private static string[] ColumnsThatFit(string[] headers, int[] widths, IReadOnlyList<string> spare, int room)
+    {
+        int width = widths.Sum() + (3 * widths.Length) + 1;
+        HashSet<string> left = [];
+        foreach (string column in spare)
+        {
+            if (width <= room) break;
+            left.Add(column);
+            width -= widths[Array.IndexOf(headers, column)] + 3;
+        }
+
+        return [.. headers.Where(header => !left.Contains(header))];
+    }
+
+    private static int[] WidthsOf(string[] headers, IReadOnlyList<Cell[]> rows) => [.. headers.Select((header, column) => rows.Select(row => row[column].Text.Length).Append(header.Length).Max())];
+
     private static void DrawTable(IAnsiConsole terminal, string[] headers, IReadOnlyList<Cell[]> rows)
     {
         Table table = new() { Border = TableBorder.Rounded, BorderStyle = Style.Parse("grey") };
@@ -101,7 +126,7 @@ internal sealed class Screen
 
     private void WriteColumns(string[] headers, IReadOnlyList<Cell[]> rows)
     {
-        int[] widths = [.. headers.Select((header, column) => rows.Select(row => row[column].Text.Length).Append(header.Length).Max())];
+        int[] widths = WidthsOf(headers, rows);
         WriteRow(headers);
         foreach (Cell[] row in rows) WriteRow([.. row.Select(cell => cell.Text)]);
 

@@ -14,7 +14,7 @@ internal static class ShardVerb
     {
         Argument<ulong> shard = new("shard") { Description = "Its id, as status shows it.", CustomParser = ShardId };
         Argument<string?> node = new("node") { Description = "Who is to lead; without one, whichever of its other voters takes over soonest.", Arity = ArgumentArity.ZeroOrOne };
-        Command command = new("transfer-leader", "Hand a shard's leadership to another node. Requests wait a few milliseconds meanwhile.") { shard, node };
+        Command command = new("transfer-leader", "Hand a shard's leadership to another node: the one named, or else whichever takes over soonest. Requests wait a few milliseconds meanwhile.") { shard, node };
         GlobalOptions.AddTo(command);
         command.SetAction((result, cancellation) => TransferAsync(screen, result, result.GetValue(shard), result.GetValue(node), cancellation));
         return command;

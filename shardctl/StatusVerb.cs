@@ -30,15 +30,15 @@ internal static class StatusVerb
 
     private static void Show(Screen screen, StatusOutput status)
     {
-        screen.Table(["node", "state", "clients", "peers", "leads", "replicas", "on disk", "up for"], [.. status.Nodes.Select(NodeRow)]);
+        screen.Table(["node", "state", "clients", "peers", "leads", "replicas", "on disk", "up for"], [.. status.Nodes.Select(node => NodeRow(node, screen.IsTerminal))], "peers", "replicas", "on disk");
         screen.Line();
-        screen.Table(["shard", "range", "epoch", "leader", "term", "commit", "revision", "data", "on disk", "replicas", "lag"], [.. status.Shards.Select(ShardRow)]);
+        screen.Table(["shard", "range", "epoch", "leader", "term", "commit", "revision", "data", "on disk", "replicas", "lag"], [.. status.Shards.Select(ShardRow)], "replicas", "epoch", "on disk", "revision", "term", "data");
     }
 
-    private static Cell[] NodeRow(NodeOutput node) =>
+    private static Cell[] NodeRow(NodeOutput node, bool isTerminal) =>
     [
         new(node.Name, "bold"), new(node.State, node.State switch { ClusterReport.Up => "green", ClusterReport.Down => "red", _ => "yellow" }),
-        Known(node.ClientUrl), node.PeerAddress, Number(node.Leads), Number(node.Replicas), Size(node.FileBytes), Duration(node.UptimeMillis),
+        isTerminal ? AddressOf(node.ClientUrl) : Known(node.ClientUrl), node.PeerAddress, Number(node.Leads), Number(node.Replicas), Size(node.FileBytes), Duration(node.UptimeMillis),
     ];
 
     private static Cell[] ShardRow(ShardOutput shard) =>
@@ -58,6 +58,9 @@ internal static class StatusVerb
         string text = string.Join(' ', behind);
         return text.Length == 0 ? "0" : new Cell(text, "yellow");
     }
+
+    /// <summary>Without the scheme, which is always the same and takes room.</summary>
+    private static string AddressOf(string? url) => url is null ? "?" : ClientEndpoint.TryParse(url, out ClientEndpoint? endpoint) ? endpoint.ToString() : url;
 
     private static string Known(string? text) => text ?? "?";
 

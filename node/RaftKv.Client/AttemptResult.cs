@@ -23,7 +23,7 @@ public enum AttemptResult
     /// <summary>Refused definitely by a node that cannot serve now (503, 504 before anything was appended): another may.</summary>
     Unavailable,
 
-    /// <summary>No server has the whole request: connection refused, unknown host, no connection in time.</summary>
+    /// <summary>No node has the whole request: connection refused, unknown host, no connection in time, or an answer of something that is no node.</summary>
     NotSent,
 
     /// <summary>Sent, and then no answer, or one that says or implies <c>unknown</c>.</summary>
@@ -50,6 +50,8 @@ public static class AttemptClassifier
             404 when code == ErrorCode.KeyNotFound.Code => AttemptResult.Answered,
             412 or 422 when isDefinite => AttemptResult.Settled,
             429 => AttemptResult.Overloaded,
+            // The node tried, and leadership stayed. Every further try would stall the shard's writes again.
+            503 when code == ErrorCode.TransferFailed.Code => AttemptResult.Refused,
             503 or 504 when isDefinite => AttemptResult.Unavailable,
             // Out of space and what later versions add: definite because it says so.
             >= 500 when isDefinite => AttemptResult.Refused,
@@ -58,4 +60,16 @@ public static class AttemptClassifier
             _ => AttemptResult.Refused,
         };
     }
+
+    /// <summary>
+    /// Of an answer that no node has written. What answers is some other server, which applied nothing, whatever it says; only what a gateway says
+    /// when the node behind it did not answer leaves open whether that node has the request. A request line or head that is too long (414, 431) a
+    /// node's HTTP server refuses before the node sees it.
+    /// </summary>
+    public static AttemptResult ClassifyForeign(int status) => status switch
+    {
+        414 or 431 => AttemptResult.Refused,
+        500 or 502 or 503 or 504 => AttemptResult.Lost,
+        _ => AttemptResult.NotSent,
+    };
 }

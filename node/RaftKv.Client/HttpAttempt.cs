@@ -8,6 +8,9 @@ namespace RaftKv.Client;
 /// <summary>One attempt's end.</summary>
 internal sealed record HttpAttempt(AttemptResult Result, ClientEndpoint Endpoint, HttpStatusCode Status, HttpResponseHeaders? Headers, byte[] Body, RequestError? Error)
 {
+    /// <summary>In every answer of a node, and in no other server's.</summary>
+    private const string NodeHeader = "RaftKv-Node";
+
     private HttpAttempt(AttemptResult result, ClientEndpoint endpoint, string code, string why)
         : this(result, endpoint, 0, null, [], new RequestError(code, 0, why, endpoint))
     {
@@ -20,7 +23,8 @@ internal sealed record HttpAttempt(AttemptResult Result, ClientEndpoint Endpoint
     {
         int status = (int)answer.StatusCode;
         ProblemDocument? problem = answer.IsSuccessStatusCode ? null : TryReadProblem(body);
-        AttemptResult result = AttemptClassifier.Classify(status, problem?.Code, problem?.Outcome, problem?.Retryable);
+        bool isOfNode = problem?.Code is not null || answer.Headers.Contains(NodeHeader);
+        AttemptResult result = isOfNode ? AttemptClassifier.Classify(status, problem?.Code, problem?.Outcome, problem?.Retryable) : AttemptClassifier.ClassifyForeign(status);
         RequestError? error = result == AttemptResult.Answered
             ? null
             : new RequestError(problem?.Code ?? RequestError.NotRaftKv, status, problem?.Detail ?? problem?.Title ?? $"answers {status} and nothing that RaftKv would", endpoint);
@@ -31,10 +35,13 @@ internal sealed record HttpAttempt(AttemptResult Result, ClientEndpoint Endpoint
 
     public long RetryAfterMicros => (long)(Headers?.RetryAfter?.Delta?.TotalMicroseconds ?? 0);
 
-    public Position Position => Headers is null ? Position.None : new Position(Text("RaftKv-Node"), Number("RaftKv-Shard"), Text("RaftKv-Epoch"), Number("RaftKv-Term"), Number("RaftKv-Index"));
+    public Position Position => Headers is null ? Position.None : new Position(Text(NodeHeader), Number("RaftKv-Shard"), Text("RaftKv-Epoch"), Number("RaftKv-Term"), Number("RaftKv-Index"));
 
     /// <summary>Of a stale read; null if it is not known, and of all else.</summary>
     public TimeSpan? Age => long.TryParse(Text("RaftKv-Age-Ms"), NumberStyles.None, CultureInfo.InvariantCulture, out long millis) ? TimeSpan.FromMilliseconds(millis) : null;
+
+    /// <summary>What is left of the value's; null if it has none.</summary>
+    public TimeSpan? Ttl => long.TryParse(Text("RaftKv-Ttl"), NumberStyles.None, CultureInfo.InvariantCulture, out long seconds) ? TimeSpan.FromSeconds(seconds) : null;
 
     /// <summary>0 if the header is not there.</summary>
     public ulong Number(string header) => ulong.TryParse(Text(header), NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) ? number : 0;

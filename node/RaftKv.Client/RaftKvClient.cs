@@ -48,22 +48,23 @@ public sealed partial class RaftKvClient : IDisposable
         if (run.Outcome != RequestOutcome.Applied) return new GetResult(run.Outcome, null, 0, 0, 0, last.Position, last.Error, "", null);
         bool exists = last.Status == HttpStatusCode.OK;
         return new GetResult(
-            run.Outcome, exists ? last.Body : null, exists ? last.ETag : 0, last.Number("RaftKv-Created"), last.Number("RaftKv-Version"), last.Position, null, last.Text("RaftKv-Consistency"), last.Age);
+            run.Outcome, exists ? last.Body : null, exists ? last.ETag : 0, last.Number("RaftKv-Created"), last.Number("RaftKv-Version"), last.Position, null, last.Text("RaftKv-Consistency"), last.Age, last.Ttl);
     }
 
-    public Task<WriteResult> PutAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, WriteCondition condition = default, CancellationToken cancellation = default) =>
-        WriteAsync(HttpMethod.Put, key, value, condition, cancellation);
+    /// <param name="ttl">How long the value lives, in whole seconds from 1; null for ever, also if the value before had one.</param>
+    public Task<WriteResult> PutAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, WriteCondition condition = default, TimeSpan? ttl = null, CancellationToken cancellation = default) =>
+        WriteAsync(HttpMethod.Put, key, ttl is null ? "" : string.Create(CultureInfo.InvariantCulture, $"&ttl={(long)Math.Ceiling(ttl.Value.TotalSeconds)}"), value, condition, cancellation);
 
     /// <summary>Applied with PrevRevision 0 if there was nothing to delete. Knows no <see cref="WriteCondition.IfAbsent"/>.</summary>
     public Task<WriteResult> DeleteAsync(ReadOnlyMemory<byte> key, WriteCondition condition = default, CancellationToken cancellation = default) =>
-        WriteAsync(HttpMethod.Delete, key, default, condition, cancellation);
+        WriteAsync(HttpMethod.Delete, key, "", default, condition, cancellation);
 
     public void Dispose() => _http.Dispose();
 
     /// <summary>By key64: no byte of the key can then be taken for syntax by any URL parser on the way.</summary>
     private static string TargetOf(ReadOnlyMemory<byte> key) => "v1/kv?key64=" + Base64Url.EncodeToString(key.Span);
 
-    private async Task<WriteResult> WriteAsync(HttpMethod method, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, WriteCondition condition, CancellationToken cancellation)
+    private async Task<WriteResult> WriteAsync(HttpMethod method, ReadOnlyMemory<byte> key, string query, ReadOnlyMemory<byte> value, WriteCondition condition, CancellationToken cancellation)
     {
         string? idempotencyKey = NewIdempotencyKey();
         Run run = await RunAsync(idempotencyKey is null ? RequestKind.Write : RequestKind.KeyedWrite, Request, cancellation);
@@ -73,7 +74,7 @@ public sealed partial class RaftKvClient : IDisposable
 
         HttpRequestMessage Request()
         {
-            HttpRequestMessage request = new(method, TargetOf(key)) { Content = new WriteContent(value) };
+            HttpRequestMessage request = new(method, TargetOf(key) + query) { Content = new WriteContent(value) };
             if (idempotencyKey is not null) request.Headers.Add("Idempotency-Key", idempotencyKey);
             if (condition.IsIfAbsent) request.Headers.IfNoneMatch.Add(EntityTagHeaderValue.Any);
             else if (condition.Revision > 0) request.Headers.IfMatch.Add(new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{condition.Revision}\"")));

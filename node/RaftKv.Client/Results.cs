@@ -69,8 +69,9 @@ public readonly record struct GetOptions(ReadConsistency Consistency = ReadConsi
 /// <summary>The end of a read. Applied: <c>Value</c> is the value, or null if the key is absent. Else <c>Error</c> says why.</summary>
 /// <param name="Consistency">The one that was used: linearizable or stale.</param>
 /// <param name="Age">Of a stale read: for how long at most the replica may have lacked something; null if that is not known.</param>
+/// <param name="Ttl">What is left of it, in whole seconds; null for ever.</param>
 /// <param name="Revision">Of the value, which is also its ETag. <paramref name="Created"/>: of its first version. <paramref name="Version"/>: counts from 1.</param>
-public sealed record GetResult(RequestOutcome Outcome, byte[]? Value, ulong Revision, ulong Created, ulong Version, Position Position, RequestError? Error, string Consistency, TimeSpan? Age);
+public sealed record GetResult(RequestOutcome Outcome, byte[]? Value, ulong Revision, ulong Created, ulong Version, Position Position, RequestError? Error, string Consistency, TimeSpan? Age, TimeSpan? Ttl = null);
 
 /// <summary>The end of a put or delete. Applied: what it did. Else <c>Error</c> says why.</summary>
 /// <param name="Revision">Applied: the revision it got. 0 if not known.</param>

@@ -10,16 +10,16 @@ internal sealed record PlaygroundRequest(int? Nodes, int? Shards, int? Replicas,
 /// <summary>
 /// What a playground is made of. Kept in <c>DIR/playground.json</c>, so that it resumes without repeating the flags:
 /// <code>{ "nodes": 3, "shards": 8, "replicas": 3, "clientPort": 2379 }</code>
-/// Invariants: 1 ≤ Nodes ≤ <see cref="MaxNodes"/>; 1 ≤ Replicas ≤ Nodes; 1 ≤ Shards ≤ <see cref="MaxShards"/>; all ports are below 65536.
+/// Invariants: 1 ≤ Nodes ≤ <see cref="MaxNodes"/>, Nodes ≠ 2; 1 ≤ Replicas ≤ Nodes; 1 ≤ Shards ≤ <see cref="MaxShards"/>; all ports are below 65536.
 /// </summary>
 internal sealed record PlaygroundSettings(int Nodes, int Shards, int Replicas, int ClientPort)
 {
     public const int MaxNodes = 25;
     public const int MaxShards = 4096;
+    public const int DefaultClientPort = 2379;
     private const int DefaultNodes = 3;
     private const int DefaultShards = 8;
     private const int DefaultReplicas = 3;
-    private const int DefaultClientPort = 2379;
 
     public static string FileIn(string directory) => Path.Combine(directory, "playground.json");
 
@@ -59,6 +59,7 @@ internal sealed record PlaygroundSettings(int Nodes, int Shards, int Replicas, i
     private void Check()
     {
         Range("--nodes", Nodes, 1, MaxNodes);
+        if (Nodes == 2) throw new CommandException(ExitCode.Usage, "--nodes 2: a cluster of two is not supported; it would stop with either of them");
         Range("--shards", Shards, 1, MaxShards);
         if (Replicas < 1 || Replicas > Nodes) throw new CommandException(ExitCode.Usage, $"--replicas {Replicas}: must be from 1 to the number of nodes, {Nodes}");
         Range("--client-port", ClientPort, 1, ushort.MaxValue - PlaygroundNode.LastPort(Nodes, 0));

@@ -13,7 +13,7 @@ internal sealed class PlaygroundText(Screen screen, PlaygroundSettings settings,
         PlaygroundNode[] up = [.. nodes.Where(node => node.IsUp).Select(node => node.Node)];
         screen.Line(string.Create(CultureInfo.InvariantCulture, $"RaftKv playground: {settings}; ready after {took.TotalSeconds:0.0} s"), "bold green");
         screen.Line();
-        screen.Table(["node", "clients", "peers", "process", "data"], [.. nodes.Select(node => Row(node.Node, node.IsUp))]);
+        screen.Table(["node", "clients", "peers", "process", "data"], [.. nodes.Select(node => Row(node.Node, node.IsUp))], "peers", "process");
         screen.Line();
         screen.Line("Try it from another terminal:");
         Command($"curl -X PUT --data-binary 'hello' {up[0].Client.Url}v1/kv/greeting");

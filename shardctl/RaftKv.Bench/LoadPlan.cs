@@ -78,20 +78,20 @@ public sealed record LoadPlan
     /// <summary>Equal seeds draw equal keys, values and kinds of request, for each client in its order.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>Throws <see cref="LoadException"/>, naming field, limit and value.</summary>
+    /// <summary>Throws <see cref="LoadException"/>, naming the option of bench, limit and value.</summary>
     public void Check()
     {
         if (Endpoints.IsDefaultOrEmpty) throw new LoadException("no endpoint is named");
-        Range("clients", Clients, 1, MaxClients);
-        Range("connections", Connections, 1, Clients);
-        Range("value-bytes", ValueBytes, 0, MaxValueBytes);
-        Range("keys", Keys, 1, MaxKeys);
+        Range("--clients", Clients, 1, MaxClients);
+        Range("--connections", Connections, 1, Clients);
+        Range("--value-bytes", ValueBytes, 0, MaxValueBytes);
+        Range("--keys", Keys, 1, MaxKeys);
         if (ReadShare is not (>= 0 and <= 1)) throw new LoadException($"reads {ReadShare}: must be from 0 to 1");
-        if (Duration <= TimeSpan.Zero || Duration.TotalSeconds > MaxSeconds) throw new LoadException($"seconds {Duration.TotalSeconds}: must be above 0 and at most {MaxSeconds}");
-        if (WarmUp < TimeSpan.Zero || WarmUp.TotalSeconds > MaxSeconds) throw new LoadException($"warm-up {WarmUp.TotalSeconds}: must be from 0 to {MaxSeconds}");
+        if (Duration <= TimeSpan.Zero || Duration.TotalSeconds > MaxSeconds) throw new LoadException($"--seconds {Duration.TotalSeconds}: must be above 0 and at most {MaxSeconds}");
+        if (WarmUp < TimeSpan.Zero || WarmUp.TotalSeconds > MaxSeconds) throw new LoadException($"--warm-up {WarmUp.TotalSeconds}: must be from 0 to {MaxSeconds}");
         if (RequestTimeout <= TimeSpan.Zero) throw new LoadException($"request-timeout {RequestTimeout.TotalSeconds}: must be above 0");
         if (HasIdempotencyKeys && Protocol == LoadProtocol.EtcdGrpc) throw new LoadException("etcd has no idempotency keys");
-        if (Protocol == LoadProtocol.RaftKvHttp1 && Connections != Clients) throw new LoadException($"connections {Connections}: over HTTP/1.1 every client has its own, so there are {Clients}");
+        if (Protocol == LoadProtocol.RaftKvHttp1 && Connections != Clients) throw new LoadException($"--connections {Connections}: over HTTP/1.1 every client has its own, so there are {Clients}");
         if (Lanes.Any(lane => lane.IsEmpty || lane.Any(key => key < 0 || key >= Keys))) throw new LoadException("a lane is empty or names a key that does not exist");
     }
 

@@ -21,6 +21,8 @@ public sealed class AttemptClassifierTests
     [InlineData(500, "internal", "unknown", AttemptResult.Untraceable)]
     [InlineData(503, "no-leader", "not-applied", AttemptResult.Unavailable)]
     [InlineData(503, "shutting-down", "not-applied", AttemptResult.Unavailable)]
+    [InlineData(503, "transfer-failed", "not-applied", AttemptResult.Refused)]
+    [InlineData(504, "transfer-unknown", "unknown", AttemptResult.Lost)]
     [InlineData(504, "deadline", "not-applied", AttemptResult.Unavailable)]
     [InlineData(504, "outcome-unknown", "unknown", AttemptResult.Lost)]
     [InlineData(507, "out-of-space", "not-applied", AttemptResult.Refused)]
@@ -33,7 +35,21 @@ public sealed class AttemptClassifierTests
     [InlineData(502)]
     [InlineData(503)]
     [InlineData(504)]
-    public void A_5xx_that_says_nothing_of_the_outcome_proves_nothing(int status) => Assert.Equal(AttemptResult.Lost, AttemptClassifier.Classify(status, null, null, null));
+    public void A_5xx_that_says_nothing_of_the_outcome_proves_nothing(int status)
+    {
+        Assert.Equal(AttemptResult.Lost, AttemptClassifier.Classify(status, null, null, null));
+        Assert.Equal(AttemptResult.Lost, AttemptClassifier.ClassifyForeign(status));
+    }
+
+    [Theory]
+    [InlineData(200)]
+    [InlineData(302)]
+    [InlineData(404)]
+    [InlineData(501)]
+    public void What_is_no_node_has_applied_nothing(int status) => Assert.Equal(AttemptResult.NotSent, AttemptClassifier.ClassifyForeign(status));
+
+    [Fact]
+    public void A_request_line_that_is_too_long_is_refused_by_every_node() => Assert.Equal(AttemptResult.Refused, AttemptClassifier.ClassifyForeign(414));
 
     [Theory]
     [InlineData(302)]

@@ -19,6 +19,12 @@ internal sealed record FakeReply(int Status, string Body = "", params (string Na
     /// <summary>Say nothing until the fake is disposed.</summary>
     public static readonly FakeReply Silence = new(0);
 
+    /// <summary>Whether to answer as a node, which names itself in every answer.</summary>
+    public bool IsOfNode { get; private init; } = true;
+
+    /// <summary>Of a server that has never heard of RaftKv.</summary>
+    public static FakeReply Foreign(int status, string body = "<html>") => new(status, body) { IsOfNode = false };
+
     /// <summary>A problem document as a node writes it.</summary>
     public static FakeReply Problem(int status, string code, string? outcome, string detail = "as the test wants it", bool retryable = true, params (string Name, string Value)[] headers) =>
         new(status, $$"""{"title":"t","status":{{status}},"detail":"{{detail}}","code":"{{code}}"{{(outcome is null ? "" : $",\"outcome\":\"{outcome}\"")}},"retryable":{{(retryable ? "true" : "false")}}}""", headers);
@@ -129,6 +135,7 @@ internal sealed class FakeNode : IAsyncDisposable
         byte[] body = Encoding.UTF8.GetBytes(reply.Body);
         StringBuilder head = new();
         head.Append(CultureInfo.InvariantCulture, $"HTTP/1.1 {reply.Status} Fake\r\nContent-Length: {body.Length}\r\n");
+        if (reply.IsOfNode && reply.Headers.All(header => header.Name != "RaftKv-Node")) head.Append("RaftKv-Node: fake\r\n");
         foreach (var (name, value) in reply.Headers) head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
         head.Append("\r\n");
         await stream.WriteAsync((byte[])[.. Encoding.ASCII.GetBytes(head.ToString()), .. body], _stop.Token);

@@ -78,6 +78,18 @@ public sealed class RaftKvClientTests
     }
 
     [Fact]
+    public async Task A_ttl_is_sent_in_seconds_and_what_is_left_of_it_is_returned()
+    {
+        await using FakeNode node = new(new FakeReply(200, "x", [.. Position, ("RaftKv-Ttl", "299")]));
+        using RaftKvClient client = ClientOf(node.Endpoint);
+        await client.PutAsync(Key, default, ttl: TimeSpan.FromMinutes(5));
+        await client.PutAsync(Key, default);
+        Assert.EndsWith("&ttl=300", node.Requests[0].Target, StringComparison.Ordinal);
+        Assert.DoesNotContain("ttl", node.Requests[1].Target, StringComparison.Ordinal);
+        Assert.Equal(TimeSpan.FromSeconds(299), (await client.GetAsync(Key)).Ttl);
+    }
+
+    [Fact]
     public async Task Conditions_are_sent_as_etags()
     {
         await using FakeNode node = new(new FakeReply(200, "{}"));
@@ -265,12 +277,36 @@ public sealed class RaftKvClientTests
         Assert.Equal((RequestOutcome.Rejected, RequestError.CannotConnect), (written.Outcome, written.Error?.Code));
     }
 
-    [Fact]
-    public async Task A_server_that_is_no_node_is_named_as_such()
+    /// <summary>It has applied nothing, and holds no key: neither what it stored nor what it lacks is an answer.</summary>
+    [Theory]
+    [InlineData(200)]
+    [InlineData(404)]
+    [InlineData(412)]
+    [InlineData(501)]
+    public async Task A_server_that_is_no_node_is_passed_over_and_named_when_there_is_no_other(int status)
     {
-        await using FakeNode node = new(new FakeReply(404, "<html>"));
-        using RaftKvClient client = ClientOf(node.Endpoint);
-        Assert.Equal(RequestError.NotRaftKv, (await client.GetAsync(Key)).Error?.Code);
+        await using FakeNode other = new(FakeReply.Foreign(status));
+        await using FakeNode node = new(new FakeReply(200, "hello", Position));
+        using RaftKvClient both = ClientOf(other.Endpoint, node.Endpoint);
+        Assert.Equal(RequestOutcome.Applied, (await both.PutAsync(Key, default)).Outcome);
+        Assert.Equal((1, 1), (other.Requests.Length, node.Requests.Length));
+        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = [other.Endpoint], FailWhenNoneListens = true });
+        WriteResult written = await client.PutAsync(Key, default);
+        Assert.Equal((RequestOutcome.Rejected, RequestError.NotRaftKv), (written.Outcome, written.Error?.Code));
+        GetResult read = await client.GetAsync(Key);
+        Assert.Equal((RequestOutcome.Rejected, RequestError.NotRaftKv), (read.Outcome, read.Error?.Code));
+        Assert.Equal(3, other.Requests.Length);
+    }
+
+    [Fact]
+    public async Task A_hand_over_that_failed_is_not_tried_again()
+    {
+        await using FakeNode node = new(FakeReply.Problem(503, "transfer-failed", "not-applied"));
+        await using FakeNode other = new(FakeReply.Problem(503, "transfer-failed", "not-applied"));
+        using RaftKvClient client = ClientOf(node.Endpoint, other.Endpoint);
+        TransferResult transfer = await client.TransferLeaderAsync(3, "n2");
+        Assert.Equal((RequestOutcome.Rejected, "transfer-failed"), (transfer.Outcome, transfer.Error?.Code));
+        Assert.Equal((1, 0), (node.Requests.Length, other.Requests.Length));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+using System.Text;
 using RaftKv.Client;
 using RaftKv.Tests.Fakes;
 
@@ -76,7 +78,7 @@ public sealed class KeyVerbTests
         await using FakeNode node = new(new FakeReply(200, "{}", Position));
         Shardctl.Ended ended = await Shardctl.RunAsync("from standard\ninput\n", ["put", "k", argument, "--endpoints", node.Endpoint.ToString()]);
         Assert.Equal(0, ended.ExitCode);
-        Assert.Equal(expected, System.Text.Encoding.UTF8.GetString(node.Requests.Single().Body));
+        Assert.Equal(expected, Encoding.UTF8.GetString(node.Requests.Single().Body));
     }
 
     [Theory]
@@ -94,6 +96,15 @@ public sealed class KeyVerbTests
     [InlineData("del", "k", "--if-revision", "16")]
     public async Task A_condition_that_does_not_hold_ends_with_6_and_says_the_revision(params string[] arguments) => Shardctl.Complained(
         await AgainstAsync(FakeReply.Problem(412, "precondition-failed", "not-applied", headers: ("ETag", "\"17\"")), arguments), ExitCode.Precondition, "k: not done, the key's revision is 17");
+
+    [Fact]
+    public async Task Put_sends_a_ttl_and_get_says_in_json_what_is_left_of_it()
+    {
+        await using FakeNode node = new(Value with { Headers = [.. Value.Headers, ("RaftKv-Ttl", "299")] });
+        Assert.Equal(0, (await Shardctl.RunAsync("put", "k", "v", "--ttl", "300", "--endpoints", node.Endpoint.ToString())).ExitCode);
+        Assert.EndsWith("&ttl=300", node.Requests.Single().Target, StringComparison.Ordinal);
+        Assert.Contains("\"version\": 2,\n  \"ttl\": 299,\n", (await Shardctl.RunAsync("get", "k", "-o", "json", "--endpoints", node.Endpoint.ToString())).Out, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task Del_says_what_it_deleted() => Assert.Equal(
@@ -147,11 +158,89 @@ public sealed class KeyVerbTests
         Shardctl.Complained(await Shardctl.RunAsync([.. arguments, "--endpoints", nobody.ToString()]), ExitCode.CannotConnect, $"cannot connect to {nobody}: Connection refused");
     }
 
+    /// <summary>Its own line, and what stands behind '--'.</summary>
+    [Theory]
+    [InlineData("--foo", "get", "--", "--foo")]
+    [InlineData("-", "get", "-")]
+    [InlineData("--foo", "put", "--", "--foo", "--bar")]
+    public async Task What_begins_with_a_dash_is_a_key_behind_two(string key, params string[] arguments)
+    {
+        await using FakeNode node = new(Value);
+        Shardctl.Ended ended = await Shardctl.RunAsync(["--endpoints", node.Endpoint.ToString(), .. arguments]);
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Error));
+        Assert.EndsWith("key64=" + Base64Url.EncodeToString(Encoding.UTF8.GetBytes(key)), node.Requests.Single().Target, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("-_8A", "get", "--key64=-_8A")]
+    [InlineData("-_8A", "get", "--key64", "-_8A")]
+    [InlineData("-_8", "get", "--key64", "base64:+/8=")]
+    [InlineData("-_8", "del", "--key64", "+/8=")]
+    [InlineData("AAE", "put", "--key64", "AAE", "v")]
+    public async Task A_key_of_any_bytes_is_named_in_base64(string sent, params string[] arguments)
+    {
+        await using FakeNode node = new(new FakeReply(200, "v", [.. Position, ("RaftKv-Prev-Revision", "5")]));
+        Shardctl.Ended ended = await Shardctl.RunAsync([.. arguments, "--endpoints", node.Endpoint.ToString()]);
+        Assert.Equal((0, ""), (ended.ExitCode, ended.Error));
+        FakeRequest request = node.Requests.Single();
+        Assert.EndsWith("key64=" + sent, request.Target, StringComparison.Ordinal);
+        Assert.Equal(arguments[0] == "put" ? "v" : "", Encoding.UTF8.GetString(request.Body));
+    }
+
+    [Fact]
+    public async Task A_key_of_any_bytes_is_shown_as_list_shows_it() => Shardctl.Complained(
+        await AgainstAsync(FakeReply.Problem(404, "key-not-found", null), "get", "--key64", "_w"), ExitCode.NotFound, "base64:/w==: no such key");
+
+    [Fact]
+    public async Task A_key_far_too_long_for_any_node_ends_with_2() => Assert.Equal(ExitCode.Usage, (await AgainstAsync(FakeReply.Foreign(414), "get", "k")).ExitCode);
+
+    /// <summary>Not as a key that is absent, however plainly a web server says 404.</summary>
+    [Theory]
+    [InlineData(404, "get", "k")]
+    [InlineData(200, "get", "k")]
+    [InlineData(501, "put", "k", "v")]
+    [InlineData(404, "del", "k")]
+    [InlineData(404, "list")]
+    [InlineData(404, "list", "--count-only")]
+    [InlineData(501, "shard", "transfer-leader", "3", "n2")]
+    public async Task A_server_that_is_no_node_ends_with_3(int status, params string[] arguments)
+    {
+        await using FakeNode other = new(FakeReply.Foreign(status));
+        Shardctl.Complained(
+            await Shardctl.RunAsync([.. arguments, "--endpoints", other.Endpoint.ToString()]), ExitCode.CannotConnect, $"answers {status} and nothing that RaftKv would (not-raftkv, {other.Endpoint})");
+        Assert.Single(other.Requests);
+    }
+
+    [Fact]
+    public async Task The_next_endpoint_is_asked_when_one_is_no_node()
+    {
+        await using FakeNode other = new(FakeReply.Foreign(404));
+        await using FakeNode node = new(Value);
+        Assert.Equal("hello", (await Shardctl.RunAsync("get", "k", "--endpoints", $"{other.Endpoint},{node.Endpoint}")).Out);
+    }
+
     [Fact]
     public async Task The_next_endpoint_is_asked_when_one_is_down()
     {
         await using FakeNode node = new(Value);
         Assert.Equal("hello", (await Shardctl.RunAsync("get", "k", "--endpoints", $"{FakeNode.Nobody()},{node.Endpoint}")).Out);
+    }
+
+    [Fact]
+    public async Task A_comma_too_many_names_no_endpoint()
+    {
+        await using FakeNode node = new(Value);
+        Assert.Equal("hello", (await Shardctl.RunAsync("get", "k", "--endpoints", $"{node.Endpoint},")).Out);
+    }
+
+    [Fact]
+    public async Task Output_that_cannot_be_written_is_complained_of()
+    {
+        await using FakeNode node = new(Value);
+        using FileStream full = new("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        using MemoryStream error = new();
+        int exitCode = await Program.RunAsync(["get", "k", "--endpoints", node.Endpoint.ToString()], new Screen(Stream.Null, full, error));
+        Shardctl.Complained(new Shardctl.Ended(exitCode, "", Encoding.UTF8.GetString(error.ToArray())), ExitCode.Error, "No space left on device");
     }
 
     [Fact]
@@ -182,10 +271,23 @@ public sealed class KeyVerbTests
     [InlineData("Required argument 'value' missing", "put", "k")]
     [InlineData("the key is empty", "get", "")]
     [InlineData("Unrecognized command or argument 'frob'", "frob")]
-    [InlineData("Unrecognized command or argument '--frob'", "get", "k", "--frob")]
+    [InlineData("Unrecognized option '--frob'. A key or value that begins with '-' stands behind '--'.", "get", "k", "--frob")]
+    [InlineData("Unrecognized option '--if-absnt'", "put", "greeting", "--if-absnt")]
+    [InlineData("Unrecognized option '--foo'", "put", "--foo", "bar")]
+    [InlineData("Unrecognized option '--revison'", "get", "--revison")]
+    [InlineData("Unrecognized option '-x'", "del", "-x", "--", "-x")]
+    [InlineData("Unrecognized option '-x'", "list", "--prefix", "-x", "-x")]
+    [InlineData("--key64 stands in place of the key; 'k' is one argument too many", "get", "k", "--key64", "AAE")]
+    [InlineData("--key64 stands in place of the key; 'k' is one argument too many", "put", "k", "v", "--key64", "AAE")]
+    [InlineData("Required argument 'value' missing", "put", "--key64", "AAE")]
+    [InlineData("--key64 A: must be base64url", "del", "--key64", "A")]
+    [InlineData("the key is empty", "get", "--key64", "")]
     [InlineData("'nowhere' is not host:port", "get", "k", "--endpoints", "nowhere")]
     [InlineData("--output yaml: must be table or json", "get", "k", "-o", "yaml")]
     [InlineData("--timeout 61: must be from 0.01 to 60", "get", "k", "--timeout", "61")]
+    [InlineData("--timeout -1: must be from 0.01 to 60", "get", "k", "--timeout", "-1")]
+    [InlineData("--limit -1: must be from 1", "list", "--limit", "-1")]
+    [InlineData("--endpoints: no endpoint is named", "get", "k", "--endpoints", ",")]
     [InlineData("--timeout x: must be a number of seconds", "get", "k", "--timeout", "x")]
     [InlineData("--if-revision 0: must be a revision", "del", "k", "--if-revision", "0")]
     [InlineData("--revision 0: must be a revision", "get", "k", "--revision", "0")]
@@ -194,6 +296,8 @@ public sealed class KeyVerbTests
     [InlineData("--limit x: must be a whole number", "list", "--limit", "x")]
     [InlineData("Unrecognized command or argument 'k'", "list", "k")]
     [InlineData("--if-revision x: must be a revision", "put", "k", "v", "--if-revision", "x")]
+    [InlineData("--ttl 0: must be a whole number of seconds, from 1", "put", "k", "v", "--ttl", "0")]
+    [InlineData("--ttl -1: must be a whole number of seconds, from 1", "put", "k", "v", "--ttl", "-1")]
     [InlineData("exclude each other", "put", "k", "v", "--if-absent", "--if-revision", "1")]
     [InlineData("playground does not know --endpoints", "--endpoints", "a:1", "playground")]
     public async Task A_wrong_command_line_ends_with_2(string text, params string[] arguments) => Shardctl.Complained(await Shardctl.RunAsync(arguments), ExitCode.Usage, text);

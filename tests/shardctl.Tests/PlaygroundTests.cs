@@ -50,6 +50,7 @@ public sealed class PlaygroundTests : IDisposable
         Assert.Equal(0, await restarted.EndAsync());
 
         using Job second = Playground();
+        await second.LineAsync($"was made with --client-port {port}; the nodes listen from there on again");
         await second.LineAsync("ready after");
         Assert.Equal((0, "again"), await RunAsync("get", "greeting", "--endpoints", endpoints));
         using Job terminate = Shell($"kill -TERM {second.Id}");

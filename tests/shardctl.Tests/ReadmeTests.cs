@@ -130,7 +130,7 @@ public sealed partial class ReadmeTests
     [GeneratedRegex("^(node|shard|log file|log/)( |[0-9])")]
     private static partial Regex TableOfCluster();
 
-    [GeneratedRegex("""("(?:term|index|ageMillis)": |"(?:node|leader)": "n)[0-9]+""")]
+    [GeneratedRegex("""("(?:term|index|ageMillis|ttl)": |"(?:node|leader)": "n)[0-9]+""")]
     private static partial Regex Volatile();
 
     [GeneratedRegex(@"\b[0-9a-f]{16}\b|[0-9.]+[BKMG]?|(?<= )-(?= )")]

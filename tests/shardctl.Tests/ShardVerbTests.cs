@@ -40,6 +40,15 @@ public sealed class ShardVerbTests
     }
 
     [Fact]
+    public async Task A_hand_over_that_failed_is_tried_once_and_says_why()
+    {
+        await using FakeNode node = new(FakeReply.Problem(503, "transfer-failed", "not-applied", detail: "n2 is down"));
+        Shardctl.Ended ended = await Shardctl.RunAsync("shard", "transfer-leader", "3", "n2", "--endpoints", node.Endpoint.ToString());
+        Shardctl.Complained(ended, ExitCode.Unhealthy, $"shard 3: n2 is down (transfer-failed, {node.Endpoint})");
+        Assert.Single(node.Requests);
+    }
+
+    [Fact]
     public async Task A_shard_that_is_no_number_is_a_wrong_command_line() =>
         Shardctl.Complained(await Shardctl.RunAsync("shard", "transfer-leader", "x"), ExitCode.Usage, "shard x: must be a number.");
 

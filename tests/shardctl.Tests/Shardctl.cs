@@ -1,6 +1,7 @@
 using System.Text;
 using RaftKv.Node.Tests.Support;
 using RaftKv.Shardctl.Playground;
+using Spectre.Console;
 
 namespace RaftKv.Shardctl.Tests;
 
@@ -17,6 +18,17 @@ internal static class Shardctl
         using MemoryStream error = new();
         int exitCode = await Program.RunAsync(arguments, new Screen(new MemoryStream(Encoding.UTF8.GetBytes(input)), output, error));
         return new Ended(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
+    }
+
+    /// <summary>What it writes on a terminal without colours.</summary>
+    public static async Task<string> OnTerminalAsync(int width, params string[] arguments)
+    {
+        using MemoryStream output = new();
+        using StreamWriter drawn = new(output, new UTF8Encoding(false), leaveOpen: true) { AutoFlush = true, NewLine = "\n" };
+        IAnsiConsole terminal = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Interactive = InteractionSupport.No, Out = new AnsiConsoleOutput(drawn) });
+        terminal.Profile.Width = width;
+        await Program.RunAsync(arguments, new Screen(Stream.Null, output, Stream.Null, terminal));
+        return Encoding.UTF8.GetString(output.ToArray());
     }
 
     /// <summary>A --client-port for a playground of three nodes: all its ports are free.</summary>

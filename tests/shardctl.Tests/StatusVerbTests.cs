@@ -38,6 +38,22 @@ public sealed class StatusVerbTests
         Assert.Equal((ExitCode.Ok, ""), (ended.ExitCode, ended.Error));
     }
 
+    /// <summary>A word that is broken over two lines is neither read nor found.</summary>
+    [Theory]
+    [InlineData(64, true)]
+    [InlineData(80, true)]
+    [InlineData(120, false)]
+    public async Task A_narrow_terminal_leaves_columns_out_and_breaks_no_word(int width, bool isNarrow)
+    {
+        await using FakeNode n1 = Node("n1"), n2 = Node("n2"), n3 = Node("n3");
+        string[] lines = (await Shardctl.OnTerminalAsync(width, "status", "--endpoints", $"{n1.Endpoint},{n2.Endpoint},{n3.Endpoint}")).Split('\n');
+        string[] drawn = [.. lines.Where(line => line.Length > 0 && !char.IsAsciiLetter(line[0]))];
+        // Two tables with three borders and a head each, three nodes and two shards: no row has gone over two lines.
+        Assert.Equal(2 * 4 + 3 + 2, drawn.Length);
+        Assert.All(lines, line => Assert.True(line.Trim().Length <= width, line));
+        Assert.Equal(isNarrow, lines.Any(line => line.StartsWith("Left out for want of room: ", StringComparison.Ordinal) && line.Contains("epoch, ", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task A_node_that_does_not_answer_is_named_and_ends_with_5()
     {

@@ -89,14 +89,15 @@ public sealed class BenchVerbTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData("clients 0: must be from 1 to 10000", "--clients", "0")]
+    [InlineData("shardctl: --clients 0: must be from 1 to 10000", "--clients", "0")]
     [InlineData("--clients x: must be a whole number", "--clients", "x")]
     [InlineData("--target redis: must be raftkv or etcd", "--target", "redis")]
     [InlineData("--protocol http3: must be http1 or http2", "--protocol", "http3")]
+    [InlineData("--reads -1: must be from 0 to 100", "--reads", "-1")]
     [InlineData("--reads 101: must be from 0 to 100", "--reads", "101")]
-    [InlineData("connections 3: over HTTP/1.1 every client has its own", "--connections", "3")]
+    [InlineData("shardctl: --connections 3: over HTTP/1.1 every client has its own", "--connections", "3")]
     [InlineData("--seconds x: must be a number of seconds", "--seconds", "x")]
-    [InlineData("seconds 0: must be above 0", "--seconds", "0")]
+    [InlineData("shardctl: --seconds 0: must be above 0", "--seconds", "0")]
     [InlineData("etcd has no idempotency keys", "--target", "etcd", "--idempotency-keys")]
     [InlineData("--server-pids: there is no process 'x'", "--server-pids", "x")]
     public async Task What_makes_no_sense_is_refused(string complaint, params string[] arguments) =>
@@ -109,6 +110,7 @@ public sealed class BenchVerbTests : IAsyncDisposable
     [Theory]
     [InlineData("there is no bench 'nope'; there are puts, gets, shards, idle, kills, allocations", "nope")]
     [InlineData("--rounds 0: must be at least 1", "--rounds", "0")]
+    [InlineData("--warm-up -1: must be from 0 to", "--warm-up", "-1")]
     [InlineData("--kills 0: must be at least 1", "--kills", "0")]
     [InlineData("--idle-seconds 0: must be above 0", "--idle-seconds", "0")]
     [InlineData("there is no such directory", "--dir", "/no/such/directory")]
