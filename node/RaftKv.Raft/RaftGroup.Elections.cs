@@ -12,6 +12,9 @@ public sealed partial class RaftGroup
     private bool _isLeaderConnectionLost;
     private long _lossDeadline = long.MaxValue;
 
+    /// <summary>Since it last knew a leader, somebody asked for its vote whose log is behind its own.</summary>
+    private bool _isAskedInVain;
+
     /// <summary>
     /// Whether the leader was heard within the shortest election timeout. Until that has passed nobody is helped to
     /// replace it, so that a node cut off and back cannot disrupt (thesis §4.2.3, §9.6).
@@ -85,13 +88,14 @@ public sealed partial class RaftGroup
 
     /// <summary>
     /// A voter by what is committed may be needed although an uncommitted configuration in its own log says otherwise: nobody whose log is shorter can win
-    /// (thesis §4.2.2). Its own vote counts for nothing then.
+    /// (thesis §4.2.2). So may a learner that holds the newest log of those that are left, and is a voter by a configuration that has not reached it: whoever has that
+    /// configuration needs its vote, and cannot get it. Its own vote counts for nothing then.
     /// </summary>
     private bool MayCampaign =>
 #if MUTANTS
         Mutants.On(Mutant.LeavingVoterDoesNotCampaign) ? Configuration.IsVoter(Replica) :
 #endif
-        Configuration.IsVoter(Replica) || ConfigurationAt(Commit).IsVoter(Replica);
+        Configuration.IsVoter(Replica) || ConfigurationAt(Commit).IsVoter(Replica) || _isAskedInVain;
 
     private void BecomePreCandidate()
     {
@@ -162,6 +166,7 @@ public sealed partial class RaftGroup
     {
         if (leader == Leader) return;
         Leader = leader;
+        if (!leader.IsNone) _isAskedInVain = false;
         NoteLeaderConnection(isLost: false);
         _forwardedReads.TakeAll(_readsDropped);
     }
@@ -210,7 +215,9 @@ public sealed partial class RaftGroup
     private void OnPreVote(in Message message)
     {
         bool mightVote = message.Term > Term || ((Vote.IsNone || Vote == message.From) && Leader.IsNone);
-        bool granted = mightVote && !LeaderIsAlive && !HasPromised && IsUpToDate(message);
+        bool isUpToDate = IsUpToDate(message);
+        if (!isUpToDate && !LeaderIsAlive) _isAskedInVain = true;
+        bool granted = mightVote && !LeaderIsAlive && !HasPromised && isUpToDate;
         Message answer = Answer(message, MessageKind.PreVoteResponse);
         Send(granted ? answer with { Term = message.Term } : answer with { Rejected = true });
     }

@@ -168,6 +168,7 @@ public sealed partial class RaftGroup
         if (Role != Role.Leader) return;
         UpdateProgress(nextOfNew: entry.Index);
         _reads.ForgetConfirmed(); // Other voters have promised nothing yet.
+        TryGrantReads(); // Who is still to answer the round may be no voter any more; of one that is left alone nobody else will.
     }
 
     private void OnLogTruncated(LogIndex from)

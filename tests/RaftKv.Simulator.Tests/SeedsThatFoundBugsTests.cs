@@ -10,6 +10,9 @@ public sealed class SeedsThatFoundBugsTests
     [InlineData(1043, "Sleepers", "a learner whose addition was truncated never heard that it was no member")]
     [InlineData(4, null, "LogTail.Cached ran past the last entry when one entry alone was over the append limit")]
     [InlineData(1952, null, "a follower far behind was read for one message at a time, and took minutes to catch up")]
+    [InlineData(7092, null, "a read round waited for the answer of a voter that had left, and a leader left alone granted no read any more")]
+    [InlineData(9668, null, "the same, with leases")]
+    [InlineData(9411, null, "a learner had the newest log of those left, and who had the configuration in which it votes could not get its vote: nobody could win")]
     public void Stays_fixed(ulong seed, string? theme, string bug)
     {
         (_, Exception? failure) = Runs.TryRun(seed, 60, null, theme is null ? null : Enum.Parse<SimTheme>(theme));

@@ -97,6 +97,55 @@ public sealed class LearnerTests
         Assert.Equal(leader.Group.AppliedConfiguration, learner.Group.AppliedConfiguration);
     }
 
+    // Simulator, seed 9411: who had the configuration in which it votes needed its vote and could not get it, and to the others the one who had it was in the way.
+    [Fact]
+    public void A_learner_with_the_newest_log_that_is_asked_for_its_vote_campaigns_and_gives_the_leadership_away()
+    {
+        Replica learner = Replica.Of(OneLearner, 4);
+        learner.Receive(Some.Append(1, 4, 7, 10, 5, 10, 7));
+        learner.TimeOut();
+        Assert.Equal(Role.Follower, learner.Group.Role);
+        Message refused = Assert.Single(learner.Answer(Some.PreVote(2, 4, 8, 13, 6)));
+        Assert.True(refused.Rejected);
+        learner.TimeOut();
+        Assert.Equal(Role.PreCandidate, learner.Group.Role);
+        Assert.Equal([1UL, 2, 3], learner.TakeSent().Where(message => message.Kind == MessageKind.PreVote).Select(message => message.To.Value));
+
+        learner.Receive(Some.PreVoteResponse(2, 4, 8));
+        Assert.Equal(Role.PreCandidate, learner.Group.Role); // Its own vote is none: one of three.
+        learner.Receive(Some.PreVoteResponse(3, 4, 8));
+        learner.Receive(Some.VoteResponse(2, 4, 8));
+        learner.Receive(Some.VoteResponse(3, 4, 8));
+        Assert.Equal(Role.Leader, learner.Group.Role);
+        learner.Receive(Some.Ack(2, 4, 8, 12));
+        Assert.Equal(10UL, learner.Commit);
+        learner.Receive(Some.Ack(3, 4, 8, 12));
+        Assert.Equal((12UL, Role.Follower), (learner.Commit, learner.Group.Role));
+        Assert.Contains(learner.TakeSent(), message => message.Kind == MessageKind.TimeoutNow);
+    }
+
+    [Fact]
+    public void A_learner_that_was_asked_in_vain_and_hears_a_leader_since_does_not_campaign()
+    {
+        Replica learner = Replica.Of(OneLearner, 4);
+        learner.Receive(Some.Append(1, 4, 7, 10, 5, 10, 7));
+        learner.TimeOut();
+        learner.Receive(Some.PreVote(2, 4, 8, 13, 6));
+        learner.Receive(Some.Heartbeat(3, 4, 8));
+        learner.TimeOut();
+        Assert.Equal(Role.Follower, learner.Group.Role);
+    }
+
+    [Fact]
+    public void A_learner_that_is_asked_by_one_with_as_new_a_log_votes_and_does_not_campaign()
+    {
+        Replica learner = Replica.Of(OneLearner, 4);
+        learner.TimeOut();
+        Assert.False(Assert.Single(learner.Answer(Some.PreVote(2, 4, 6, 10, 5))).Rejected);
+        learner.TimeOut();
+        Assert.Equal(Role.Follower, learner.Group.Role);
+    }
+
     // bugs.md E17.
     [Fact]
     public void A_voter_that_became_a_learner_does_not_campaign_and_is_not_told_to()

@@ -32,6 +32,19 @@ public sealed class ReadIndexTests
         Assert.Equal(new ReadGrant(7, new LogIndex(1), new Term(1)), Assert.Single(leader.Grants));
     }
 
+    // Simulator, seed 7092: the round had gone out to a voter that then left, and nobody was there to answer it; no later read was granted either.
+    [Fact]
+    public void A_read_that_waits_for_a_voter_who_leaves_is_granted_when_the_leader_is_left_alone()
+    {
+        Replica leader = Replica.LeadingOf(Some.Voters(2));
+        leader.Change(MemberChange.Remove(new ReplicaId(2)));
+        leader.Read(7);
+        Assert.Empty(leader.Grants);
+        leader.Receive(Some.Ack(2, 1, 6, leader.Last)); // The joint configuration is committed by it, applied and left.
+        Assert.Equal([1UL], leader.Group.Configuration.Members.Select(member => member.Replica.Value));
+        Assert.Equal(7UL, Assert.Single(leader.Grants).Context);
+    }
+
     [Fact]
     public void Whoever_does_not_lead_takes_no_read()
     {
