@@ -11,6 +11,7 @@ namespace RaftKv.Checking;
 /// A definite outcome that never returned is allowed: a log proved it, and it took effect at some time after Call.
 /// </param>
 /// <param name="Description">Free text for the reader of a failure, such as the request's number.</param>
+/// <param name="Position">What the answer said of its place in the shard's order; the <see cref="LinearizabilityChecker"/> does not look at it.</param>
 public sealed record Operation(
     string Key,
     int Process,
@@ -18,7 +19,8 @@ public sealed record Operation(
     long Return,
     RegisterRequest Request,
     RegisterOutcome Outcome,
-    string Description = "")
+    string Description = "",
+    Position? Position = null)
 {
     /// <summary>The return time of an operation without an answer.</summary>
     public const long Never = long.MaxValue;

@@ -26,7 +26,8 @@ internal sealed class HistoryGenerator(int seed)
             // An effect long after the client gave up: the call was then long ago.
             if (isUnknown && Chance(0.5)) call -= _random.Next(1, 5) * width;
             outcome = isUnknown ? RegisterOutcome.Unknown : isFailed ? RegisterOutcome.Failed : Forget(outcome, unreported);
-            history[i] = Histories.Op(i % 5, call, isUnknown ? Operation.Never : effect + _random.Next(width), request, outcome);
+            Position position = request.Kind == RequestKind.Get ? Position.OfRead(1, (ulong)i) : Position.OfWrite(1, (ulong)i + 1);
+            history[i] = Histories.Op(i % 5, call, isUnknown ? Operation.Never : effect + _random.Next(width), request, outcome) with { Position = position };
         }
 
         _random.Shuffle(history);

@@ -66,7 +66,7 @@ internal sealed class ManyKeysClient(World world, SplitMix random)
 
         void Finish()
         {
-            for (int i = 0; i < items.Length; i++) Close(open[i], SimCall.OutcomeOf(items[i].Operation, plan.Results[i]));
+            for (int i = 0; i < items.Length; i++) Close(open[i], SimCall.OutcomeOf(items[i].Operation, plan.Results[i]), SimCall.PositionOf(items[i].Operation, plan.Results[i], i));
             if (isKeyed && random.Below(100) < 20)
                 foreach (var (part, first) in written) RepeatLate(part.Request, part.Hash, first);
             Later();
@@ -91,15 +91,15 @@ internal sealed class ManyKeysClient(World world, SplitMix random)
             if (answer.Error is not null)
             {
                 RegisterOutcome outcome = SimCall.OutcomeOf(KvOperation.Put, answer);
-                Close(openLeft, outcome);
-                Close(openRight, outcome);
+                Close(openLeft, outcome, null);
+                Close(openRight, outcome, null);
             }
             else
             {
                 CheckPair(answer.Items);
                 _pairRevision = answer.Items[0].Revision;
-                Close(openLeft, answer.Succeeded ? SimCall.OutcomeOf(KvOperation.Put, answer.Items[0]) : RegisterOutcome.Refused(answer.Items[0].Revision));
-                Close(openRight, answer.Succeeded ? SimCall.OutcomeOf(KvOperation.Put, answer.Items[1]) : RegisterOutcome.Failed);
+                Close(openLeft, answer.Succeeded ? SimCall.OutcomeOf(KvOperation.Put, answer.Items[0]) : RegisterOutcome.Refused(answer.Items[0].Revision), SimCall.PositionOf(KvOperation.Txn, answer, 0));
+                Close(openRight, answer.Succeeded ? SimCall.OutcomeOf(KvOperation.Put, answer.Items[1]) : RegisterOutcome.Failed, SimCall.PositionOf(KvOperation.Txn, answer, 1));
                 if (isKeyed && random.Below(100) < 20) RepeatLate(request, PairHash, answer);
             }
 
@@ -114,7 +114,7 @@ internal sealed class ManyKeysClient(World world, SplitMix random)
         Send(request.Encode(), PairHash, mayRepeat: true, answer =>
         {
             if (answer.Error is null) CheckPair(answer.Items);
-            for (int i = 0; i < open.Length; i++) Close(open[i], SimCall.OutcomeOf(KvOperation.Get, answer.Error is null ? answer.Items[i] : answer));
+            for (int i = 0; i < open.Length; i++) Close(open[i], SimCall.OutcomeOf(KvOperation.Get, answer.Error is null ? answer.Items[i] : answer), SimCall.PositionOf(KvOperation.ReadTxn, answer));
             Later();
         });
     }
@@ -179,7 +179,7 @@ internal sealed class ManyKeysClient(World world, SplitMix random)
             Dictionary<string, KvRow> shown = items.ToDictionary(item => Encoding.UTF8.GetString(item.Row.Key.Span), item => item.Row);
             if (plan.Failure is null) Invariant.Holds(shown.GetValueOrDefault(Left).Revision == shown.GetValueOrDefault(Right).Revision, "a list shows half a transaction");
             for (int i = 0; i < keys.Length; i++)
-                Close(open[i], plan.Failure is not null ? RegisterOutcome.Failed : shown.TryGetValue(keys[i], out KvRow row) ? SimCall.Found(row.Value, row.Revision) : RegisterOutcome.Absent);
+                Close(open[i], plan.Failure is not null ? RegisterOutcome.Failed : shown.TryGetValue(keys[i], out KvRow row) ? SimCall.Found(row.Value, row.Revision) : RegisterOutcome.Absent, null); // A list stands at no one index.
             Later();
         }
     }
@@ -236,5 +236,5 @@ internal sealed class ManyKeysClient(World world, SplitMix random)
         return open;
     }
 
-    private void Close(Operation open, RegisterOutcome outcome) => world.Record(open, open with { Return = world.Now, Outcome = outcome });
+    private void Close(Operation open, RegisterOutcome outcome, Position? position) => world.Record(open, open with { Return = world.Now, Outcome = outcome, Position = position });
 }

@@ -75,6 +75,14 @@ internal sealed class SimCall : KvCall
         };
     }
 
+    /// <summary>Where the answer says that it stands in its shard's order; null if it says nothing of that.</summary>
+    /// <param name="item">Of a batch or transaction.</param>
+    public static Position? PositionOf(KvOperation operation, KvResponse response, int item = 0)
+    {
+        if (response.Index.Value == 0) return null;
+        return operation is KvOperation.Get or KvOperation.ReadTxn ? Position.OfRead(response.Group.Value, response.Index.Value) : Position.OfWrite(response.Group.Value, response.Index.Value, item);
+    }
+
     public static RegisterOutcome Found(ReadOnlyMemory<byte> value, ulong revision) => RegisterOutcome.Found(BinaryPrimitives.ReadInt64LittleEndian(value.Span), revision);
 
     protected override void OnCompleted(KvResponse response)

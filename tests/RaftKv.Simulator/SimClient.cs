@@ -60,6 +60,7 @@ internal sealed class SimClient(World world, SplitMix random, PlannedRequests? p
         bool isKeyed = request.Kind != RequestKind.Get && random.Below(100) < world.Options.KeyedPercent;
         byte[] keyBytes = Encoding.UTF8.GetBytes(World.KeyName(key));
         byte[] encoded = (Encode(world, random, keyBytes, request) with { IdempotencyKey = isKeyed ? NewUuid7(world, random) : default }).Encode();
+        KvOperation operation = KvRequest.Decode(encoded).Operation;
         Operation open = new(World.KeyName(key), _process, world.Now, Operation.Never, request, RegisterOutcome.Unknown, node.Name);
         world.Open(open);
         if (planned is null) Attempt(1, false);
@@ -69,11 +70,12 @@ internal sealed class SimClient(World world, SplitMix random, PlannedRequests? p
         {
             SimNode target = number == 1 ? node : world.Nodes[(int)random.Below(world.Nodes.Count)];
             world.Trace(() => $"client {_process} asks {target.Name}: {request} of {World.KeyName(key)}{(isKeyed ? $" with an idempotency key, attempt {number}" : "")}");
-            SimCall.Send(world, target, encoded, keyBytes, DeadlineMicros, told =>
+            SimCall.Send(world, target, encoded, KeyHash.Of(keyBytes), DeadlineMicros, answer =>
             {
+                RegisterOutcome told = SimCall.OutcomeOf(operation, answer);
                 bool isOpen = told.Kind == OutcomeKind.Unknown || (told.Kind == OutcomeKind.Failed && wasUnknown);
                 if (isKeyed && isOpen && number < MaxAttempts) world.After(random.Below(500_000), () => Attempt(number + 1, true));
-                else Finish(isOpen ? RegisterOutcome.Unknown : told);
+                else Finish(isOpen ? RegisterOutcome.Unknown : told, answer);
             });
         }
 
@@ -83,15 +85,15 @@ internal sealed class SimClient(World world, SplitMix random, PlannedRequests? p
             Client.RequestKind kind = request.Kind == RequestKind.Get ? Client.RequestKind.Read : isKeyed ? Client.RequestKind.KeyedWrite : Client.RequestKind.Write;
             planned.Issue(kind, encoded, KeyHash.Of(keyBytes), (outcome, last) => Finish(outcome switch
             {
-                Client.RequestOutcome.Applied => SimCall.OutcomeOf(KvRequest.Decode(encoded).Operation, last!),
+                Client.RequestOutcome.Applied => SimCall.OutcomeOf(operation, last!),
                 Client.RequestOutcome.Unknown => RegisterOutcome.Unknown,
                 _ => last?.Error == ErrorCode.PreconditionFailed ? RegisterOutcome.Refused(last.Revision) : RegisterOutcome.Failed,
-            }));
+            }, last));
         }
 
-        void Finish(RegisterOutcome told)
+        void Finish(RegisterOutcome told, KvResponse? last)
         {
-            world.Record(open, open with { Return = world.Now, Outcome = told });
+            world.Record(open, open with { Return = world.Now, Outcome = told, Position = last is null ? null : SimCall.PositionOf(operation, last) });
             if (told.Kind == OutcomeKind.Unknown) _process = world.TakeProcessId();
             else if (told.Kind != OutcomeKind.Failed) _lastSeen[key] = told.Revision ?? 0;
             if (isKeyed && told.Kind == OutcomeKind.Ok && random.Below(100) < 20) world.After(random.Below(40_000_000), () => RepeatLate(encoded, keyBytes, told));

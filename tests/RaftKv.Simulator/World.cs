@@ -1,4 +1,5 @@
 using RaftKv.Checking;
+using RaftKv.Checking.Replay;
 using RaftKv.Contracts;
 using RaftKv.Raft;
 
@@ -292,6 +293,10 @@ internal sealed class World
     {
         CheckResult result = LinearizabilityChecker.Check([.. _history, .. _open]);
         Invariant.Holds(result.Verdict == Verdict.Linearizable, $"{result.Verdict}: {result}");
+
+        // The second opinion trusts the positions that the answers carry, and so proves these; only lists have none.
+        ReplayViolation? violation = ReplayChecker.Check([.. _history.Where(operation => operation.Position is not null || operation.Request.Kind != RequestKind.Get), .. _open]);
+        Invariant.Holds(violation is null, $"by the order that the answers claim: {violation}");
     }
 }
 
