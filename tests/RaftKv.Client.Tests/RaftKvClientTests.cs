@@ -279,7 +279,6 @@ public sealed class RaftKvClientTests
 
     /// <summary>It has applied nothing, and holds no key: neither what it stored nor what it lacks is an answer.</summary>
     [Theory]
-    [InlineData(200)]
     [InlineData(404)]
     [InlineData(412)]
     [InlineData(501)]
@@ -296,6 +295,15 @@ public sealed class RaftKvClientTests
         GetResult read = await client.GetAsync(Key);
         Assert.Equal((RequestOutcome.Rejected, RequestError.NotRaftKv), (read.Outcome, read.Error?.Code));
         Assert.Equal(3, other.Requests.Length);
+    }
+
+    /// <summary>A proxy may have taken a node's headers away: then the write was applied.</summary>
+    [Fact]
+    public async Task A_success_that_no_node_signed_leaves_a_write_unknown()
+    {
+        await using FakeNode other = new(FakeReply.Foreign(200));
+        using RaftKvClient client = new(new RaftKvClientOptions { Endpoints = [other.Endpoint], FailWhenNoneListens = true, IdempotencyKeys = false });
+        Assert.Equal(RequestOutcome.Unknown, (await client.PutAsync(Key, default)).Outcome);
     }
 
     [Fact]
