@@ -12,7 +12,7 @@ public sealed partial class RaftGroup
     private bool _isLeaderConnectionLost;
     private long _lossDeadline = long.MaxValue;
 
-    /// <summary>Since it last knew a leader, somebody asked for its vote whose log is behind its own.</summary>
+    /// <summary>Since it last heard a leader, somebody asked for its vote whose log is behind its own.</summary>
     private bool _isAskedInVain;
 
     /// <summary>
@@ -164,9 +164,9 @@ public sealed partial class RaftGroup
 
     private void SetLeader(ReplicaId leader)
     {
+        if (!leader.IsNone) _isAskedInVain = false; // Also by the leader that was known before: it is heard again.
         if (leader == Leader) return;
         Leader = leader;
-        if (!leader.IsNone) _isAskedInVain = false;
         NoteLeaderConnection(isLost: false);
         _forwardedReads.TakeAll(_readsDropped);
     }

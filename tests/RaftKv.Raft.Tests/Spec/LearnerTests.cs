@@ -137,6 +137,18 @@ public sealed class LearnerTests
     }
 
     [Fact]
+    public void Nor_does_one_that_was_asked_while_its_leader_was_late_and_hears_that_one_again()
+    {
+        Replica learner = Replica.Of(OneLearner, 4);
+        learner.Receive(Some.Append(1, 4, 7, 10, 5, 10, 7));
+        learner.Clock.Advance(500);
+        learner.Receive(Some.PreVote(2, 4, 8, 13, 6));
+        learner.Receive(Some.Heartbeat(1, 4, 7));
+        learner.TimeOut();
+        Assert.Equal(Role.Follower, learner.Group.Role);
+    }
+
+    [Fact]
     public void A_learner_that_is_asked_by_one_with_as_new_a_log_votes_and_does_not_campaign()
     {
         Replica learner = Replica.Of(OneLearner, 4);
