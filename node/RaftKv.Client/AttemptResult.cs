@@ -63,11 +63,13 @@ public static class AttemptClassifier
 
     /// <summary>
     /// Of an answer that shows no sign of a node. What refuses is some other server, which applied nothing. What a gateway says when the node behind it did not answer
-    /// leaves open whether that node has the request, and so does a success: a proxy may have taken our headers away. A request line or head that is too long
+    /// leaves open whether that node has the request, and so does the success of a write: a proxy may have taken our headers away. A request line or head that is too long
     /// (414, 431) a node's HTTP server refuses before the node sees it.
     /// </summary>
-    public static AttemptResult ClassifyForeign(int status) => status switch
+    /// <param name="isRead">It changes nothing, whoever has it.</param>
+    public static AttemptResult ClassifyForeign(int status, bool isRead) => status switch
     {
+        >= 200 and < 300 when isRead => AttemptResult.NotSent,
         414 or 431 => AttemptResult.Refused,
         (>= 200 and < 300) or 500 or 502 or 503 or 504 => AttemptResult.Lost,
         _ => AttemptResult.NotSent,

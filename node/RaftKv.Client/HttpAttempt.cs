@@ -24,7 +24,7 @@ internal sealed record HttpAttempt(AttemptResult Result, ClientEndpoint Endpoint
         int status = (int)answer.StatusCode;
         ProblemDocument? problem = answer.IsSuccessStatusCode ? null : TryReadProblem(body);
         bool isOfNode = problem?.Code is not null || answer.Headers.Contains(NodeHeader);
-        AttemptResult result = isOfNode ? AttemptClassifier.Classify(status, problem?.Code, problem?.Outcome, problem?.Retryable) : AttemptClassifier.ClassifyForeign(status);
+        AttemptResult result = isOfNode ? AttemptClassifier.Classify(status, problem?.Code, problem?.Outcome, problem?.Retryable) : AttemptClassifier.ClassifyForeign(status, answer.RequestMessage?.Method == HttpMethod.Get);
         RequestError? error = result == AttemptResult.Answered
             ? null
             : new RequestError(problem?.Code ?? RequestError.NotRaftKv, status, problem?.Detail ?? problem?.Title ?? $"answers {status} and nothing that RaftKv would", endpoint);

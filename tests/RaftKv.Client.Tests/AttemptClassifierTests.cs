@@ -38,21 +38,22 @@ public sealed class AttemptClassifierTests
     public void A_5xx_that_says_nothing_of_the_outcome_proves_nothing(int status)
     {
         Assert.Equal(AttemptResult.Lost, AttemptClassifier.Classify(status, null, null, null));
-        Assert.Equal(AttemptResult.Lost, AttemptClassifier.ClassifyForeign(status));
+        Assert.Equal(AttemptResult.Lost, AttemptClassifier.ClassifyForeign(status, isRead: false));
     }
 
     /// <summary>Nor does a success in which nothing is of a node: a proxy may have taken our headers away.</summary>
     [Fact]
-    public void A_success_of_nobody_known_proves_nothing() => Assert.Equal(AttemptResult.Lost, AttemptClassifier.ClassifyForeign(200));
+    public void A_success_of_nobody_known_proves_nothing_of_a_write_and_is_no_answer_to_a_read() =>
+        Assert.Equal((AttemptResult.Lost, AttemptResult.NotSent), (AttemptClassifier.ClassifyForeign(200, isRead: false), AttemptClassifier.ClassifyForeign(200, isRead: true)));
 
     [Theory]
     [InlineData(302)]
     [InlineData(404)]
     [InlineData(501)]
-    public void What_is_no_node_and_refuses_has_applied_nothing(int status) => Assert.Equal(AttemptResult.NotSent, AttemptClassifier.ClassifyForeign(status));
+    public void What_is_no_node_and_refuses_has_applied_nothing(int status) => Assert.Equal(AttemptResult.NotSent, AttemptClassifier.ClassifyForeign(status, isRead: false));
 
     [Fact]
-    public void A_request_line_that_is_too_long_is_refused_by_every_node() => Assert.Equal(AttemptResult.Refused, AttemptClassifier.ClassifyForeign(414));
+    public void A_request_line_that_is_too_long_is_refused_by_every_node() => Assert.Equal(AttemptResult.Refused, AttemptClassifier.ClassifyForeign(414, isRead: false));
 
     [Theory]
     [InlineData(302)]
