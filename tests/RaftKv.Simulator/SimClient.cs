@@ -59,8 +59,8 @@ internal sealed class SimClient(World world, SplitMix random, PlannedRequests? p
     {
         bool isKeyed = request.Kind != RequestKind.Get && random.Below(100) < world.Options.KeyedPercent;
         byte[] keyBytes = Encoding.UTF8.GetBytes(World.KeyName(key));
-        byte[] encoded = (Encode(world, random, keyBytes, request) with { IdempotencyKey = isKeyed ? NewUuid7(world, random) : default }).Encode();
-        KvOperation operation = KvRequest.Decode(encoded).Operation;
+        KvRequest asked = Encode(world, random, keyBytes, request) with { IdempotencyKey = isKeyed ? NewUuid7(world, random) : default };
+        byte[] encoded = asked.Encode();
         Operation open = new(World.KeyName(key), _process, world.Now, Operation.Never, request, RegisterOutcome.Unknown, node.Name);
         world.Open(open);
         if (planned is null) Attempt(1, false);
@@ -72,7 +72,7 @@ internal sealed class SimClient(World world, SplitMix random, PlannedRequests? p
             world.Trace(() => $"client {_process} asks {target.Name}: {request} of {World.KeyName(key)}{(isKeyed ? $" with an idempotency key, attempt {number}" : "")}");
             SimCall.Send(world, target, encoded, KeyHash.Of(keyBytes), DeadlineMicros, answer =>
             {
-                RegisterOutcome told = SimCall.OutcomeOf(operation, answer);
+                RegisterOutcome told = SimCall.OutcomeOf(asked.Operation, answer);
                 bool isOpen = told.Kind == OutcomeKind.Unknown || (told.Kind == OutcomeKind.Failed && wasUnknown);
                 if (isKeyed && isOpen && number < MaxAttempts) world.After(random.Below(500_000), () => Attempt(number + 1, true));
                 else Finish(isOpen ? RegisterOutcome.Unknown : told, answer);
@@ -85,7 +85,7 @@ internal sealed class SimClient(World world, SplitMix random, PlannedRequests? p
             Client.RequestKind kind = request.Kind == RequestKind.Get ? Client.RequestKind.Read : isKeyed ? Client.RequestKind.KeyedWrite : Client.RequestKind.Write;
             planned.Issue(kind, encoded, KeyHash.Of(keyBytes), (outcome, last) => Finish(outcome switch
             {
-                Client.RequestOutcome.Applied => SimCall.OutcomeOf(operation, last!),
+                Client.RequestOutcome.Applied => SimCall.OutcomeOf(asked.Operation, last!),
                 Client.RequestOutcome.Unknown => RegisterOutcome.Unknown,
                 _ => last?.Error == ErrorCode.PreconditionFailed ? RegisterOutcome.Refused(last.Revision) : RegisterOutcome.Failed,
             }, last));
@@ -93,7 +93,7 @@ internal sealed class SimClient(World world, SplitMix random, PlannedRequests? p
 
         void Finish(RegisterOutcome told, KvResponse? last)
         {
-            world.Record(open, open with { Return = world.Now, Outcome = told, Position = last is null ? null : SimCall.PositionOf(operation, last) });
+            world.Record(open, open with { Return = world.Now, Outcome = told, Position = last is null ? null : SimCall.PositionOf(asked.Operation, last) });
             if (told.Kind == OutcomeKind.Unknown) _process = world.TakeProcessId();
             else if (told.Kind != OutcomeKind.Failed) _lastSeen[key] = told.Revision ?? 0;
             if (isKeyed && told.Kind == OutcomeKind.Ok && random.Below(100) < 20) world.After(random.Below(40_000_000), () => RepeatLate(encoded, keyBytes, told));

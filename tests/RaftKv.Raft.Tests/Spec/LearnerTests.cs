@@ -101,8 +101,7 @@ public sealed class LearnerTests
     [Fact]
     public void A_learner_with_the_newest_log_that_is_asked_for_its_vote_campaigns_and_gives_the_leadership_away()
     {
-        Replica learner = Replica.Of(OneLearner, 4);
-        learner.Receive(Some.Append(1, 4, 7, 10, 5, 10, 7));
+        Replica learner = WithNewestLog();
         learner.TimeOut();
         Assert.Equal(Role.Follower, learner.Group.Role);
         Message refused = Assert.Single(learner.Answer(Some.PreVote(2, 4, 8, 13, 6)));
@@ -127,8 +126,7 @@ public sealed class LearnerTests
     [Fact]
     public void A_learner_that_was_asked_in_vain_and_hears_a_leader_since_does_not_campaign()
     {
-        Replica learner = Replica.Of(OneLearner, 4);
-        learner.Receive(Some.Append(1, 4, 7, 10, 5, 10, 7));
+        Replica learner = WithNewestLog();
         learner.TimeOut();
         learner.Receive(Some.PreVote(2, 4, 8, 13, 6));
         learner.Receive(Some.Heartbeat(3, 4, 8));
@@ -139,8 +137,7 @@ public sealed class LearnerTests
     [Fact]
     public void Nor_does_one_that_was_asked_while_its_leader_was_late_and_hears_that_one_again()
     {
-        Replica learner = Replica.Of(OneLearner, 4);
-        learner.Receive(Some.Append(1, 4, 7, 10, 5, 10, 7));
+        Replica learner = WithNewestLog();
         learner.Clock.Advance(500);
         learner.Receive(Some.PreVote(2, 4, 8, 13, 6));
         learner.Receive(Some.Heartbeat(1, 4, 7));
@@ -208,5 +205,13 @@ public sealed class LearnerTests
         learner.TakeSent();
         learner.TickAfter(499);
         Assert.Empty(learner.TakeSent());
+    }
+
+    /// <summary>The learner r4, whose last entry, at 11, is of term 7; the voters are r1 to r3.</summary>
+    private static Replica WithNewestLog()
+    {
+        Replica learner = Replica.Of(OneLearner, 4);
+        learner.Receive(Some.Append(1, 4, 7, 10, 5, 10, 7));
+        return learner;
     }
 }
