@@ -173,8 +173,8 @@ internal sealed class PlaygroundRun(Screen screen, PlaygroundSettings settings, 
         }
 
         await all;
-        if (running.Length > 0) text.Stopped();
         PlaygroundNode[] others = [.. nodes.Where(node => node.IsLocked())];
         if (others.Length > 0) text.LeftRunning(others);
+        if (running.Length > 0) text.Stopped(areAll: others.Length == 0);
     }
 }

@@ -45,7 +45,7 @@ internal sealed class PlaygroundText(Screen screen, PlaygroundSettings settings,
 
     public void Stopping(IEnumerable<PlaygroundNode> nodes) => Event($"stopping {Names(nodes)}", null);
 
-    public void Stopped() => Event("stopped; the same command goes on from here", null);
+    public void Stopped(bool areAll) => Event(areAll ? "stopped; the same command goes on from here" : "stopped; once all are, the same command goes on from here", null);
 
     public void Killed(PlaygroundNode node) => Event($"{node.Name} did not stop in time and was killed; what it acknowledged is on disk", "yellow");
 

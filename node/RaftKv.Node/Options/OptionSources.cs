@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Text.Json;
 
 namespace RaftKv.Node.Options;
@@ -14,7 +15,8 @@ internal static class OptionSources
     /// </summary>
     public static Dictionary<string, GivenOption>? Gather(string[] arguments, Func<string, string?> variable)
     {
-        RootCommand root = new("RaftKv node: a member of a replicated, sharded key-value store.");
+        // Not a RootCommand: that would show the file's name, which a user never types.
+        Command root = new("raftkv-node", "RaftKv node: a member of a replicated, sharded key-value store.") { new HelpOption(), new VersionOption() };
         Dictionary<OptionName, Option<string>> flags = [];
         foreach (OptionName name in OptionTable.All.Append(OptionTable.ConfigFile))
         {

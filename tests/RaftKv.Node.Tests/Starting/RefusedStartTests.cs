@@ -25,6 +25,17 @@ public sealed class RefusedStartTests
     }
 
     [Fact]
+    public async Task Help_names_the_program_as_it_is_typed()
+    {
+        await using TestCluster cluster = TestCluster.Make(1);
+        NodeUnderTest node = cluster.Nodes[0];
+        node.Start(arguments: ["--help"]);
+        Assert.Equal(0, await node.WaitForExitAsync());
+        Assert.Contains("  raftkv-node [options]", node.Output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(node.Directory));
+    }
+
+    [Fact]
     public async Task A_first_start_without_a_cluster_is_refused_and_nothing_is_created()
     {
         await using TestCluster cluster = TestCluster.Make(1);
