@@ -71,7 +71,8 @@ public static class AttemptClassifier
     {
         >= 200 and < 300 when isRead => AttemptResult.NotSent,
         414 or 431 => AttemptResult.Refused,
-        (>= 200 and < 300) or 500 or 502 or 503 or 504 => AttemptResult.Lost,
+        501 => AttemptResult.NotSent,
+        (>= 200 and < 300) or >= 500 => AttemptResult.Lost,
         _ => AttemptResult.NotSent,
     };
 }

@@ -15,9 +15,12 @@ public sealed record FrontOptions(string NodeName, ulong BootId)
     /// <summary>Calls under way at once; more are refused (backpressure).</summary>
     public int MaxCalls { get; init; } = 65_536;
 
+    /// <summary>Bytes of the requests under way together; more are refused. Whoever waits for a leader waits with its value in memory.</summary>
+    public long MaxCallBytes { get; init; } = 256 * Limits.Mebi;
+
     /// <summary>
-    /// After so long without an answer, in µs, a read or a write with an idempotency key is tried again, after twice as long once more, and so on: whoever was asked
-    /// may only be slow, and each attempt adds to its load. Any other forwarded write is called unknown if another node leads by then.
+    /// After so long without an answer, in µs, a read or a write with an idempotency key is tried again. Who kept silent may only be slow, and each attempt adds to its load: when
+    /// it is asked once more, it is given twice as long, and so on. Any other forwarded write is called unknown if another node leads by then.
     /// </summary>
     public long RetryMicros { get; init; } = 500_000;
 
@@ -58,6 +61,7 @@ public sealed class Front : IFront
     private readonly Dictionary<GroupId, NodeId> _leaderHints = [];
     private readonly HashSet<NodeId> _unreachable = [];
     private DiskSpace _space = DiskSpace.Plenty;
+    private long _activeBytes;
     private ulong _nextNumber;
     private uint _nextProbe;
 
@@ -87,8 +91,14 @@ public sealed class Front : IFront
                     return;
                 }
 
+                if (_activeBytes + call.Request.Length > _options.MaxCallBytes)
+                {
+                    call.TryComplete(Fail(ErrorCode.Overloaded, $"requests of {_activeBytes} bytes are under way, the limit is {_options.MaxCallBytes}"));
+                    return;
+                }
+
                 call.PostedAt = now;
-                call.RetryAfterMicros = _options.RetryMicros;
+                _activeBytes += call.Request.Length;
                 call.Group = new GroupId(_map.ByHash(call.Hash).Id);
                 _active.Add(call);
                 Route(now, call);
@@ -129,7 +139,7 @@ public sealed class Front : IFront
         foreach (KvCall call in _active)
         {
             if (call.Group != group) continue;
-            call.RetryAfterMicros = _options.RetryMicros; // Whoever leads now is not the one that was slow.
+            call.ForgetSilence(_options.RetryMicros); // Whoever leads now is not the one that was slow.
             if (call.IsParked) Route(now, call);
         }
     }
@@ -150,6 +160,7 @@ public sealed class Front : IFront
         {
             if (!call.IsCompleted) return false;
             ForgetForward(call);
+            _activeBytes -= call.Request.Length;
             return true;
         });
     }
@@ -194,7 +205,7 @@ public sealed class Front : IFront
         // The leader here has it in its log, or APPLY here a stale read in its queue: asking again would add nothing but load.
         if (call.ForwardNumber == 0 && _worker.Find(call.Group) is { } here && (here.Role == Role.Leader || call.IsStaleRead)) return;
         call.WasUnknown |= call.MayBeAppended;
-        call.RetryAfterMicros *= 2;
+        call.OnSilence(call.ForwardNumber == 0 ? default : call.ForwardedTo, _options.RetryMicros);
         Route(now, call);
     }
 
@@ -204,6 +215,7 @@ public sealed class Front : IFront
         call.IsParked = false;
         call.MayBeAppended = false;
         call.AttemptedAt = now;
+        call.RetryAfterMicros = call.PatienceWith(default, _options.RetryMicros);
         ForgetForward(call);
 
         RaftGroup? local = _worker.Find(call.Group);
@@ -307,6 +319,7 @@ public sealed class Front : IFront
         ulong number = ++_nextNumber;
         call.ForwardNumber = number;
         call.ForwardedTo = node;
+        call.RetryAfterMicros = call.PatienceWith(node, _options.RetryMicros);
         call.IsHintForgotten = false;
         call.MayBeAppended = call.IsWrite || call.IsTransfer;
         _forwarded.Add(number, call);

@@ -11,6 +11,9 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
 {
     private int _isCompleted;
 
+    /// <summary>Who kept silent last (none: the replica here), and how long it is given when it is asked once more; 0: nobody did.</summary>
+    private (NodeId Node, long Micros) _slow;
+
     /// <summary>The encoded <see cref="KvRequest"/>, immutable from here on.</summary>
     public byte[] Request { get; } = request;
 
@@ -55,7 +58,7 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
     /// <summary>When the attempt under way began; 0 when none is.</summary>
     internal long AttemptedAt { get; set; }
 
-    /// <summary>After so long without an answer, in µs, it is tried again, if it may be; grows with each time.</summary>
+    /// <summary>After so long without an answer, in µs, it is tried again, if it may be.</summary>
     internal long RetryAfterMicros { get; set; }
 
     internal NodeId ForwardedTo { get; set; }
@@ -70,6 +73,14 @@ public abstract class KvCall(byte[] request, KvOperation operation, ulong hash, 
 
     /// <summary>Waiting for a leader to be known.</summary>
     internal bool IsParked { get; set; }
+
+    /// <summary>The node has not answered in time: the next time it is given twice as long. Another one is not to be paid back for it.</summary>
+    internal void OnSilence(NodeId node, long retryMicros) => _slow = (node, 2 * PatienceWith(node, retryMicros));
+
+    internal void ForgetSilence(long retryMicros) => (_slow, RetryAfterMicros) = (default, retryMicros);
+
+    /// <summary>How long to wait for its answer, in µs.</summary>
+    internal long PatienceWith(NodeId node, long retryMicros) => node == _slow.Node && _slow.Micros > 0 ? _slow.Micros : retryMicros;
 
     /// <summary>Completes the call; only the first answer counts.</summary>
     internal void TryComplete(KvResponse response)

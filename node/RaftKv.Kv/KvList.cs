@@ -63,7 +63,7 @@ public sealed record KvListRequest(HashRange Range, ReadOnlyMemory<byte> Start, 
 }
 
 /// <summary>One key of a list, with the version that stands at the list's revision.</summary>
-/// <param name="IsValueLeftOut">It was too large to come along; a get of the key at <paramref name="Revision"/> finds it.</param>
+/// <param name="IsValueLeftOut">It was too large to come along; a get of the key at the list's revision (<see cref="KvListChunk.Revision"/>) finds it; at its own, which may be long ago, history may have been compacted.</param>
 public readonly record struct KvRow(ReadOnlyMemory<byte> Key, ulong Revision, ulong Created, ulong Version, ulong TtlMillis, bool IsValueLeftOut, ReadOnlyMemory<byte> Value);
 
 /// <summary>A shard's answer to a <see cref="KvListRequest"/>.</summary>

@@ -44,7 +44,8 @@ public sealed record KvListPart(KvListSource Source, byte[] Request, ulong Hash)
 
 /// <summary>One key of a list, and where it was read.</summary>
 /// <param name="At">Node, shard, epoch, term and index of the chunk that it came in.</param>
-public readonly record struct KvListItem(KvRow Row, KvResponse At);
+/// <param name="AsOf">The shard's revision in the state that was listed.</param>
+public readonly record struct KvListItem(KvRow Row, KvResponse At, ulong AsOf);
 
 /// <summary>
 /// A list over all shards: which to ask for what, and from their answers all keys in order. Each shard is shown as of one index: linearizable there, but not
@@ -192,7 +193,7 @@ public sealed class KvListSource
         Revision = chunk.Revision;
         Next = chunk.Next;
         _chunkRows = chunk.Rows.Length;
-        foreach (KvRow row in chunk.Rows) _items.Enqueue(new KvListItem(row, at));
+        foreach (KvRow row in chunk.Rows) _items.Enqueue(new KvListItem(row, at, chunk.Revision));
     }
 
     internal KvListItem Take() => _items.Dequeue();

@@ -36,6 +36,7 @@ internal sealed class MemtableBudget(long budgetBytes, long storeBytes)
         Account? largest = null;
         lock (_lock)
         {
+            if (!_accounts.Contains(account)) return;
             account.Written += bytes;
             _written += bytes;
             if (account.Written > storeBytes) largest = account;
@@ -87,6 +88,7 @@ internal sealed class MemtableBudget(long budgetBytes, long storeBytes)
         {
             if (!_accounts.Remove(account)) return;
             _written -= account.Written;
+            account.Written = 0; // A flush of it may just have been decided on.
             foreach (var flush in _flushing.Where(flush => flush.Account == account)) _beingFlushed -= flush.Bytes;
             _flushing.RemoveAll(flush => flush.Account == account);
         }

@@ -35,6 +35,9 @@ public sealed class AttemptClassifierTests
     [InlineData(502)]
     [InlineData(503)]
     [InlineData(504)]
+    [InlineData(520)]
+    [InlineData(524)]
+    [InlineData(599)]
     public void A_5xx_that_says_nothing_of_the_outcome_proves_nothing(int status)
     {
         Assert.Equal(AttemptResult.Lost, AttemptClassifier.Classify(status, null, null, null));

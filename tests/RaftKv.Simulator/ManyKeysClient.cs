@@ -157,7 +157,7 @@ internal sealed class ManyKeysClient(World world, SplitMix random)
             }
 
             KvRow row = items[next].Row;
-            Send(new KvRequest(KvOperation.Get, row.Key, Revision: row.Revision).Encode(), KeyHash.Of(row.Key.Span), mayRepeat: true, answer =>
+            Send(new KvRequest(KvOperation.Get, row.Key, Revision: items[next].AsOf).Encode(), KeyHash.Of(row.Key.Span), mayRepeat: true, answer =>
             {
                 if (answer.Error is null)
                 {

@@ -66,6 +66,21 @@ public sealed class MemtableBudgetTests
         Assert.Equal(0, store.Flushes);
     }
 
+    // Whoever chose it for the next flush does not know yet; a replica that is stopped for damage may be written to once more.
+    [Fact]
+    public void A_closed_store_that_is_flushed_or_written_to_counts_no_more_either()
+    {
+        FakeMemtable store = new(_budget), other = new(_budget);
+        store.Account.OnWritten(50);
+        other.Account.OnWritten(20);
+        store.Account.Dispose();
+        store.Account.OnFlushBegun();
+        Assert.Equal(20, _budget.WrittenBytes);
+        store.Account.OnWritten(10);
+        store.Account.Dispose();
+        Assert.Equal(20, _budget.WrittenBytes);
+    }
+
     private sealed class FakeMemtable : MemtableBudget.IMemtable
     {
         public FakeMemtable(MemtableBudget budget) => Account = budget.Open(this);

@@ -134,8 +134,8 @@ internal sealed class ListEndpoint(Door door, ShardMap map)
             if (!await AskAsync(plan, Math.Max(0, wanted) + 1, deadline)) return null;
         if (!item.Row.IsValueLeftOut) return item;
 
-        // Too large to wait with others: fetched now, as the version that was listed.
-        KvRequest get = new(KvOperation.Get, item.Row.Key, Revision: item.Row.Revision);
+        // Too large to wait with others: fetched now, as it stood in the state that was listed.
+        KvRequest get = new(KvOperation.Get, item.Row.Key, Revision: item.AsOf);
         KvResponse found = await door.CallAsync(get.Encode(), get.Operation, KeyHash.Of(item.Row.Key.Span), deadline);
         if (found.Error is null) return item with { Row = item.Row with { Value = found.Value, IsValueLeftOut = false } };
         plan.OnLost(found);

@@ -156,6 +156,23 @@ public sealed class ForwardingTests
         Assert.Equal([0, 500, 1_500, 3_500, 7_500], askedAt);
     }
 
+    // This node holds no replica, so nobody tells it when another leads: it must not wait long with one because another kept silent.
+    [Fact]
+    public void The_silence_of_one_node_is_not_paid_back_to_another()
+    {
+        FrontNode node = FrontNode.WithoutShard2(FrontNode.N2, FrontNode.N3);
+        node.Get(shard: 2, deadlineMicros: 10_000_000);
+        List<(int At, NodeId To)> asked = [];
+        for (int tick = 0; tick < 60; tick++)
+        {
+            asked.AddRange(node.TakeForwards().Select(forward => (tick * 50, forward.To)));
+            node.Tick();
+        }
+
+        Assert.Equal([0, 500, 1_000, 1_500, 2_000, 2_500], asked.Select(ask => ask.At)); // Nobody answers, and they take turns.
+        Assert.All(asked.Zip(asked.Skip(1)), pair => Assert.NotEqual(pair.First.To, pair.Second.To));
+    }
+
     [Fact]
     public void A_write_that_could_never_be_sent_is_definite_at_its_deadline()
     {

@@ -51,6 +51,17 @@ public sealed class ListPlanTests
         Assert.Equal((77UL, "b"), (AskedOf(second).Revision, System.Text.Encoding.UTF8.GetString(AskedOf(second).Start.Span)));
     }
 
+    /// <summary>Where its value must be fetched: at the row's own revision history may have been compacted long ago.</summary>
+    [Fact]
+    public void A_row_says_in_which_state_it_stands()
+    {
+        KvListPlan plan = new(new KvListQuery(default, default), ShardMap.Initial(Names, 1, 1), MaxBytes);
+        KvListPart part = Assert.Single(plan.TakeParts());
+        plan.OnAnswer(part, new KvResponse { Value = new KvListChunk(HashRange.Full, 77, null, 1, [new KvRow(Latin("a"), 5, 5, 1, 0, IsValueLeftOut: true, default)]).Encode() });
+        Assert.True(plan.TryTake(out KvListItem item));
+        Assert.Equal((5UL, 77UL), (item.Row.Revision, item.AsOf));
+    }
+
     [Fact]
     public void Nothing_is_given_while_a_smaller_key_may_be_to_come()
     {

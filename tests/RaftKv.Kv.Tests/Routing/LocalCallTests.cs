@@ -101,6 +101,20 @@ public sealed class LocalCallTests
         Assert.Null(node.Put().Response); // There is room again.
     }
 
+    // Whoever waits for a leader waits with its value; the number alone would let 64 GiB wait.
+    [Fact]
+    public void More_bytes_than_the_limit_are_refused_at_once()
+    {
+        FrontNode node = new(ShardMap.Initial(["n1"], 1, 1), options => options with { MaxCallBytes = 2_000 });
+        TestCall waiting = node.Put(new string('x', 1_000), deadlineMicros: 100_000);
+        KvResponse refused = node.Put(new string('x', 1_000)).Ended;
+        Assert.Equal((ErrorCode.Overloaded, $"requests of {waiting.Request.Length} bytes are under way, the limit is 2000"), (refused.Error, refused.Detail));
+        Assert.Null(node.Put().Response); // A small one has room.
+        node.After(100_000);
+        Assert.NotNull(waiting.Response);
+        Assert.Null(node.Put(new string('x', 1_000)).Response); // There is room again.
+    }
+
     [Fact]
     public void A_write_beyond_what_may_be_uncommitted_is_refused_before_it_is_appended()
     {

@@ -58,6 +58,20 @@ public sealed class HistoryTests : IDisposable
         Assert.Equal(1UL, _machine.Meta.CompactRevision); // The others are not old.
     }
 
+    // As GET /v1/kv fetches a value that was too large to come with the list.
+    [Fact]
+    public void A_live_version_from_before_what_is_kept_is_found_in_the_state_that_a_list_shows()
+    {
+        Put("a", "old and large", Start);
+        Put("b", "1", Start);
+        Put("b", "2", Start);
+        for (int i = 0; i < 4; i++) Put("c", "x", Start + 1_000);
+        Expire(Start + 18_000);
+        Assert.Equal("a@1", Versions()[0]);
+        Assert.True(_machine.Get("a"u8, revision: 1).CompactRevision > 1); // Refused.
+        Assert.Equal("old and large", TextOf(_machine.Get("a"u8, _machine.Meta.Revision)));
+    }
+
     [Fact]
     public void A_delete_goes_with_what_it_deleted()
     {
