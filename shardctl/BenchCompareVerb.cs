@@ -6,7 +6,6 @@ using RaftKv.Bench.Meters;
 using RaftKv.Shardctl.Bench;
 using RaftKv.Shardctl.Bench.Servers;
 using RaftKv.Shardctl.Bench.Suites;
-using RaftKv.Shardctl.Playground;
 
 namespace RaftKv.Shardctl;
 
@@ -120,7 +119,7 @@ internal static class BenchCompareVerb
     {
         return new CompareSettings(
             AtLeastOne(s_rounds), Positive(s_seconds), WarmUp(), AtLeastOne(s_kills), Positive(s_idleSeconds), Positive(s_allocationSeconds),
-            result.GetValue(s_seed), directory, NodeProgram.Find(Environment.GetEnvironmentVariable(NodeProgram.Variable)), result.GetValue(s_etcd)!);
+            result.GetValue(s_seed), directory, NodeProgramFile.Find(Environment.GetEnvironmentVariable(NodeProgramFile.Variable)), result.GetValue(s_etcd)!);
 
         int AtLeastOne(Option<int> option) => result.GetValue(option) is > 0 and var number ? number : throw new CommandException(ExitCode.Usage, $"{option.Name} {result.GetValue(option)}: must be at least 1");
         TimeSpan WarmUp() => result.GetValue(s_warmUp) is >= 0 and <= LoadPlan.MaxSeconds and var seconds

@@ -19,9 +19,3 @@ internal static class ExitCode
     public const int OutcomeUnknown = 7;
     public const int Denied = 8;
 }
-
-/// <summary>The command ends here: one line on standard error, and this exit code.</summary>
-internal sealed class CommandException(int exitCode, string message) : Exception(message)
-{
-    public int ExitCode { get; } = exitCode;
-}

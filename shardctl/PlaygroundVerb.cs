@@ -38,7 +38,7 @@ internal static class PlaygroundVerb
         {
             PlaygroundSettings settings = PlaygroundSettings.Resolve(request, directory, shown);
             PlaygroundNode[] nodes = PlaygroundNode.All(settings, directory);
-            NodeProgram program = new(NodeProgram.Find(Environment.GetEnvironmentVariable(NodeProgram.Variable)), settings, nodes);
+            NodeProgram program = new(NodeProgramFile.Find(Environment.GetEnvironmentVariable(NodeProgramFile.Variable)), settings, nodes);
             // What can be refused comes before anything is made.
             RefuseIfRunning(nodes, shown);
             foreach (PlaygroundNode node in nodes) RefuseIfTaken(node);

@@ -10,7 +10,7 @@ internal static class Program
 {
     public static Task<int> Main(string[] arguments)
     {
-        Screen screen = Screen.OfProcess();
+        Screen screen = Screen.OfProcess("shardctl");
         if (ArgumentBytes.FindNotUtf8(arguments) is not { } argument) return RunAsync(arguments, screen);
         screen.Complain($"'{argument}' is not UTF-8. Such a key is named by --key64, such a value comes from standard input.");
         return Task.FromResult(ExitCode.Usage);

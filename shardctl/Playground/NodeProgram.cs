@@ -3,23 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace RaftKv.Shardctl.Playground;
 
-/// <summary>The raftkv-node program: where it is, and the command that starts a node with it.</summary>
+/// <summary>The command that starts a node with the raftkv-node program at <paramref name="path"/>.</summary>
 internal sealed partial class NodeProgram(string path, PlaygroundSettings settings, IReadOnlyList<PlaygroundNode> nodes)
 {
-    /// <summary>Names the program; else it is looked for beside this one.</summary>
-    public const string Variable = "RAFTKV_NODE";
-
-    /// <summary>The program's absolute path. Throws <see cref="CommandException"/> if there is none.</summary>
-    /// <param name="named">The value of <see cref="Variable"/>, null if it is not set.</param>
-    public static string Find(string? named)
-    {
-        if (named is not null) return File.Exists(named) ? Path.GetFullPath(named) : throw new CommandException(ExitCode.Usage, $"{Variable} names {named}, which is no file");
-        string own = AppContext.BaseDirectory;
-        string[] candidates = ["raftkv-node", "../../../../bin/raftkv-node", $"../../RaftKv.Node/{Path.GetFileName(Path.TrimEndingDirectorySeparator(own))}/RaftKv.Node"];
-        return candidates.Select(candidate => Path.GetFullPath(Path.Combine(own, candidate))).FirstOrDefault(File.Exists)
-            ?? throw new CommandException(ExitCode.Error, $"the program raftkv-node is not beside this one; run make build, or name it in {Variable}");
-    }
-
     /// <summary>Starts a node; its output goes to its log, which is appended to.</summary>
     public Process Start(PlaygroundNode node)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using RaftKv.CommandLine.Native;
 
 namespace RaftKv.Shardctl.Playground;
 
@@ -50,7 +51,7 @@ internal sealed class StartedNode : IDisposable
     /// <summary>Asks it to hand over, flush and stop. It may take a while.</summary>
     public void Stop()
     {
-        if (!Exited.IsCompleted) Native.Signals.SendTerminate(ProcessId);
+        if (!Exited.IsCompleted) Signals.SendTerminate(ProcessId);
     }
 
     public void Kill()

@@ -22,8 +22,10 @@ public sealed class ProjectReferenceTests
         ["RaftKv.Client"] = ["RaftKv.Contracts"],
         ["RaftKv.Node"] = ["RaftKv.Raft", "RaftKv.MultiRaft", "RaftKv.RaftLog", "RaftKv.Storage", "RaftKv.Transport", "RaftKv.Contracts", "RaftKv.Kv", "RaftKv.Controller"],
         ["RaftKv.Bench"] = ["RaftKv.Client", "RaftKv.Contracts"],
-        ["shardctl"] = ["RaftKv.Client", "RaftKv.Bench", "RaftKv.Contracts", "RaftKv.RaftLog", "RaftKv.Storage", "RaftKv.Kv"],
+        ["RaftKv.CommandLine"] = [],
+        ["shardctl"] = ["RaftKv.CommandLine", "RaftKv.Client", "RaftKv.Bench", "RaftKv.Contracts", "RaftKv.RaftLog", "RaftKv.Storage", "RaftKv.Kv"],
         ["RaftKv.Checking"] = [],
+        ["RaftKv.Harness"] = ["RaftKv.Checking", "RaftKv.CommandLine", "RaftKv.Client", "RaftKv.Contracts"],
         ["RaftKv.Benchmarks"] = ["RaftKv.Kv", "RaftKv.RaftLog", "RaftKv.Storage"],
         ["RaftKv.Simulator"] = ["RaftKv.RaftLog", "RaftKv.Kv", "RaftKv.Controller", "RaftKv.Client", "RaftKv.Checking"],
     };

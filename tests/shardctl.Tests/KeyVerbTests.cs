@@ -239,7 +239,7 @@ public sealed class KeyVerbTests
         await using FakeNode node = new(Value);
         using FileStream full = new("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         using MemoryStream error = new();
-        int exitCode = await Program.RunAsync(["get", "k", "--endpoints", node.Endpoint.ToString()], new Screen(Stream.Null, full, error));
+        int exitCode = await Program.RunAsync(["get", "k", "--endpoints", node.Endpoint.ToString()], new Screen("shardctl", Stream.Null, full, error));
         Shardctl.Complained(new Shardctl.Ended(exitCode, "", Encoding.UTF8.GetString(error.ToArray())), ExitCode.Error, "No space left on device");
     }
 

@@ -57,7 +57,7 @@ public sealed class PlaygroundStartTests : IDisposable
     [Fact]
     public void A_program_that_is_not_there_is_named()
     {
-        CommandException refused = Assert.Throws<CommandException>(() => NodeProgram.Find("no/such/program"));
+        CommandException refused = Assert.Throws<CommandException>(() => NodeProgramFile.Find("no/such/program"));
         Assert.Equal((ExitCode.Usage, "RAFTKV_NODE names no/such/program, which is no file"), (refused.ExitCode, refused.Message));
     }
 

@@ -41,7 +41,7 @@ public sealed partial class ReadmeTests
     public void Every_verb_has_its_row()
     {
         string[] rows = [.. DocumentExamples.Read(Document).Split('\n').Where(line => line.StartsWith('|'))];
-        string[] verbs = [.. VerbsOf(Program.CreateRoot(new Screen(Stream.Null, Stream.Null, Stream.Null)), "")];
+        string[] verbs = [.. VerbsOf(Program.CreateRoot(new Screen("shardctl", Stream.Null, Stream.Null, Stream.Null)), "")];
         Assert.Contains("shard transfer-leader", verbs);
         Assert.All(verbs, verb => Assert.Contains(rows, row => row.Contains($"`{verb}`", StringComparison.Ordinal)));
     }

@@ -16,7 +16,7 @@ internal static class Shardctl
     {
         using MemoryStream output = new();
         using MemoryStream error = new();
-        int exitCode = await Program.RunAsync(arguments, new Screen(new MemoryStream(Encoding.UTF8.GetBytes(input)), output, error));
+        int exitCode = await Program.RunAsync(arguments, new Screen("shardctl", new MemoryStream(Encoding.UTF8.GetBytes(input)), output, error));
         return new Ended(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
     }
 
@@ -27,7 +27,7 @@ internal static class Shardctl
         using StreamWriter drawn = new(output, new UTF8Encoding(false), leaveOpen: true) { AutoFlush = true, NewLine = "\n" };
         IAnsiConsole terminal = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Interactive = InteractionSupport.No, Out = new AnsiConsoleOutput(drawn) });
         terminal.Profile.Width = width;
-        await Program.RunAsync(arguments, new Screen(Stream.Null, output, Stream.Null, terminal));
+        await Program.RunAsync(arguments, new Screen("shardctl", Stream.Null, output, Stream.Null, terminal));
         return Encoding.UTF8.GetString(output.ToArray());
     }
 

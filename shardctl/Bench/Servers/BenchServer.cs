@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using RaftKv.Client;
-using RaftKv.Shardctl.Native;
+using RaftKv.CommandLine.Native;
 
 namespace RaftKv.Shardctl.Bench.Servers;
 

@@ -33,7 +33,7 @@ public sealed class BenchVerbTests : IAsyncDisposable
     {
         PlaygroundSettings settings = new(1, 2, 1, _port);
         PlaygroundNode[] nodes = PlaygroundNode.All(settings, _directory);
-        _server = new NodeProgram(NodeProgram.Find(null), settings, nodes).Start(nodes[0]);
+        _server = new NodeProgram(NodeProgramFile.Find(null), settings, nodes).Start(nodes[0]);
         using NodeClient client = new(TimeSpan.FromSeconds(1));
         await WaitAsync(() => client.IsReadyAsync(nodes[0].Client));
 

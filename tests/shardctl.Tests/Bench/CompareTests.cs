@@ -96,7 +96,7 @@ public sealed class CompareTests
     private static string Shown(Action<Screen> show)
     {
         using MemoryStream bytes = new();
-        show(new Screen(Stream.Null, bytes, Stream.Null));
+        show(new Screen("shardctl", Stream.Null, bytes, Stream.Null));
         return Encoding.UTF8.GetString(bytes.ToArray());
     }
 

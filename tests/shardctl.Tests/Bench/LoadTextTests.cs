@@ -76,7 +76,7 @@ public sealed class LoadTextTests
     private static string Shown(LoadOutput output)
     {
         using MemoryStream bytes = new();
-        LoadText.Show(new Screen(Stream.Null, bytes, Stream.Null), output);
+        LoadText.Show(new Screen("shardctl", Stream.Null, bytes, Stream.Null), output);
         return Encoding.UTF8.GetString(bytes.ToArray());
     }
 }

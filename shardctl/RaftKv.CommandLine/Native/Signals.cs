@@ -1,13 +1,17 @@
 using System.Runtime.InteropServices;
 
-namespace RaftKv.Shardctl.Native;
+namespace RaftKv.CommandLine.Native;
 
 /// <summary>libc's kill: the runtime itself sends SIGKILL only.</summary>
-internal static partial class Signals
+public static partial class Signals
 {
+    private const int Killed = 9;
     private const int Terminate = 15;
     private const int Continue = 18;
     private const int Stop = 19;
+
+    /// <summary>Ends a process at once. Nothing happens if it has gone.</summary>
+    public static void SendKill(int processId) => _ = Kill(processId, Killed);
 
     /// <summary>Asks a process to stop. Nothing happens if it has gone.</summary>
     public static void SendTerminate(int processId) => _ = Kill(processId, Terminate);

@@ -1,13 +1,13 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
-namespace RaftKv.Shardctl.Playground;
+namespace RaftKv.CommandLine;
 
 /// <summary>
 /// Ctrl-C, SIGTERM and a closed terminal: the first asks to stop, a later one not to wait. At once after the first it is
 /// the same wish come twice: make and timeout signal the process and its group.
 /// </summary>
-internal sealed class StopSignals : IDisposable
+public sealed class StopSignals : IDisposable
 {
     private static readonly TimeSpan SameWish = TimeSpan.FromSeconds(1);
     private readonly Stopwatch _sinceFirst = new();

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 
-namespace RaftKv.Shardctl.Playground;
+namespace RaftKv.CommandLine;
 
 /// <summary>Starts programs in the background whose output goes to a file.</summary>
-internal static class LoggedProcess
+public static class LoggedProcess
 {
     /// <summary>Opens the log before the program takes the shell's place, under its process id: so the log does not depend on us.</summary>
     private const string Script = """log=$1; shift; exec "$@" </dev/null >>"$log" 2>&1""";

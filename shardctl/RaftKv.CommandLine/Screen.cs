@@ -1,10 +1,10 @@
 using System.Text;
 using Spectre.Console;
 
-namespace RaftKv.Shardctl;
+namespace RaftKv.CommandLine;
 
 /// <summary>A table's cell: text, and its colour where there are colours.</summary>
-internal readonly record struct Cell(string Text, string? Colour = null)
+public readonly record struct Cell(string Text, string? Colour = null)
 {
     public static implicit operator Cell(string text) => new(text);
 }
@@ -13,19 +13,22 @@ internal readonly record struct Cell(string Text, string? Colour = null)
 /// Where a command reads and writes. On a terminal there are colours and tables; in a pipe plain lines in aligned columns, which
 /// grep and awk understand.
 /// </summary>
-internal sealed class Screen
+public sealed class Screen
 {
     private const string Gap = "  ";
+    private readonly string _program;
     private readonly IAnsiConsole? _terminal;
     private readonly bool _errorHasColour;
 
+    /// <param name="program">Its name, as it is typed.</param>
     /// <param name="terminal">Draws on the same place as <paramref name="output"/>; null when that is no terminal.</param>
-    public Screen(Stream input, Stream output, Stream error, IAnsiConsole? terminal = null, bool errorHasColour = false)
+    public Screen(string program, Stream input, Stream output, Stream error, IAnsiConsole? terminal = null, bool errorHasColour = false)
     {
         Input = input;
         Bytes = output;
         Out = new StreamWriter(output, new UTF8Encoding(false)) { AutoFlush = true, NewLine = "\n" };
         Error = new StreamWriter(error, new UTF8Encoding(false)) { AutoFlush = true, NewLine = "\n" };
+        _program = program;
         _terminal = terminal;
         _errorHasColour = errorHasColour;
     }
@@ -41,7 +44,8 @@ internal sealed class Screen
 
     public bool IsTerminal => _terminal is not null;
 
-    public static Screen OfProcess() => new(
+    public static Screen OfProcess(string program) => new(
+        program,
         Console.OpenStandardInput(),
         Console.OpenStandardOutput(),
         Console.OpenStandardError(),
@@ -60,7 +64,7 @@ internal sealed class Screen
     /// <summary>The one line that says why a command failed.</summary>
     public void Complain(string message)
     {
-        Error.WriteLine($"{Paint("shardctl:", "bold red", _errorHasColour)} {message.ReplaceLineEndings(" ")}");
+        Error.WriteLine($"{Paint($"{_program}:", "bold red", _errorHasColour)} {message.ReplaceLineEndings(" ")}");
     }
 
     /// <param name="spare">Columns that a narrow terminal leaves out rather than break words, the first ones first. It says so.</param>
