@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using RaftKv.Client;
+using RaftKv.CommandLine.Native;
+
+namespace RaftKv.Harness.Cluster;
+
+/// <summary>One raftkv-node of the run: its place and its process, which faults end, hold and start again.</summary>
+/// <param name="command">The whole command line of a start.</param>
+/// <remarks>Thread-safe in so far as one fault at a time handles processes; readers may look at any time.</remarks>
+internal sealed class HarnessNode(int index, string name, ClientEndpoint client, string directory, string logFile, string[] command, MadeThings made) : IDisposable
+{
+    private const int SignalBase = 128;
+    private volatile Process? _process;
+
+    public int Index => index;
+
+    public string Name => name;
+
+    public ClientEndpoint Client => client;
+
+    public string Directory => directory;
+
+    public string LogFile => logFile;
+
+    /// <summary>While it runs; the last one's else.</summary>
+    public int ProcessId { get; private set; }
+
+    public bool IsRunning => _process is { HasExited: false };
+
+    /// <summary>Held by SIGSTOP, by us.</summary>
+    public bool IsPaused { get; private set; }
+
+    /// <summary>A fault means it to be down: its end is no surprise.</summary>
+    public bool IsMeantToBeDown { get; private set; }
+
+    public int Starts { get; private set; }
+
+    public void Start()
+    {
+        System.IO.Directory.CreateDirectory(directory);
+        _process?.Dispose();
+        IsMeantToBeDown = false;
+        IsPaused = false;
+        Process process = LoggedProcess.Start(logFile, command);
+        ProcessId = process.Id;
+        made.AddProcess(process.Id);
+        Starts++;
+        _process = process;
+    }
+
+    /// <summary>kill -9; it is gone on return.</summary>
+    public async Task KillAsync()
+    {
+        IsMeantToBeDown = true;
+        Signals.SendKill(ProcessId);
+        await WaitForExitAsync();
+        IsPaused = false;
+    }
+
+    /// <summary>SIGTERM; it is gone on return, by SIGKILL if it does not go within <paramref name="patience"/>. Returns its exit code, -1 for killed.</summary>
+    public async Task<int> StopAsync(TimeSpan patience)
+    {
+        IsMeantToBeDown = true;
+        Resume();
+        Signals.SendTerminate(ProcessId);
+        Task exited = WaitForExitAsync();
+        if (await Task.WhenAny(exited, Task.Delay(patience)) == exited) return _process!.ExitCode;
+        await KillAsync();
+        return -1;
+    }
+
+    public void Pause()
+    {
+        Signals.SendStop(ProcessId);
+        IsPaused = true;
+    }
+
+    public void Resume()
+    {
+        if (!IsPaused) return;
+        Signals.SendContinue(ProcessId);
+        IsPaused = false;
+    }
+
+    public Task WaitForExitAsync() => _process?.WaitForExitAsync() ?? Task.CompletedTask;
+
+    /// <summary>How it ended though no fault had ended it; null if it runs or was meant to be down.</summary>
+    public string? Surprise()
+    {
+        if (IsMeantToBeDown || _process is not { HasExited: true } process) return null;
+        return process.ExitCode > SignalBase ? $"{name} died of signal {process.ExitCode - SignalBase}" : $"{name} ended with exit code {process.ExitCode}: {LastComplaint() ?? $"see {logFile}"}";
+    }
+
+    public void Dispose() => _process?.Dispose();
+
+    private string? LastComplaint()
+    {
+        const string Prefix = "raftkv-node: ";
+        return File.ReadLines(logFile).LastOrDefault(line => line.StartsWith(Prefix, StringComparison.Ordinal))?[Prefix.Length..];
+    }
+}

@@ -1,0 +1,149 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+
+namespace RaftKv.Harness.Cluster;
+
+/// <summary>
+/// Stands between a node that dials and the peer port of another: so the network between nodes on one machine can fail without any privilege. Each
+/// connection is two streams of bytes; what happens to each is the <see cref="Link"/>'s of its direction.
+/// </summary>
+internal sealed class PeerProxy : IAsyncDisposable
+{
+    private const int PieceBytes = 16 * 1024;
+
+    /// <summary>Pieces between reading and sending; more than these a slow link holds back at its sender, as a socket would.</summary>
+    private const int MaxPieces = 256;
+    private readonly Socket _listener;
+    private readonly IPEndPoint _target;
+    private readonly Link _forth;
+    private readonly Link _back;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _accepting;
+    private readonly Lock _lock = new();
+    private readonly HashSet<Socket> _open = [];
+
+    /// <param name="forth">From the node that dials to the one that listens.</param>
+    public PeerProxy(int port, IPEndPoint target, Link forth, Link back)
+    {
+        (_target, _forth, _back) = (target, forth, back);
+        _listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        _listener.Bind(new IPEndPoint(IPAddress.Loopback, port));
+        _listener.Listen();
+        _accepting = AcceptAsync();
+    }
+
+    /// <summary>Closes every connection with a reset.</summary>
+    public void Reset()
+    {
+        Socket[] open;
+        lock (_lock) open = [.. _open];
+        foreach (Socket socket in open)
+        {
+            socket.LingerState = new LingerOption(true, 0); // Close is a reset then.
+            socket.Dispose();
+        }
+
+        if (open.Length > 0) _forth.Counters.Reset();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _listener.Dispose();
+        Reset();
+        await _accepting;
+        _stop.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        List<Task> serving = [];
+        try
+        {
+            while (true)
+            {
+                Socket dialler = await _listener.AcceptAsync(_stop.Token);
+                serving.RemoveAll(task => task.IsCompleted);
+                serving.Add(ServeAsync(dialler));
+            }
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            await Task.WhenAll(serving);
+        }
+    }
+
+    private async Task ServeAsync(Socket dialler)
+    {
+        using Socket target = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        lock (_lock) _open.UnionWith([dialler, target]);
+        try
+        {
+            dialler.NoDelay = target.NoDelay = true;
+            await _forth.WaitUntilOpenAsync(end.Token); // The kernel has answered already; what a firewall would drop waits here.
+            await target.ConnectAsync(_target, end.Token);
+            Task forth = CarryAsync(dialler, target, _forth, end.Token);
+            Task back = CarryAsync(target, dialler, _back, end.Token);
+            await Task.WhenAny(forth, back);
+            await end.CancelAsync();
+            await Task.WhenAll(forth, back);
+        }
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // The node sees a connection that ended.
+        }
+        finally
+        {
+            lock (_lock) _open.ExceptWith([dialler, target]);
+            dialler.Dispose();
+        }
+    }
+
+    /// <summary>Reads and sends are apart, so that a delay does not make a queue out of the sender's bytes.</summary>
+    private static async Task CarryAsync(Socket from, Socket to, Link link, CancellationToken end)
+    {
+        Channel<(byte[] Bytes, long DueMillis)> way = Channel.CreateBounded<(byte[], long)>(MaxPieces);
+        using CancellationTokenSource both = CancellationTokenSource.CreateLinkedTokenSource(end);
+        Task sending = SendAsync(to, link, way.Reader, both.Token);
+        try
+        {
+            byte[] buffer = new byte[PieceBytes];
+            while (await from.ReceiveAsync(buffer, SocketFlags.None, both.Token) is > 0 and int read && !sending.IsCompleted)
+            {
+                byte[] piece = buffer[..read];
+                (long due, int bit) = link.Take(read);
+                if (bit >= 0) piece[bit / 8] ^= (byte)(1 << (bit % 8));
+                await way.Writer.WriteAsync((piece, due), both.Token);
+            }
+
+            way.Writer.Complete();
+            await sending;
+        }
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            await both.CancelAsync();
+            await sending;
+        }
+    }
+
+    private static async Task SendAsync(Socket to, Link link, ChannelReader<(byte[] Bytes, long DueMillis)> way, CancellationToken end)
+    {
+        try
+        {
+            await foreach (var (bytes, due) in way.ReadAllAsync(end))
+            {
+                long wait = due - Environment.TickCount64;
+                if (wait > 0) await Task.Delay((int)wait, end);
+                await link.WaitUntilOpenAsync(end);
+                for (int sent = 0; sent < bytes.Length;) sent += await to.SendAsync(bytes.AsMemory(sent), SocketFlags.None, end);
+                link.Counters.Pass(bytes.Length);
+            }
+        }
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // The other half notices by its own socket.
+        }
+    }
+}
