@@ -51,6 +51,9 @@ internal sealed class ModelStore(Random random, int shards = 2, Lie lie = Lie.No
 
     /// <summary>Few calls fail.</summary>
     private const int KeptFailuresPerMille = 300;
+
+    /// <summary>Few puts have a ttl, and fewer are looked at again.</summary>
+    private const int WrongTtlsPerMille = 200;
     private readonly Shard[] _shards = [.. Enumerable.Range(0, shards).Select(i => new Shard((ulong)i + 1))];
     private readonly SortedDictionary<string, List<Version>> _keys = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Recorded> _records = [];
@@ -214,8 +217,8 @@ internal sealed class ModelStore(Random random, int shards = 2, Lie lie = Lie.No
     {
         if (put.TtlSeconds is not { } seconds) return 0;
         _hasDeadlines = true;
-        if (IsLying(Lie.NeverExpires)) return 0;
-        return IsLying(Lie.ExpiresEarly) ? now + 1 : now + seconds * 1_000_000L + random.Next((int)GraceMicros);
+        if (IsLying(Lie.NeverExpires, WrongTtlsPerMille)) return 0;
+        return IsLying(Lie.ExpiresEarly, WrongTtlsPerMille) ? now + 1 : now + seconds * 1_000_000L + random.Next((int)GraceMicros);
     }
 
     private void Expire(string key, long now)
