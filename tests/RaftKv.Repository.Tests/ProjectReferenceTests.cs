@@ -24,7 +24,7 @@ public sealed class ProjectReferenceTests
         ["RaftKv.Bench"] = ["RaftKv.Client", "RaftKv.Contracts"],
         ["shardctl"] = ["RaftKv.Client", "RaftKv.Bench", "RaftKv.Contracts", "RaftKv.RaftLog", "RaftKv.Storage", "RaftKv.Kv"],
         ["RaftKv.Checking"] = [],
-        ["RaftKv.Benchmarks"] = ["RaftKv.Kv", "RaftKv.RaftLog", "RaftKv.Storage"],
+        ["RaftKv.Benchmarks"] = ["RaftKv.Kv", "RaftKv.RaftLog", "RaftKv.Storage", "RaftKv.Checking"],
         ["RaftKv.Simulator"] = ["RaftKv.RaftLog", "RaftKv.Kv", "RaftKv.Controller", "RaftKv.Client", "RaftKv.Checking"],
     };
 

@@ -43,20 +43,20 @@ internal sealed class CycleText(AppendHistory history, DependencyGraph graph, Cy
             case Dependencies.Process: return $"process {history.Requests[from].Answer.Process} did {first} first";
             case Dependencies.RealTime: return $"{first} had returned {CallText.For(history.Requests[to].Call - history.Requests[from].Return)} before {second} was called";
             case Dependencies.WriteWrite:
-            {
-                (ListVersion mine, ListVersion its) = Versions(from, to, static (mine, its) => mine.IsAppend && its.IsAppend, 1);
-                return $"{first} appended {mine.Last} to {Name(mine)} and {second} appended {its.Last} behind it";
-            }
+                {
+                    (ListVersion mine, ListVersion its) = Versions(from, to, static (mine, its) => mine.IsAppend && its.IsAppend, 1);
+                    return $"{first} appended {mine.Last} to {Name(mine)} and {second} appended {its.Last} behind it";
+                }
             case Dependencies.WriteRead:
-            {
-                (ListVersion mine, ListVersion its) = Versions(from, to, static (mine, its) => mine.IsAppend && !its.IsAppend, 0);
-                return $"{first} appended {mine.Last} to {Name(mine)} and {second} read {its}";
-            }
+                {
+                    (ListVersion mine, ListVersion its) = Versions(from, to, static (mine, its) => mine.IsAppend && !its.IsAppend, 0);
+                    return $"{first} appended {mine.Last} to {Name(mine)} and {second} read {its}";
+                }
             default:
-            {
-                (ListVersion mine, ListVersion its) = Versions(from, to, static (mine, its) => !mine.IsAppend && its.IsAppend, 1);
-                return $"{first} read {mine} of {Name(mine)} and {second} appended {its.Last} behind that";
-            }
+                {
+                    (ListVersion mine, ListVersion its) = Versions(from, to, static (mine, its) => !mine.IsAppend && its.IsAppend, 1);
+                    return $"{first} read {mine} of {Name(mine)} and {second} appended {its.Last} behind that";
+                }
         }
     }
 
