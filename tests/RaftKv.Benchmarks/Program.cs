@@ -5,7 +5,7 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 
 namespace RaftKv.Benchmarks;
 
-/// <summary>The stages of the write path, each alone: <c>make microbench</c>. Never a test: what they come to depends on the machine.</summary>
+/// <summary>The stages of the write path, each alone, and the checker that has to keep up with them: <c>make microbench</c>. Never a test: what they come to depends on the machine.</summary>
 internal static class Program
 {
     // In this process: a generated project would inherit the settings of this repository's.

@@ -129,6 +129,30 @@ public sealed class ReplayTests
     }
 
     [Fact]
+    public void Of_unknown_puts_of_one_value_that_one_is_seen_first_which_was_called_first()
+    {
+        Operation late = new("k", 0, 45, Operation.Never, RegisterRequest.Put(9), RegisterOutcome.Unknown);
+        Operation first = Get(30, 50, index: 1, RegisterOutcome.Found(9, 1));
+        Operation again = Get(55, 60, index: 2, RegisterOutcome.Found(9, 2));
+        Assert.Null(ReplayChecker.Check([late, late with { Call = 0 }, first, again]));
+        Assert.Null(ReplayChecker.Check([late with { Call = 0 }, late, first, again]));
+        Assert.Equal(ReplayFault.Answer, Convicted(late with { Call = 58 }, late with { Call = 0 }, first, again with { Return = 57 }).Fault);
+    }
+
+    [Fact]
+    public void Very_many_unknown_puts_of_one_key_are_told_apart()
+    {
+        const int Puts = 50_000; // Their square is some billions of steps.
+        Operation[] history = [.. Enumerable.Range(1, Puts).SelectMany(i => new[]
+        {
+            new Operation("k", 0, 10 * i, Operation.Never, RegisterRequest.Put(i), RegisterOutcome.Unknown),
+            Get((10 * i) + 1, (10 * i) + 5, index: (ulong)i, RegisterOutcome.Found(i, (ulong)i)),
+        })];
+        Assert.Null(ReplayChecker.Check(history));
+        Assert.Equal(ReplayFault.Answer, Convicted([.. history, Get((10 * Puts) + 8, (10 * Puts) + 9, index: Puts + 1, RegisterOutcome.Found(Puts, Puts + 1))]).Fault);
+    }
+
+    [Fact]
     public void An_unknown_delete_may_have_happened_once()
     {
         Operation unknown = new("k", 0, 15, Operation.Never, RegisterRequest.Delete, RegisterOutcome.Unknown);

@@ -13,8 +13,8 @@ internal sealed class KeyReplay
     private const int Remembered = 8;
     private const string NotRefused = "then the condition does not hold, and it was not refused";
 
-    private readonly List<Operation> _unknownPuts = [];
-    private readonly List<Operation> _unknownDeletes = [];
+    private readonly OpenWrites _unknownPuts = new();
+    private readonly OpenWrites _unknownDeletes = new();
     private readonly Queue<Operation> _latest = new(Remembered);
     private int _namelessPuts;
     private int _deletesUsed;
@@ -95,7 +95,7 @@ internal sealed class KeyReplay
     {
         if (revision == 0) return BeAbsent(told);
         if (_exists && _revision == revision) return null;
-        if (revision <= _revision || CountOpen(_unknownPuts, told) <= _namelessPuts) return Describe();
+        if (revision <= _revision || _unknownPuts.CountCalledBy(told.LatestEffect) <= _namelessPuts) return Describe();
         _namelessPuts++;
         (_exists, _value, _revision) = (true, null, revision);
         return null;
@@ -104,7 +104,7 @@ internal sealed class KeyReplay
     private string? BeAbsent(Operation told)
     {
         if (!_exists) return null;
-        if (CountOpen(_unknownDeletes, told) <= _deletesUsed) return Describe();
+        if (_unknownDeletes.CountCalledBy(told.LatestEffect) <= _deletesUsed) return Describe();
         _deletesUsed++;
         (_exists, _value) = (false, null);
         return null;
@@ -120,17 +120,8 @@ internal sealed class KeyReplay
         return null;
     }
 
-    /// <summary>The unknown put of the value has happened.</summary>
-    private bool TryName(long value, Operation get)
-    {
-        int put = _unknownPuts.FindIndex(put => put.Request.Value == value && put.Call <= get.LatestEffect);
-        if (put < 0 || _unknownPuts.Count <= _namelessPuts) return false;
-        _unknownPuts.RemoveAt(put);
-        return true;
-    }
-
-    /// <summary>Those that can have happened before the operation had.</summary>
-    private static int CountOpen(List<Operation> unknown, Operation told) => unknown.Count(write => write.Call <= told.LatestEffect);
+    /// <summary>An unknown put of the value has happened.</summary>
+    private bool TryName(long value, Operation get) => _unknownPuts.Count > _namelessPuts && _unknownPuts.TryTake(value, get.LatestEffect);
 
     private string Describe() => !_exists ? _revision == 0 ? "nothing had been written" : $"the key was absent, its last change at revision {_revision}"
         : _value is { } value ? $"the key was v{value} at revision {_revision}" : $"the key was at revision {_revision}";

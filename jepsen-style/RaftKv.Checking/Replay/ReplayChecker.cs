@@ -60,8 +60,10 @@ public sealed class ReplayChecker
     public void Advance(long oldestCall)
     {
         foreach (ShardReplay shard in _shards.Values)
-            foreach (Operation operation in shard.TakeSettled(oldestCall))
-                if (Violation is null) Replay(shard, operation);
+        {
+            ulong? below = shard.SettledBelow(oldestCall);
+            while (Violation is null && shard.TryTake(below, out Operation? operation)) Replay(shard, operation);
+        }
     }
 
     /// <summary>Replays the rest; nothing is added any more.</summary>

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace RaftKv.Checking.Replay;
 
 /// <summary>
@@ -5,7 +7,8 @@ namespace RaftKv.Checking.Replay;
 /// </summary>
 internal sealed class ShardReplay
 {
-    private readonly List<Operation> _waiting = [];
+    /// <summary>In the order of the shard; among operations at one place, by their calls.</summary>
+    private readonly PriorityQueue<Operation, (ulong Index, int Item, long Call)> _waiting = new();
 
     /// <summary>By the time of return, each higher than the one before: the highest index of all that had returned by then.</summary>
     private readonly List<Operation> _heights = [];
@@ -25,39 +28,35 @@ internal sealed class ShardReplay
     /// <summary>In the order of their returns.</summary>
     public void Add(Operation operation)
     {
-        _waiting.Add(operation);
+        Position position = operation.Position!.Value;
+        _waiting.Enqueue(operation, (position.Index, position.Item, operation.Call));
         if (operation.Return == Operation.Never) return;
-        if (_heights.Count == 0 || _heights[^1].Position!.Value.Index < operation.Position!.Value.Index) _heights.Add(operation);
+        if (_heights.Count == 0 || _heights[^1].Position!.Value.Index < position.Index) _heights.Add(operation);
     }
 
     /// <summary>
-    /// Takes what no operation that is called at <paramref name="oldestCall"/> or later can come before, in the order of the shard. What else comes later stands
-    /// at or behind the highest index that had returned by then.
+    /// The index below which no operation that is called at <paramref name="oldestCall"/> or later can come. What else comes later stands at or behind the highest
+    /// index that had returned by then. Null if nothing comes any more. Times of call that are asked for never go back.
     /// </summary>
-    public List<Operation> TakeSettled(long oldestCall)
+    public ulong? SettledBelow(long oldestCall)
     {
-        List<Operation> settled = [];
-        if (oldestCall == Operation.Never)
-        {
-            settled.AddRange(_waiting);
-            _waiting.Clear();
-        }
-        else if (HighestBefore(oldestCall) is var highest and >= 0)
-        {
-            ulong below = _heights[highest].Position!.Value.Index;
-            settled.AddRange(_waiting.Where(IsSettled));
-            _waiting.RemoveAll(IsSettled);
-            _heights.RemoveRange(0, highest); // Nobody will ask for an earlier time.
+        if (oldestCall == Operation.Never) return null;
+        int highest = HighestBefore(oldestCall);
+        if (highest < 0) return 0;
+        if (highest > 0) _heights.RemoveRange(0, highest); // Nobody will ask for an earlier time.
+        return _heights[0].Position!.Value.Index;
+    }
 
-            bool IsSettled(Operation operation) => operation.Position!.Value.Index < below;
+    /// <summary>Takes the next operation below the index, in the order of the shard; any for null.</summary>
+    public bool TryTake(ulong? below, [MaybeNullWhen(false)] out Operation operation)
+    {
+        if (_waiting.TryPeek(out operation, out (ulong Index, int Item, long Call) place) && (below is null || place.Index < below))
+        {
+            _waiting.Dequeue();
+            return true;
         }
 
-        settled.Sort(static (left, right) =>
-        {
-            int byPosition = left.Position!.Value.CompareTo(right.Position!.Value);
-            return byPosition != 0 ? byPosition : left.Call.CompareTo(right.Call);
-        });
-        return settled;
+        return false;
     }
 
     /// <summary>Null if a write takes its place and its revision behind the last one; else the fault, and the last one.</summary>
