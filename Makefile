@@ -34,9 +34,9 @@ faults: ## Make every sync and write of a real node fail, each in a life of its 
 	@dotnet build tests/RaftKv.Node.Tests --configuration Release --verbosity quiet
 	@artifacts/bin/RaftKv.Node.Tests/release/RaftKv.Node.Tests -explicit only -showLiveOutput
 
-sim: ## Simulate SEEDS=1000 clusters, from START on if given; SEED=n replays one with its trace
+sim: ## Simulate SEEDS=1000 clusters, from START on if given; the same command goes on where it was stopped (FRESH=1: anew); SEED=n replays one with its trace
 	@dotnet build tests/RaftKv.Simulator --configuration Release --verbosity quiet
-	@$(simulator) $(if $(SEED),replay --seed $(SEED),run --seeds $(SEEDS) $(if $(START),--start $(START))) $(if $(THEME),--theme $(THEME))
+	@$(simulator) $(if $(SEED),replay --seed $(SEED),run --seeds $(SEEDS) $(if $(START),--start $(START)) $(if $(FRESH),--fresh)) $(if $(THEME),--theme $(THEME))
 
 golden: ## Rewrite the expected text of the scenario files; read the diff before you commit it
 	@GOLDEN_REWRITE=1 tests/run.sh $(GOLDEN_SUITES)

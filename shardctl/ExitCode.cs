@@ -11,7 +11,7 @@ internal static class ExitCode
     public const int CannotConnect = 3;
     public const int NotFound = 4;
 
-    /// <summary>The cluster, or the shard asked for, cannot serve now.</summary>
+    /// <summary>The cluster, or the shard asked for, cannot serve now; or a store of a stopped node cannot be read.</summary>
     public const int Unhealthy = 5;
     public const int Precondition = 6;
 

@@ -157,7 +157,7 @@ run_all() {
   check build build RaftKv.sln || return 0
   check format format || true
   for name in $(all_suites); do suite "$name"; done
-  stage simulator artifacts/bin/RaftKv.Simulator/release/RaftKv.Simulator run --seeds "${SIM_SEEDS:-200}"
+  stage simulator artifacts/bin/RaftKv.Simulator/release/RaftKv.Simulator run --fresh --seeds "${SIM_SEEDS:-200}"
   stage mutants tests/mutants/run.sh
 }
 

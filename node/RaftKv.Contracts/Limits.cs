@@ -40,6 +40,18 @@ public sealed record Limits
     /// <summary>Lists that a node works on at once; each may hold a page, and 4 MiB of keys and values that wait to be merged.</summary>
     public int MaxListsAtOnce { get; init; } = 64;
 
+    /// <summary>The longest ttl, a hundred years.</summary>
+    public long MaxTtlSeconds { get; init; } = 100L * 366 * 24 * 3600;
+
+    /// <summary>Calls that a node works on at once; a batch or list makes several.</summary>
+    public int MaxCallsAtOnce { get; init; } = 65_536;
+
+    /// <summary>What has arrived of bodies that are not complete, together.</summary>
+    public long MaxArrivingBodyBytes { get; init; } = 256L * Mebi;
+
+    /// <summary>Values that reads have found and their clients have not taken, together; lists have a bound of their own.</summary>
+    public long MaxUntakenAnswerBytes { get; init; } = 256L * Mebi;
+
     /// <summary>A whole request on the etcd API, as etcd's --max-request-bytes.</summary>
     public int MaxEtcdRequestBytes { get; init; } = 3 * Mebi / 2;
 
@@ -48,6 +60,12 @@ public sealed record Limits
 
     /// <summary>The request line: method, path and query, still percent-encoded.</summary>
     public int MaxRequestLineBytes { get; init; } = 32 * Kibi;
+
+    /// <summary>All header lines of a request together.</summary>
+    public int MaxHeaderBytes { get; init; } = 32 * Kibi;
+
+    /// <summary>Header lines of a request.</summary>
+    public int MaxHeaders { get; init; } = 100;
 
     /// <summary>Length of an Idempotency-Key, 1…this.</summary>
     public int MaxIdempotencyKeyChars { get; init; } = 64;

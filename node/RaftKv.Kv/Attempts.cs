@@ -83,17 +83,18 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
     /// <summary>As many gets as their values fit the budget; whoever asked asks for the others again.</summary>
     private KvResponse ServeMany(KvStateMachine state, GroupId group, Term term, KvGets gets)
     {
+        KvResponse place = Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch };
         List<KvResponse> items = [];
         long budget = gets.MaxValueBytes;
         foreach (KvRequest get in gets.Gets)
         {
             KvResponse item = ServeGet(state, group, term, get);
             budget -= item.Value.Length;
-            if (budget < 0) break;
+            if (budget < 0) return items.Count == 0 ? place.WithUnfit(item.Value.Length) : place with { Items = [.. items] };
             items.Add(item);
         }
 
-        return Place(group, state.Applied, term) with { Epoch = state.Meta.Epoch, Items = [.. items] };
+        return place with { Items = [.. items] };
     }
 
     private KvResponse ServeList(KvStateMachine state, GroupId group, Term term, KvListRequest asked)
@@ -113,12 +114,13 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
         KvResponse whole = Place(group, txn.IsReplay ? txn.FirstIndex : index, txn.IsReplay ? txn.FirstTerm : term) with
         {
             Error = txn.Error,
-            Detail = txn.Error is null ? "" : DetailOf(txn.Error),
+            Detail = txn.Error is null ? "" : DetailOf(txn.Error, txn.Exceeded),
             Epoch = txn.Epoch,
             Revision = txn.Revision,
             Succeeded = txn.Succeeded,
             IsReplay = txn.IsReplay,
         };
+        if (txn.Exceeded is { } exceeded) return whole.Over(exceeded.Limit, exceeded.Actual);
         return whole with
         {
             Items = [.. txn.Items.Select(item => whole with
@@ -134,11 +136,12 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
         };
     }
 
-    private KvResponse Describe(GroupId group, LogIndex index, Term term, KvApplied applied) =>
-        new()
+    private KvResponse Describe(GroupId group, LogIndex index, Term term, KvApplied applied)
+    {
+        KvResponse response = new()
         {
             Error = applied.Error,
-            Detail = applied.Error == ErrorCode.PreconditionFailed ? $"the key's revision is {applied.Revision}" : applied.Error is null ? "" : DetailOf(applied.Error),
+            Detail = applied.Error == ErrorCode.PreconditionFailed ? $"the key's revision is {applied.Revision}" : applied.Error is null ? "" : DetailOf(applied.Error, applied.Exceeded),
             Node = Front.NodeName,
             Group = group,
             Epoch = applied.Epoch,
@@ -151,14 +154,16 @@ internal abstract class Attempt(Front front, ReadOnlyMemory<byte> request) : IPr
             Version = applied.Version,
             Existed = applied.Existed,
         };
+        return applied.Exceeded is { } exceeded ? response.Over(exceeded.Limit, exceeded.Actual) : response;
+    }
 
     /// <summary>Why it was refused at apply, where that is the same for every request.</summary>
-    private static string DetailOf(ErrorCode refusal)
+    private static string DetailOf(ErrorCode refusal, LimitExceeded? exceeded)
     {
         if (refusal == ErrorCode.IdempotencyKeyReused) return "the idempotency key names another request on this key, or another value, condition or ttl";
         if (refusal == ErrorCode.IdempotencyWindowPassed) return "the idempotency key is from a time whose records have expired here";
-        if (refusal == ErrorCode.IdempotencyRecordsFull) return "the shard holds as many idempotency records, or bytes of them, as it may; they expire";
-        if (refusal == ErrorCode.BatchTooLarge) return "its gets would return more bytes than a batch may";
+        if (refusal == ErrorCode.IdempotencyRecordsFull) return $"the shard's idempotency records, or their bytes, have come to {exceeded?.Actual}, the limit is {exceeded?.Limit}; they expire";
+        if (refusal == ErrorCode.BatchTooLarge) return $"its gets would return {exceeded?.Actual} bytes or more, the limit is {exceeded?.Limit}";
         return refusal == ErrorCode.WrongShard ? "the shard does not own all of the request's keys" : "";
     }
 

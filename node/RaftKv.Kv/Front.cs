@@ -87,7 +87,7 @@ public sealed class Front : IFront
             case KvCall call:
                 if (_active.Count >= _options.MaxCalls)
                 {
-                    call.TryComplete(Fail(ErrorCode.Overloaded, $"{_active.Count} requests are under way, the limit is {_options.MaxCalls}"));
+                    call.TryComplete(Fail(ErrorCode.Overloaded, $"{_active.Count} requests are under way, the limit is {_options.MaxCalls}").Over(_options.MaxCalls, _active.Count));
                     return;
                 }
 
@@ -481,6 +481,7 @@ public sealed class Front : IFront
 
     private void Expire(KvCall call)
     {
+        bool isLed = _worker.LeaderNodeOf(call.Group) is not null || _leaderHints.ContainsKey(call.Group);
         ForgetHint(call);
         bool mayBeApplied = call.MayBeAppended || call.WasUnknown;
 #if MUTANTS
@@ -492,6 +493,8 @@ public sealed class Front : IFront
             ? Fail(ErrorCode.TransferUnknown, "the leader was asked to hand over and had not answered when the deadline passed", call.Group)
             : mayBeApplied
             ? Fail(ErrorCode.OutcomeUnknown, "the write may have been appended; its outcome was not known when the deadline passed", call.Group)
+            : isLed && !call.IsWrite && !call.IsTransfer
+            ? Fail(ErrorCode.Deadline, "the shard has a leader, as far as is known here, but had not answered when the deadline passed", call.Group)
             : Fail(ErrorCode.NoLeader, "no leader could be reached before the deadline; nothing was appended", call.Group));
     }
 

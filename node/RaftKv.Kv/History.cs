@@ -42,6 +42,31 @@ internal sealed class History(Limits limits)
         }
     }
 
+    /// <summary>What is wrong with the row of a shard that is at <paramref name="meta"/>; null if nothing is.</summary>
+    public static string? ComplaintAbout(byte[] row, in ShardMeta meta)
+    {
+        History history = new(Limits.Default);
+        try
+        {
+            history.Read(row);
+        }
+        catch (MalformedException malformed)
+        {
+            return $"a history row that does not parse: {malformed.Message}";
+        }
+
+        if (history._marks.Count > MaxMarks) return $"a history row of {history._marks.Count} marks, there are at most {MaxMarks}";
+        Mark last = default;
+        foreach (Mark mark in history._marks)
+        {
+            if (mark.Revision <= last.Revision || mark.TimeMillis < last.TimeMillis || mark.WrittenBytes < last.WrittenBytes) return $"a history row whose mark of revision {mark.Revision} does not lie behind the one before";
+            last = mark;
+        }
+
+        bool isAhead = last.Revision > meta.Revision || last.TimeMillis > meta.ShardTimeMillis || last.WrittenBytes > meta.WrittenBytes;
+        return isAhead ? $"a history row whose mark of revision {last.Revision} is ahead of the shard, which is at {meta.Revision}" : null;
+    }
+
     public void Write(ByteWriter writer)
     {
         writer.U8(FormatVersion);

@@ -11,15 +11,19 @@ internal interface IRecordedResult
     void Write(ByteWriter writer);
 }
 
+/// <summary>The limit that refused something, and the actual value.</summary>
+public sealed record LimitExceeded(long Limit, long Actual);
+
 /// <summary>What an applied write did. <see cref="Error"/> is null when it took effect (or was a delete of nothing).</summary>
 /// <param name="FirstIndex">For a replay: the index of the entry that was applied first, and <paramref name="FirstTerm"/> its term; else 0.</param>
+/// <param name="Exceeded">What refused it, if that was a limit. For the answer only: nothing that is refused so is recorded.</param>
 /// <remarks>
 /// <code>
 /// error code (text, empty = none) | revision u64 | prev revision u64 | created u64 | version u64 | existed u8
 /// </code>
 /// </remarks>
 public readonly record struct KvApplied(
-    ErrorCode? Error, ulong Revision, ulong PrevRevision, ulong Created, ulong Version, bool Existed, ShardEpoch Epoch, LogIndex FirstIndex = default, Term FirstTerm = default) : IRecordedResult
+    ErrorCode? Error, ulong Revision, ulong PrevRevision, ulong Created, ulong Version, bool Existed, ShardEpoch Epoch, LogIndex FirstIndex = default, Term FirstTerm = default, LimitExceeded? Exceeded = null) : IRecordedResult
 {
     public bool IsReplay => FirstIndex != LogIndex.Zero;
 
@@ -46,7 +50,7 @@ public readonly record struct KvApplied(
 /// <param name="Succeeded">Its comparisons held, and <c>then</c> was run; else <c>else</c> was.</param>
 /// <param name="Revision">Its own, if it changed anything; else the shard's last one.</param>
 /// <param name="Items">One for each operation that was run, in order.</param>
-/// <param name="FirstIndex">As in <see cref="KvApplied"/>.</param>
+/// <param name="FirstIndex">As in <see cref="KvApplied"/>; so is <paramref name="Exceeded"/>.</param>
 /// <remarks>
 /// <code>
 /// succeeded u8 | revision u64 | item count u32 | item…
@@ -54,7 +58,7 @@ public readonly record struct KvApplied(
 /// </code>
 /// </remarks>
 public sealed record KvTxnApplied(
-    ErrorCode? Error, bool Succeeded, ulong Revision, ImmutableArray<KvTxnItem> Items, ShardEpoch Epoch, LogIndex FirstIndex = default, Term FirstTerm = default) : IRecordedResult
+    ErrorCode? Error, bool Succeeded, ulong Revision, ImmutableArray<KvTxnItem> Items, ShardEpoch Epoch, LogIndex FirstIndex = default, Term FirstTerm = default, LimitExceeded? Exceeded = null) : IRecordedResult
 {
     private const int LeastItemBytes = 45;
 
@@ -91,6 +95,6 @@ public sealed record KvTxnApplied(
 }
 
 /// <summary>What one operation of a transaction did or found.</summary>
-/// <param name="Revision">Of a write the transaction's; of a get that of the value found, 0 if there is none.</param>
+/// <param name="Revision">Of a write the transaction's, but 0 of a delete of nothing; of a get that of the value found, 0 if there is none.</param>
 /// <param name="Existed">The key had a value before.</param>
 public readonly record struct KvTxnItem(ulong Revision, ulong PrevRevision, ulong Created, ulong Version, bool Existed, ulong TtlMillis = 0, ReadOnlyMemory<byte> Value = default);

@@ -90,7 +90,8 @@ public sealed class KvBatchPlan
         if (answered == 0 && _isAlone)
         {
             string why = $"the values that a batch reads have at most {_maxValueBytes} bytes together, and {_valueBytes} have been read";
-            _results[positions[answered++]] = KvResponse.Fail(ErrorCode.BatchTooLarge, why, answer.Node, answer.Group);
+            KvResponse refused = KvResponse.Fail(ErrorCode.BatchTooLarge, why, answer.Node, answer.Group);
+            _results[positions[answered++]] = answer.UnfitBytes is { } unfit ? refused.Over(_maxValueBytes, _valueBytes + unfit) : refused;
         }
 
         if (answered < positions.Length) _gets.Add(positions[answered..]);

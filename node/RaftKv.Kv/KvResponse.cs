@@ -68,7 +68,10 @@ public sealed record KvResponse
     /// <summary>For a get: how much longer the value lives, at the state it was read from; 0 is for ever.</summary>
     public ulong TtlMillis { get; init; }
 
-    /// <summary>What a get found; for a list a <see cref="KvListChunk"/>; with out-of-space what <see cref="Exceeded"/> reads.</summary>
+    /// <summary>
+    /// What a get found; for a list a <see cref="KvListChunk"/>; for gets of which not even the first fitted what <see cref="UnfitBytes"/> reads; with an error what
+    /// <see cref="Exceeded"/> reads.
+    /// </summary>
     public ReadOnlyMemory<byte> Value { get; init; }
 
     /// <summary>With no-leader: who leads as far as the answering node knows; default if it does not.</summary>
@@ -100,18 +103,34 @@ public sealed record KvResponse
     public static KvResponse Fail(ErrorCode error, string detail, string node = "", GroupId group = default) =>
         new() { Error = error, Detail = detail, Node = node, Group = group };
 
-    /// <summary>The leader's disk takes no puts. The value carries the numbers, floor u64 | free u64: the format has no others to spare.</summary>
+    /// <summary>The leader's disk takes no puts.</summary>
     public static KvResponse OutOfSpace(DiskSpace space, string node, GroupId group)
     {
-        byte[] numbers = new byte[16];
-        BinaryPrimitives.WriteInt64LittleEndian(numbers, space.FloorBytes);
-        BinaryPrimitives.WriteInt64LittleEndian(numbers.AsSpan(8), space.FreeBytes);
         string detail = $"node {node}, which leads shard {group.Value}, has {space.FreeBytes} bytes of disk free, and takes no puts below {space.FloorBytes}; deletes go on";
-        return Fail(ErrorCode.OutOfSpace, detail, node, group) with { Value = numbers };
+        return Fail(ErrorCode.OutOfSpace, detail, node, group).Over(space.FloorBytes, space.FreeBytes);
+    }
+
+    /// <summary>The same refusal with its limit and the actual value. The value carries them, limit u64 | actual u64: the format has no others to spare.</summary>
+    public KvResponse Over(long limit, long actual)
+    {
+        byte[] numbers = new byte[16];
+        BinaryPrimitives.WriteInt64LittleEndian(numbers, limit);
+        BinaryPrimitives.WriteInt64LittleEndian(numbers.AsSpan(8), actual);
+        return this with { Value = numbers };
+    }
+
+    /// <summary>The length of the first value of several gets, when it alone was too much; null otherwise.</summary>
+    public long? UnfitBytes => Items.IsEmpty && Value.Length == 8 ? BinaryPrimitives.ReadInt64LittleEndian(Value.Span) : null;
+
+    internal KvResponse WithUnfit(long bytes)
+    {
+        byte[] number = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(number, bytes);
+        return this with { Value = number };
     }
 
     /// <summary>The limit that refused the request, and the actual value; null where there is none.</summary>
-    public (long Limit, long Actual)? Exceeded => Error == ErrorCode.OutOfSpace && Value.Length == 16
+    public (long Limit, long Actual)? Exceeded => Error is not null && Value.Length == 16
         ? (BinaryPrimitives.ReadInt64LittleEndian(Value.Span), BinaryPrimitives.ReadInt64LittleEndian(Value.Span[8..]))
         : null;
 
@@ -121,7 +140,7 @@ public sealed record KvResponse
     /// <summary>What this answer says of a write with an idempotency key of which an earlier attempt ended unknown (design §3.3).</summary>
     public KvResponse AfterUnknown()
     {
-        if (IsOfThisAttemptOnly) return this with { Error = ErrorCode.OutcomeUnknown, Detail = $"an earlier attempt may have been applied; the last one ended with {Error!.Code}: {Detail}" };
+        if (IsOfThisAttemptOnly) return this with { Error = ErrorCode.OutcomeUnknown, Value = default, Detail = $"an earlier attempt may have been applied; the last one ended with {Error!.Code}: {Detail}" };
         return Items.IsEmpty ? this : this with { Items = [.. Items.Select(item => item.AfterUnknown())] };
     }
 

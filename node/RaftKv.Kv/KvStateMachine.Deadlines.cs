@@ -38,7 +38,8 @@ public sealed partial class KvStateMachine
         if (Mutants.On(Mutant.DedupLookupSkipped) && recalled.First is not null) return ApplyWrite(request, entry.RevisionFloor);
 #endif
         if (recalled.First is { } first) return KvApplied.Replay(first, _meta.Epoch);
-        if ((recalled.Refusal ?? RefusalOfMore()) is { } refusal) return Refused(refusal);
+        if (recalled.Refusal is { } refusal) return Refused(refusal);
+        if (FullBound() is { } full) return Refused(ErrorCode.IdempotencyRecordsFull, full);
 
         KvApplied result = ApplyWrite(request, entry.RevisionFloor);
         WriteDedup(recalled.RecordKey, name, entry, result);
@@ -65,14 +66,17 @@ public sealed partial class KvStateMachine
         return new Recollection(recordKey, null, isPast ? ErrorCode.IdempotencyWindowPassed : null);
     }
 
-    /// <summary>Why no further record may be written; null while there is room.</summary>
-    private ErrorCode? RefusalOfMore() =>
-        _meta.DedupRecords >= (ulong)_limits.MaxIdempotencyRecordsPerShard || _meta.DedupBytes >= (ulong)_limits.MaxIdempotencyBytesPerShard ? ErrorCode.IdempotencyRecordsFull : null;
+    /// <summary>The bound that leaves no room for a further record; null while there is some.</summary>
+    private LimitExceeded? FullBound()
+    {
+        if (_meta.DedupRecords >= (ulong)_limits.MaxIdempotencyRecordsPerShard) return new LimitExceeded(_limits.MaxIdempotencyRecordsPerShard, (long)_meta.DedupRecords);
+        return _meta.DedupBytes >= (ulong)_limits.MaxIdempotencyBytesPerShard ? new LimitExceeded(_limits.MaxIdempotencyBytesPerShard, (long)_meta.DedupBytes) : null;
+    }
 
     /// <summary>Of a write by itself; only looked at when it has an idempotency key.</summary>
     private static ulong FingerprintOf(in Entry entry, in KvRequest request) => request.IdempotencyKey.IsEmpty ? 0 : XxHash64.Hash(entry.Payload.Span);
 
-    private KvApplied Refused(ErrorCode error) => new(error, 0, 0, 0, 0, false, _meta.Epoch);
+    private KvApplied Refused(ErrorCode error, LimitExceeded? exceeded = null) => new(error, 0, 0, 0, 0, false, _meta.Epoch, Exceeded: exceeded);
 
     private void WriteDedup<T>(byte[] recordKey, in WriteName name, in Entry entry, T result)
         where T : IRecordedResult

@@ -34,7 +34,8 @@ public sealed partial class KvStateMachine
         WriteName name = new(request.IdempotencyKey, 0, FingerprintOf(entry, request));
         Recollection recalled = Recall(txn.SmallestKey.Span, name);
         if (recalled.First is { } first) return KvTxnApplied.Replay(first, _meta.Epoch);
-        if ((recalled.Refusal ?? RefusalOfMore()) is { } refusal) return RefusedTxn(refusal);
+        if (recalled.Refusal is { } refusal) return RefusedTxn(refusal);
+        if (FullBound() is { } full) return RefusedTxn(ErrorCode.IdempotencyRecordsFull, full);
 
         KvTxnApplied result = Run(txn, entry.RevisionFloor);
         if (result.Error is null) WriteDedup(recalled.RecordKey, name, entry, result);
@@ -69,7 +70,7 @@ public sealed partial class KvStateMachine
         return true;
     }
 
-    private KvTxnApplied RefusedTxn(ErrorCode error) => new(error, false, 0, [], _meta.Epoch);
+    private KvTxnApplied RefusedTxn(ErrorCode error, LimitExceeded? exceeded = null) => new(error, false, 0, [], _meta.Epoch, Exceeded: exceeded);
 
     /// <summary>Looks everything up first and writes nothing meanwhile: so a result that is too large refuses the whole.</summary>
     private KvTxnApplied Run(KvTxn txn, ulong revisionFloor)
@@ -84,7 +85,7 @@ public sealed partial class KvStateMachine
             KvRequest operation = (succeeded ? txn.Then : txn.Else)[i];
             items[i] = operation.Operation == KvOperation.Get ? Find(operation.Key, writes) : Plan(operation, revision, writes);
             valueBytes += items[i].Value.Length;
-            if (valueBytes > _limits.MaxBatchBytes) return RefusedTxn(ErrorCode.BatchTooLarge);
+            if (valueBytes > _limits.MaxBatchBytes) return RefusedTxn(ErrorCode.BatchTooLarge, new LimitExceeded(_limits.MaxBatchBytes, valueBytes));
         }
 
         if (writes.Count > 0) TakeRevision(revisionFloor);

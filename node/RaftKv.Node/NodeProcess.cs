@@ -83,7 +83,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         ConnectionGate gate = new(files.Connections);
         _metrics.Watch(_host, node.Log, node.LogDisk, _pumpTelemetry, rocks, _space, gate);
 
-        string peerAddress = options.AdvertisePeer ?? node.Members.First(member => member.Name == identity.Name).ToString()[(identity.Name.Length + 1)..];
+        string peerAddress = node.Members.First(member => member.Name == identity.Name).Address;
         NodeView view = new(identity, bootId, node.Map, node.Members, clientUrl, peerAddress, _host, front, _links, node.LogDisk, _space);
         Door door = new(identity.Name, options.Limits with { MaxConnections = files.Connections }, _host.Worker, _metrics);
         BodyReader bodies = new(options.Limits);
@@ -223,6 +223,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     internal static FrontOptions FrontOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new(identity.Name, bootId)
     {
+        MaxCalls = options.Limits.MaxCallsAtOnce,
         RetryMicros = options.ScaledMicros(RetryMillis),
         LeaderlessMicros = options.ScaledMicros(LeaderlessMillis),
     };

@@ -45,8 +45,9 @@ internal static class Program
     private static async Task<int> RunAsync(NodeOptions options)
     {
         TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stopRequested);
-        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stopRequested);
+        using Timer deadline = new(_ => Libc.ExitNow(Stopped)); // All that counts is in the log already.
+        using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stopRequested, deadline);
+        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stopRequested, deadline);
 
         // What can be refused without a trace comes first.
         RocksDbLibrary.Probe();
@@ -60,16 +61,16 @@ internal static class Program
 
         NodeProcess node = await NodeProcess.StartAsync(options, files, ports, directory, loggers, levels);
         await stopRequested.Task;
-        using Timer deadline = new(_ => Libc.ExitNow(Stopped), null, StopTimeout, Timeout.InfiniteTimeSpan); // All that counts is in the log already.
         await node.DisposeAsync();
         return Stopped;
     }
 
-    private static PosixSignalRegistration OnSignal(PosixSignal signal, TaskCompletionSource stopRequested) =>
+    /// <summary>The deadline runs from the signal on: a start that the disk keeps waiting would otherwise never hear of it.</summary>
+    private static PosixSignalRegistration OnSignal(PosixSignal signal, TaskCompletionSource stopRequested, Timer deadline) =>
         PosixSignalRegistration.Create(signal, context =>
         {
             context.Cancel = true;
-            stopRequested.TrySetResult();
+            if (stopRequested.TrySetResult()) deadline.Change(StopTimeout, Timeout.InfiniteTimeSpan);
         });
 
     private static int Complain(string why, int exitCode)

@@ -82,7 +82,7 @@ internal sealed class DirectoryCheck(StoppedNode node, Action<string> progress)
         }
 
         if (NodeIdentity.IdOf(identity.Name) != identity.Node.Value) Report(new ProblemOutput("log", null, null, $"node id {identity.Node} is not that of the name {identity.Name}"));
-        if (!ReadsAsMap(identity)) Report(new ProblemOutput("log", null, null, "the shard map of the first start does not parse"));
+        if (!ReadsAsMap(identity.InitialMap.Span)) Report(new ProblemOutput("log", null, null, "the shard map of the first start does not parse"));
         foreach (var (group, generation) in node.Stores.List())
         {
             RecoveredGroup? known = recovered.Groups.FirstOrDefault(live => live.Group == group);
@@ -108,17 +108,17 @@ internal sealed class DirectoryCheck(StoppedNode node, Action<string> progress)
         }
         catch (StoreFailedException failure)
         {
-            Report(new ProblemOutput(place, null, null, failure.Message));
+            Report(new ProblemOutput(place, null, null, $"{failure.Message}; what else is in this store was not checked"));
         }
     }
 
-    private static bool ReadsAsMap(DiskIdentity identity)
+    internal static bool ReadsAsMap(ReadOnlySpan<byte> map)
     {
         try
         {
-            return ShardMap.FromFile(identity.InitialMap.Span).Shards.Length > 0;
+            return ShardMap.FromFile(map).Shards.Length > 0;
         }
-        catch (FormatException)
+        catch (InvalidShardMapException)
         {
             return false;
         }

@@ -41,7 +41,9 @@ internal static class InspectVerb
         using (StoppedNode node = StoppedNode.Open(directory)) output = Reading(() => Describe(node));
         if (isJson) screen.Line(OutputJson.Write(output, OutputJson.OfCluster.InspectOutput));
         else Show(screen, output);
-        return ExitCode.Ok;
+        StoppedGroupOutput[] damaged = [.. output.Groups.Where(group => group.Problem is not null)];
+        if (damaged.Length == 0) return ExitCode.Ok;
+        throw new CommandException(ExitCode.Unhealthy, $"{directory}: {string.Join("; ", damaged.Select(group => group.Problem))}");
     }
 
     private static InspectOutput Describe(StoppedNode node)
@@ -64,17 +66,27 @@ internal static class InspectVerb
         CommitPoint point = group.CommitPoint;
         HardState hard = group.HardState;
         ShardSummary? summary = null;
-        if (point.Generation != 0)
+        string? problem = null;
+        try
         {
-            using IOrderedStore store = node.OpenStore(group.Group, point.Generation);
-            summary = ShardCheck.Summarise(store, group.Group);
+            if (point.Generation != 0) summary = Summarise(node, group.Group, point.Generation);
+        }
+        catch (StoreFailedException failure)
+        {
+            problem = $"{node.StorePath(group.Group, point.Generation)}: {failure.Message}"; // The log, and the other groups, can be shown all the same.
         }
 
         return new StoppedGroupOutput(
             group.Group.Value, Text(point.Replica.Value), summary is null ? null : HashRange.FormatBound(summary.Meta.Range.Start), summary is null ? null : HashRange.FormatBound(summary.Meta.Range.End),
             summary?.Meta.Epoch.ToString(), hard.Term.Value, hard.Vote.IsNone ? null : Text(hard.Vote.Value), point.Index.Next.Value, group.LastIndex.Value, hard.Commit.Value, point.Index.Value, point.Term.Value,
             point.Generation, summary?.Meta.Applied.Value, summary?.Flushed.Value, summary?.Meta.AppliedTerm.Value, summary?.Meta.Revision, summary is null ? null : Hex(summary.Meta.ChainHash),
-            (summary?.Configuration ?? point.Configuration).ToString());
+            (summary?.Configuration ?? point.Configuration).ToString(), problem);
+    }
+
+    private static ShardSummary Summarise(StoppedNode node, GroupId group, ulong generation)
+    {
+        using IOrderedStore store = node.OpenStore(group, generation);
+        return ShardCheck.Summarise(store, group);
     }
 
     private static void Show(Screen screen, InspectOutput output)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace RaftKv.Shardctl.Offline;
 
@@ -17,13 +18,15 @@ internal sealed record PeerDiskOutput(string NodeId, string DiskId);
 /// <param name="LiveBytes">Of the records that still count.</param>
 internal sealed record LogFileOutput(string File, string Kind, long Bytes, ulong Batches, ulong Records, long? LiveBytes);
 
-/// <summary>One group. What its store says is null while it has none: it waits for its first snapshot.</summary>
+/// <summary>One group. What its store says is null while it has none, for it waits for its first snapshot, and when the store cannot be read.</summary>
 /// <param name="FirstIndex">Of the log's entries, which end at <paramref name="LastIndex"/>; above that when there are none.</param>
 /// <param name="Commit">As the log's hard state says; the node may have known of more.</param>
+/// <param name="Problem">Why the store cannot be read; absent if it can.</param>
 /// <param name="Applied">Equal to <paramref name="Flushed"/>: what was not flushed is gone with the process.</param>
 internal sealed record StoppedGroupOutput(
     ulong Shard, string ReplicaId, string? Start, string? End, string? Epoch, ulong Term, string? Vote, ulong FirstIndex, ulong LastIndex, ulong Commit, ulong SnapshotIndex, ulong SnapshotTerm,
-    ulong Generation, ulong? Applied, ulong? Flushed, ulong? AppliedTerm, ulong? Revision, string? ChainHash, string Configuration);
+    ulong Generation, ulong? Applied, ulong? Flushed, ulong? AppliedTerm, ulong? Revision, string? ChainHash, string Configuration,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Problem = null);
 
 internal sealed record TombstoneOutput(ulong Shard, string ReplicaId);
 

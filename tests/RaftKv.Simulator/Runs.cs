@@ -5,66 +5,71 @@ namespace RaftKv.Simulator;
 /// <summary>The simulator's two commands.</summary>
 internal static class Runs
 {
-    /// <summary>Runs seeds side by side, each in one thread; returns the exit code.</summary>
-    public static int RunMany(ulong start, int count, int seconds, int jobs, string? mutant, bool untilFailure, SimTheme? theme)
+    /// <summary>artifacts/simulations of the repository that this build lies in.</summary>
+    private static readonly string s_records = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "simulations"));
+
+    /// <summary>
+    /// Runs seeds side by side in ascending order, each in one thread, and goes on where an earlier run of the same build was stopped; returns the exit code.
+    /// </summary>
+    /// <param name="records">Where it is noted how far runs came; null: beside the build.</param>
+    public static int RunMany(ulong start, int count, int seconds, int jobs, string? mutant, bool untilFailure, SimTheme? theme, bool fresh, string? records = null)
     {
         SelectMutant(mutant);
+        ulong end = start + (ulong)count;
+        SeedRecord? record = mutant is null && !untilFailure ? SeedRecord.Open(records ?? s_records, BuildIdentity.Name, theme, start, seconds, fresh) : null;
+        ulong next = Math.Min(end, record?.Next ?? start);
+        if (next > start) Console.WriteLine($"seeds {start} to {next - 1} were run before by this build, {record!.Failed.Count(seed => seed < next)} of them failed; going on behind them (FRESH=1, --fresh: from the beginning)");
         Stopwatch watch = Stopwatch.StartNew();
         Lock console = new();
         int passed = 0;
-        int failed = 0;
-        long operations = 0;
-        long elections = 0;
-        long faults = 0;
-        long messages = 0;
-        long snapshots = 0;
-        long sleeps = 0;
-        long changes = 0;
-        (long Read, long Compacted) past = default;
-        PlannedOutcomes planned = default;
-        (long Refused, long Harmless) rot = default;
-        ulong? firstFailure = null;
-        ParallelOptions parallel = new() { MaxDegreeOfParallelism = jobs };
-        Parallel.For(0, count, parallel, (i, state) =>
+        SortedSet<ulong> failed = [.. (record?.Failed ?? new SortedSet<ulong>()).Where(seed => seed < next)];
+        bool isOver = false;
+        SimTotals totals = new();
+
+        void Work()
         {
-            ulong seed = start + (ulong)i;
-            (SimResult? result, Exception? failure) = TryRun(seed, seconds, null, theme);
-            lock (console)
+            while (true)
             {
-                if (failure is null)
+                ulong seed;
+                lock (console)
                 {
-                    passed++;
-                    operations += result!.Operations;
-                    elections += result.Elections;
-                    faults += result.Faults;
-                    messages += result.Messages;
-                    snapshots += result.Snapshots;
-                    sleeps += result.Sleeps;
-                    changes += result.MemberChanges;
-                    planned += result.Planned;
-                    rot = (rot.Refused + result.Rot.Refused, rot.Harmless + result.Rot.Harmless);
-                    past = (past.Read + result.Past.Read, past.Compacted + result.Past.Compacted);
-                    if (passed % 100 == 0) Console.WriteLine($"{passed} seeds, {watch.Elapsed.TotalSeconds:F0} s");
-                    return;
+                    if (isOver || next >= end) return;
+                    seed = next++;
                 }
 
-                failed++;
-                if (firstFailure is null || seed < firstFailure) firstFailure = seed;
-                Console.WriteLine($"seed {seed} FAILED: {failure.GetType().Name}: {Shorten(failure.Message)}");
-                if (!untilFailure) Console.WriteLine($"  replay it with: make sim SEED={seed}{(theme is null ? "" : $" THEME={theme}")}");
-                if (untilFailure) state.Stop();
+                (SimResult? result, Exception? failure) = TryRun(seed, seconds, null, theme);
+                lock (console)
+                {
+                    record?.OnRun(seed, failure is null);
+                    if (failure is null)
+                    {
+                        passed++;
+                        totals.Add(result!);
+                        if (passed % 100 == 0) Console.WriteLine($"{passed} seeds, {watch.Elapsed.TotalSeconds:F0} s");
+                        continue;
+                    }
+
+                    failed.Add(seed);
+                    Console.WriteLine($"seed {seed} FAILED: {failure.GetType().Name}: {Shorten(failure.Message)}");
+                    if (!untilFailure) Console.WriteLine($"  replay it with: make sim SEED={seed}{(theme is null ? "" : $" THEME={theme}")}");
+                    isOver |= untilFailure;
+                }
             }
-        });
-        double simulated = (double)passed * seconds;
-        Console.WriteLine($"{operations} operations, {messages} messages, {elections} elections, {snapshots} snapshots, {sleeps} sleeps, {changes} member changes, {past.Read} reads of the past and {past.Compacted} of what was compacted, {planned}, {rot.Refused} rotten logs refused and {rot.Harmless} harmless, {faults} faults; {simulated / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
-        if (untilFailure)
-        {
-            Console.WriteLine(firstFailure is { } found ? $"caught by seed {found}, {passed} seeds passed before" : $"NOT caught in {passed} seeds");
-            return failed > 0 ? 0 : 1;
         }
 
-        Console.WriteLine($"{passed} passed, {failed} failed");
-        return failed > 0 ? 1 : 0;
+        ulong first = next;
+        Task.WaitAll([.. Enumerable.Range(0, jobs).Select(_ => Task.Factory.StartNew(Work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))]);
+        Console.WriteLine($"{totals}; {(double)passed * seconds / watch.Elapsed.TotalSeconds:F0} simulated seconds per second");
+        if (untilFailure)
+        {
+            Console.WriteLine(failed.Count > 0 ? $"caught by seed {failed.Min}, {passed} seeds passed before" : $"NOT caught in {passed} seeds");
+            return failed.Count > 0 ? 0 : 1;
+        }
+
+        if (failed.Count > 0) Console.WriteLine($"failed: {string.Join(", ", failed)}");
+        Console.WriteLine($"{count} seeds from {start} on{(theme is null ? "" : $", all about {theme}")}, {seconds} simulated seconds each, with the build of commit {BuildIdentity.Commit}{(first > start ? $"; {first - start} of them in earlier runs" : "")}");
+        Console.WriteLine($"{count - failed.Count} passed, {failed.Count} failed");
+        return failed.Count > 0 ? 1 : 0;
     }
 
     public static int Replay(ulong seed, int seconds, bool trace, string? mutant, SimTheme? theme)
@@ -105,4 +110,36 @@ internal static class Runs
     }
 
     private static string Shorten(string text) => text.Length > 2_000 ? text[..2_000] + "…" : text;
+}
+
+/// <summary>What happened in all clean runs together.</summary>
+internal sealed class SimTotals
+{
+    private long _operations;
+    private long _messages;
+    private long _elections;
+    private long _snapshots;
+    private long _sleeps;
+    private long _changes;
+    private long _faults;
+    private (long Read, long Compacted) _past;
+    private (long Refused, long Harmless) _rot;
+    private PlannedOutcomes _planned;
+
+    public void Add(SimResult result)
+    {
+        _operations += result.Operations;
+        _messages += result.Messages;
+        _elections += result.Elections;
+        _snapshots += result.Snapshots;
+        _sleeps += result.Sleeps;
+        _changes += result.MemberChanges;
+        _faults += result.Faults;
+        _planned += result.Planned;
+        _rot = (_rot.Refused + result.Rot.Refused, _rot.Harmless + result.Rot.Harmless);
+        _past = (_past.Read + result.Past.Read, _past.Compacted + result.Past.Compacted);
+    }
+
+    public override string ToString() =>
+        $"{_operations} operations, {_messages} messages, {_elections} elections, {_snapshots} snapshots, {_sleeps} sleeps, {_changes} member changes, {_past.Read} reads of the past and {_past.Compacted} of what was compacted, {_planned}, {_rot.Refused} rotten logs refused and {_rot.Harmless} harmless, {_faults} faults";
 }

@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using RaftKv.Client;
+using RaftKv.Contracts;
 using RaftKv.Node.Tests.Support;
+using RaftKv.Shardctl.Offline;
 
 namespace RaftKv.Shardctl.Tests;
 
@@ -108,6 +110,7 @@ public sealed class OfflineTests(StoppedNodeFixture stopped) : IClassFixture<Sto
         Shardctl.Ended ended = await FindsAsync("shards/1/1");
         Assert.Contains(Path.GetFileName(table), ended.Out, StringComparison.Ordinal);
         Assert.Contains("shards/2/1: ", ended.Out, StringComparison.Ordinal); // The other store is checked all the same.
+        Assert.Contains("; what else is in this store was not checked", ended.Out, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -117,6 +120,29 @@ public sealed class OfflineTests(StoppedNodeFixture stopped) : IClassFixture<Sto
         Flip(manifest, 20);
         Assert.Contains(Path.GetFileName(manifest), (await FindsAsync("shards/2/1")).Out, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_store_that_does_not_open_hides_neither_the_log_nor_the_other_groups()
+    {
+        Flip(Copy(directory => StoppedNodeFixture.InStore(directory, 1, "MANIFEST-*"))[0], 20);
+        Shardctl.Ended table = await Shardctl.RunAsync("inspect", _directory);
+        Shardctl.Complained(table with { Out = "" }, ExitCode.Unhealthy, $"{_directory}: shards/1/1: ");
+        Assert.Contains("8000000000000000-0000000000000000", table.Out, StringComparison.Ordinal);
+        Shardctl.Ended json = await Shardctl.RunAsync("inspect", _directory, "-o", "json");
+        JsonElement[] groups = [.. JsonDocument.Parse(json.Out).RootElement.GetProperty("groups").EnumerateArray()];
+        Assert.StartsWith("shards/1/1: ", groups[0].GetProperty("problem").GetString(), StringComparison.Ordinal);
+        Assert.Equal((ExitCode.Unhealthy, JsonValueKind.Null, false), (json.ExitCode, groups[0].GetProperty("revision").ValueKind, groups[1].TryGetProperty("problem", out _)));
+        Assert.True(groups[0].GetProperty("lastIndex").GetInt64() > 10);
+        Assert.True(groups[1].GetProperty("revision").GetInt64() > 0);
+    }
+
+    [Theory]
+    [InlineData("", false)]
+    [InlineData("{}", false)]
+    [InlineData("""{"formatVersion":99}""", false)]
+    [InlineData(null, true)]
+    public void A_shard_map_that_does_not_parse_is_a_finding_and_no_crash(string? map, bool reads) =>
+        Assert.Equal(reads, DirectoryCheck.ReadsAsMap(map is null ? ShardMap.Initial(["n1"], 2, 1).ToFile() : System.Text.Encoding.UTF8.GetBytes(map)));
 
     [Fact]
     public async Task Rot_in_the_file_of_peers_disks_names_it()

@@ -1,5 +1,3 @@
-using RaftKv.Contracts;
-
 namespace RaftKv.Node.Http;
 
 /// <summary>
@@ -7,7 +5,7 @@ namespace RaftKv.Node.Http;
 /// node's memory. An answer needs room for as long as its request lasts; the server's own buffers for each connection come on top.
 /// </summary>
 /// <param name="maxBytes">Of all answers together; the last one may exceed it.</param>
-internal sealed class AnswerRoom(long maxBytes = 256L * Limits.Mebi)
+internal sealed class AnswerRoom(long maxBytes)
 {
     private readonly long _maxBytes = maxBytes;
     private long _bytes;

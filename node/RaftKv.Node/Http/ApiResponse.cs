@@ -111,6 +111,10 @@ internal static class ApiResponse
         return http.Response.BodyWriter.FlushAsync(http.RequestAborted);
     }
 
+    /// <summary>The limit that refused a request on one key, and the actual value: for a revision that has not come yet the newest one is the limit.</summary>
+    public static (long Limit, long Actual)? ExceededBy(in KvRequest asked, KvResponse result) =>
+        result.Error == ErrorCode.BadRevision ? ((long)result.Revision, (long)asked.Revision) : result.Exceeded;
+
     /// <summary>A key or value as a detail shows it: as text if it is some, else as base64.</summary>
     public static string Show(ReadOnlySpan<byte> bytes) => Utf8.IsValid(bytes) ? $"'{Encoding.UTF8.GetString(bytes)}'" : $"{Convert.ToBase64String(bytes)} (base64)";
 

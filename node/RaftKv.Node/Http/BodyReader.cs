@@ -13,10 +13,9 @@ namespace RaftKv.Node.Http;
 /// they only announce costs nobody anything.
 /// </summary>
 /// <remarks>Every method throws <see cref="ApiException"/>: too large, too slow, or too much being read at once.</remarks>
-/// <param name="maxBytesBeingRead">Of bodies that did not come in one piece, together.</param>
-internal sealed class BodyReader(Limits limits, long maxBytesBeingRead = 256L * Limits.Mebi)
+internal sealed class BodyReader(Limits limits)
 {
-    private readonly long _maxBytesBeingRead = maxBytesBeingRead;
+    private readonly long _maxBytesBeingRead = limits.MaxArrivingBodyBytes;
     private long _bytesBeingRead;
 
     /// <summary>Room for what has arrived of bodies that are not complete.</summary>
@@ -169,11 +168,12 @@ internal sealed class BodyReader(Limits limits, long maxBytesBeingRead = 256L * 
         private void Grow(int least)
         {
             byte[] grown = ArrayPool<byte>.Shared.Rent(least);
-            if (Interlocked.Add(ref reader._bytesBeingRead, grown.Length) - _buffer.Length > reader._maxBytesBeingRead)
+            long all = Interlocked.Add(ref reader._bytesBeingRead, grown.Length) - _buffer.Length;
+            if (all > reader._maxBytesBeingRead)
             {
                 Interlocked.Add(ref reader._bytesBeingRead, -grown.Length);
                 ArrayPool<byte>.Shared.Return(grown);
-                throw new ApiException(ErrorCode.Overloaded, $"bodies of more than {reader._maxBytesBeingRead} bytes are being received");
+                throw new ApiException(ErrorCode.Overloaded, $"bodies of {all} bytes are being received, the limit is {reader._maxBytesBeingRead}", reader._maxBytesBeingRead, all);
             }
 
             Bytes.CopyTo(grown);

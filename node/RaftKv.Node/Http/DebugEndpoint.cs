@@ -25,14 +25,14 @@ internal sealed partial class DebugEndpoint(NodeView view, GroupWorker worker, L
 
     private async Task AnswerGroupsAsync(HttpContext http)
     {
-        DebugGroupJson[] groups = await view.AskStepAsync(now => worker.Groups.Select(group => Describe(now, group, withRoleChanges: false)).ToArray());
+        DebugGroupJson[] groups = await view.AskStepAsync(TimeoutMillisOf(http), now => worker.Groups.Select(group => Describe(now, group, withRoleChanges: false)).ToArray());
         await ApiResponse.WriteJsonAsync(http, new DebugGroupsJson(view.NodeName, groups), DebugJson.Readable.DebugGroupsJson);
     }
 
     private async Task AnswerGroupAsync(HttpContext http, string id)
     {
         if (!ulong.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out ulong shard)) throw new ApiException(ErrorCode.BadArgument, $"'{id}' is not the number of a shard");
-        DebugGroupJson? found = await view.AskStepAsync(now => worker.Find(new GroupId(shard)) is { } group ? Describe(now, group, withRoleChanges: true) : null);
+        DebugGroupJson? found = await view.AskStepAsync(TimeoutMillisOf(http), now => worker.Find(new GroupId(shard)) is { } group ? Describe(now, group, withRoleChanges: true) : null);
         if (found is null) throw new ApiException(ErrorCode.NoSuchShard, $"node {view.NodeName} holds no replica of shard {shard}");
         await ApiResponse.WriteJsonAsync(http, found, DebugJson.Readable.DebugGroupJson);
     }
@@ -42,7 +42,7 @@ internal sealed partial class DebugEndpoint(NodeView view, GroupWorker worker, L
         target.Parameters([]);
         if (HttpMethods.IsPut(http.Request.Method))
         {
-            long deadline = Door.DeadlineIn(KvParameters.ReadTimeoutMillis(http.Request.Headers, limits));
+            long deadline = Door.DeadlineIn(TimeoutMillisOf(http));
             LogLevelJson asked = RequestJson.Parse((await bodies.ReadDocumentAsync(http.Request, deadline)).Span, DebugJson.Default.LogLevelJson);
             LogLevel next = LogSwitch.Parse(asked.Level ?? "") ?? throw new ApiException(ErrorCode.BadArgument, $"level '{asked.Level}' is none of {LogSwitch.Allowed}");
             LevelChanges(LogSwitch.NameOf(levels.Level), LogSwitch.NameOf(next));
@@ -55,6 +55,8 @@ internal sealed partial class DebugEndpoint(NodeView view, GroupWorker worker, L
 
         await ApiResponse.WriteJsonAsync(http, new LogLevelJson(LogSwitch.NameOf(levels.Level)), DebugJson.Readable.LogLevelJson);
     }
+
+    private int TimeoutMillisOf(HttpContext http) => KvParameters.ReadTimeoutMillis(http.Request.Headers, limits);
 
     /// <summary>On the STEP thread, which owns the group.</summary>
     private DebugGroupJson Describe(long now, RaftGroup group, bool withRoleChanges)

@@ -9,7 +9,7 @@ namespace RaftKv.Node.Http;
 /// <summary>The way from a request to STEP, and back with its answer.</summary>
 internal sealed class Door(string nodeName, Limits limits, GroupWorker worker, NodeMetrics metrics)
 {
-    private readonly AnswerRoom _room = new();
+    private readonly AnswerRoom _room = new(limits.MaxUntakenAnswerBytes);
 
     public string NodeName => nodeName;
 

@@ -60,12 +60,7 @@ internal sealed partial class HttpApi(
 
     private Task RouteOtherAsync(HttpContext http, RequestTarget target)
     {
-        if (target.Path is "/livez")
-        {
-            AllowGet(http);
-            return ApiResponse.WriteBytesAsync(http, s_live, "text/plain");
-        }
-
+        if (target.Path is "/livez") return ApiResponse.WriteBytesAsync(AllowGet(http, target), s_live, "text/plain");
         if (target.Path is "/readyz") return AnswerReadyAsync(AllowGet(http, target));
         if (target.Path is "/metrics") return ApiResponse.WriteBytesAsync(AllowGet(http, target), metrics(), PrometheusText.ContentType);
         if (_isStopping)
@@ -92,36 +87,34 @@ internal sealed partial class HttpApi(
     /// <summary>200, or 503 with a line per reason.</summary>
     private async Task AnswerReadyAsync(HttpContext http)
     {
-        IReadOnlyList<string> reasons = _isStopping ? ["this node is stopping"] : await view.WhyNotReadyAsync();
+        int timeoutMillis = TimeoutMillisOf(http);
+        IReadOnlyList<string> reasons = _isStopping ? ["this node is stopping"] : await view.WhyNotReadyAsync(timeoutMillis);
         if (reasons.Count > 0) http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         string text = reasons.Count == 0 ? "ready\n" : $"not ready\n{string.Concat(reasons.Select(reason => reason + "\n"))}";
         await ApiResponse.WriteBytesAsync(http, System.Text.Encoding.UTF8.GetBytes(text), "text/plain");
     }
 
-    private async Task AnswerStatusAsync(HttpContext http) => await ApiResponse.WriteJsonAsync(http, await view.StatusAsync(), ApiJson.Readable.StatusJson);
+    private async Task AnswerStatusAsync(HttpContext http) => await ApiResponse.WriteJsonAsync(http, await view.StatusAsync(TimeoutMillisOf(http)), ApiJson.Readable.StatusJson);
 
     /// <summary>The ETag is of the document: it changes with the leaders too, of which the map itself knows nothing.</summary>
     private async Task AnswerShardsAsync(HttpContext http)
     {
-        byte[] document = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(await view.ShardsAsync(), ApiJson.Readable.ShardsJson);
+        byte[] document = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(await view.ShardsAsync(TimeoutMillisOf(http)), ApiJson.Readable.ShardsJson);
         string etag = $"\"{NodeIdentity.FormatId(XxHash64.Hash(document))}\"";
         http.Response.Headers.ETag = etag;
         if (http.Request.Headers.IfNoneMatch == etag) http.Response.StatusCode = StatusCodes.Status304NotModified;
         else await ApiResponse.WriteBytesAsync(http, document, "application/json");
     }
 
+    private int TimeoutMillisOf(HttpContext http) => KvParameters.ReadTimeoutMillis(http.Request.Headers, door.Limits);
+
     /// <summary>For what has no parameters either. Throws <see cref="ApiException"/>.</summary>
     public static HttpContext AllowGet(HttpContext http, RequestTarget target)
     {
-        AllowGet(http);
+        if (!HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
+            throw new ApiException(ErrorCode.MethodNotAllowed, $"{http.Request.Method} is not one of GET, HEAD") { Allow = "GET, HEAD" };
         target.Parameters([]);
         return http;
-    }
-
-    private static void AllowGet(HttpContext http)
-    {
-        if (HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method)) return;
-        throw new ApiException(ErrorCode.MethodNotAllowed, $"{http.Request.Method} is not one of GET, HEAD") { Allow = "GET, HEAD" };
     }
 
     [LoggerMessage(1, LogLevel.Error, "A {Method} request failed")]

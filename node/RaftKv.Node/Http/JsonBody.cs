@@ -67,27 +67,33 @@ internal sealed class JsonBody : IDisposable
         Asked(asked);
         _json.WriteNumber("status", error?.HttpStatus ?? StatusCodes.Status200OK);
         Position(result, item);
-        if (error is not null) Error(error, isAbsent ? "the key has no value" : result.Detail, error == ErrorCode.PreconditionFailed ? result.Revision : null, result.Exceeded);
+        if (error is not null)
+        {
+            if (result.Index.Value != 0) _json.WriteNumber("revision", result.Revision);
+            Error(error, isAbsent ? "the key has no value" : result.Detail, ApiResponse.ExceededBy(asked, result));
+        }
         else if (asked.Operation == KvOperation.Get) Found(result);
-        else Written(asked.Operation, result);
+        else Written(asked.Operation, result, result.Revision);
         if (result.IsReplay) _json.WriteBoolean("replayed", true);
         _json.WriteEndObject();
     }
 
     /// <summary>What one operation of a transaction that was run did or found; it has no outcome of its own.</summary>
-    public void Step(in KvRequest asked, KvResponse result, int item)
+    /// <param name="revision">The transaction's, or the shard's last one: also what a delete of nothing says, of which nothing more is recorded.</param>
+    public void Step(in KvRequest asked, KvResponse result, int item, ulong revision)
     {
         _json.WriteStartObject();
         Asked(asked);
         Position(result, item);
         if (asked.Operation != KvOperation.Get)
         {
-            Written(asked.Operation, result);
+            Written(asked.Operation, result, revision);
         }
         else
         {
             _json.WriteBoolean("found", result.Existed);
             if (result.Existed) Found(result);
+            else _json.WriteNumber("revision", 0);
         }
 
         _json.WriteEndObject();
@@ -133,21 +139,19 @@ internal sealed class JsonBody : IDisposable
         if (ttlMillis > 0) _json.WriteNumber("ttl", (ttlMillis + 999) / 1000);
     }
 
-    private void Written(KvOperation operation, KvResponse written)
+    private void Written(KvOperation operation, KvResponse written, ulong revision)
     {
         if (operation == KvOperation.Delete) _json.WriteBoolean("deleted", written.Existed);
-        _json.WriteNumber("revision", written.Revision);
+        _json.WriteNumber("revision", revision);
         _json.WriteNumber("prevRevision", written.PrevRevision);
         if (operation == KvOperation.Delete) return;
         _json.WriteNumber("created", written.Created);
         _json.WriteNumber("version", written.Version);
     }
 
-    /// <param name="currentRevision">Of the key whose condition did not hold; 0 if it is absent.</param>
     /// <param name="exceeded">The limit that refused it, and the actual value.</param>
-    public void Error(ErrorCode error, string detail, ulong? currentRevision = null, (long Limit, long Actual)? exceeded = null)
+    public void Error(ErrorCode error, string detail, (long Limit, long Actual)? exceeded)
     {
-        if (currentRevision is { } revision) _json.WriteNumber("revision", revision);
         _json.WritePropertyName("error");
         JsonSerializer.Serialize(_json, new ProblemJson(error.Title, error.HttpStatus, detail, error.Code, error.OutcomeText, error.Retryable, exceeded?.Limit, exceeded?.Actual), ApiJson.Readable.ProblemJson);
     }

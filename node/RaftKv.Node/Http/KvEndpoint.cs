@@ -68,8 +68,8 @@ internal sealed class KvEndpoint(Door door, BodyReader bodies, ShardMap map)
         ApiResponse.SetPosition(http, read, door.NodeName, map, hash);
         if (read.Error is { } error)
         {
-            bool isAhead = error == ErrorCode.BadRevision;
-            await ApiResponse.WriteProblemAsync(http, error, read.Detail, isAhead ? (long)read.Revision : null, isAhead ? (long)request.Revision : null);
+            (long Limit, long Actual)? exceeded = ApiResponse.ExceededBy(request, read);
+            await ApiResponse.WriteProblemAsync(http, error, read.Detail, exceeded?.Limit, exceeded?.Actual);
             return;
         }
 

@@ -13,7 +13,6 @@ internal static class KvParameters
     /// <summary>Of lists, and the beginning of each key's; a key may also be a parameter.</summary>
     public const string Path = "/v1/kv";
     public const string Key64 = "key64";
-    public const ulong MaxTtlSeconds = 100UL * 366 * 24 * 3600;
     private static readonly string[] s_readParameters = [Key64, "consistency", "revision"];
     private static readonly string[] s_putParameters = [Key64, "ttl"];
     private static readonly string[] s_deleteParameters = [Key64];
@@ -31,7 +30,7 @@ internal static class KvParameters
         if (operation == KvOperation.Get) return new KvRequest(operation, key, Revision: ReadRevision(parameters), Consistency: ReadConsistency(parameters));
         var (condition, revision) = ReadCondition(headers, operation);
         byte[] idempotencyKey = ReadIdempotencyKey(headers, limits, nowUnixMillis);
-        return new KvRequest(operation, key, default, condition, revision, ReadTtlMillis(parameters), idempotencyKey);
+        return new KvRequest(operation, key, default, condition, revision, ReadTtlMillis(parameters, limits), idempotencyKey);
     }
 
     /// <summary>Empty if there is none. Throws <see cref="ApiException"/>.</summary>
@@ -51,12 +50,20 @@ internal static class KvParameters
         return key;
     }
 
-    private static ulong ReadTtlMillis(IReadOnlyDictionary<string, string> parameters)
+    private static ulong ReadTtlMillis(IReadOnlyDictionary<string, string> parameters, Limits limits)
     {
         if (!parameters.TryGetValue("ttl", out string? text)) return 0;
-        if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seconds) && seconds is >= 1 and <= MaxTtlSeconds) return seconds * 1000;
-        throw new ApiException(ErrorCode.BadTtl, $"ttl '{text}' is not a whole number of seconds from 1 to {MaxTtlSeconds}");
+        return TryReadNumber(text, limits.MaxTtlSeconds, out long seconds) ? (ulong)seconds * 1000 : throw NotUpTo(limits.MaxTtlSeconds, seconds, ErrorCode.BadTtl, $"ttl '{text}' is not a whole number of seconds");
     }
+
+    /// <summary>Whether it is a number from 1 to <paramref name="most"/>; <paramref name="number"/> is 0 if it is none at all.</summary>
+    public static bool TryReadNumber(string? text, long most, out long number) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= 1 && number <= most;
+
+    /// <summary>With limit and actual value if it is above.</summary>
+    /// <param name="why">What it is not, without its range.</param>
+    public static ApiException NotUpTo(long most, long number, ErrorCode error, string why) =>
+        number > most ? new ApiException(error, $"{why} from 1 to {most}", most, number) : new ApiException(error, $"{why} from 1 to {most}");
 
     /// <summary>Throws <see cref="ApiException"/>. A key in the path is read whatever else is wrong.</summary>
     public static byte[] ReadKey(in RequestTarget target, KvOperation operation, Limits limits)
@@ -96,8 +103,7 @@ internal static class KvParameters
     {
         StringValues text = headers["RaftKv-Timeout"];
         if (text.Count == 0) return limits.DefaultDeadlineMillis;
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int millis) && millis >= 1 && millis <= limits.MaxDeadlineMillis) return millis;
-        throw new ApiException(ErrorCode.BadDeadline, $"RaftKv-Timeout: {text} is not a number of ms from 1 to {limits.MaxDeadlineMillis}");
+        return TryReadNumber(text, limits.MaxDeadlineMillis, out long millis) ? (int)millis : throw NotUpTo(limits.MaxDeadlineMillis, millis, ErrorCode.BadDeadline, $"RaftKv-Timeout: {text} is not a number of ms");
     }
 
     private static bool IsKeyInPath(in RequestTarget target) => target.Path.Length > Path.Length;

@@ -29,7 +29,7 @@ internal sealed class ListEndpoint(Door door, ShardMap map)
         int most = door.Limits.MaxListsAtOnce;
         try
         {
-            if (Interlocked.Increment(ref _lists) > most) throw new ApiException(ErrorCode.Overloaded, $"{most} lists are under way, which is the limit");
+            if (Interlocked.Increment(ref _lists) is var lists && lists > most) throw new ApiException(ErrorCode.Overloaded, $"{most} lists are under way, which is the limit", most, lists);
             http.Response.Headers["RaftKv-Consistency"] = "linearizable";
             if (asked.Query.CountOnly) await CountAsync(http, asked.Query, Door.DeadlineIn(timeoutMillis), isStream);
             else if (isStream) await StreamAsync(http, asked, timeoutMillis);
@@ -110,7 +110,7 @@ internal sealed class ListEndpoint(Door door, ShardMap map)
         if (plan.Failure is { } failure)
         {
             if (failure.Group.Value != 0) body.Json.WriteNumber("shard", failure.Group.Value);
-            body.Error(failure.Error!, failure.Detail);
+            body.Error(failure.Error!, failure.Detail, failure.Exceeded);
         }
 
         body.Json.WriteEndObject();
@@ -157,6 +157,6 @@ internal sealed class ListEndpoint(Door door, ShardMap map)
     {
         if (failure is null) return;
         if (map.ById(failure.Group.Value) is { } shard) ApiResponse.SetPosition(http, failure, door.NodeName, map, shard.Range.Start);
-        throw new ApiException(failure.Error!, failure.Detail);
+        throw new ApiException(failure.Error!, failure.Detail, failure.Exceeded?.Limit, failure.Exceeded?.Actual);
     }
 }

@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Globalization;
 using RaftKv.Contracts;
 using RaftKv.Kv;
 
@@ -40,8 +39,7 @@ internal sealed record ListParameters(KvListQuery Query, long Limit)
     private static long ReadLimit(Dictionary<string, string> parameters, long most)
     {
         if (!parameters.TryGetValue("limit", out string? text)) return most;
-        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long limit) && limit >= 1 && limit <= most) return limit;
-        throw new ApiException(ErrorCode.BadCursor, $"limit '{text}' is not a number from 1 to {most}");
+        return KvParameters.TryReadNumber(text, most, out long limit) ? limit : throw KvParameters.NotUpTo(most, limit, ErrorCode.BadCursor, $"limit '{text}' is not a number");
     }
 
     private static bool ReadFlag(Dictionary<string, string> parameters, string name) => parameters.GetValueOrDefault(name, "false") switch

@@ -17,14 +17,13 @@ internal sealed class NodeView(
     DiskIdentity identity, ulong bootId, ShardMap map, IReadOnlyList<ClusterMember> members, string clientUrl, string peerAddress, MultiRaftHost host, Front front, TcpPeerLinks links, DiskCounters logDisk,
     DiskSpaceWatch space)
 {
-    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
     private readonly long _startedAt = BootClock.NowMicros;
     private readonly Dictionary<NodeId, string> _names = members.ToDictionary(member => new NodeId(NodeIdentity.IdOf(member.Name)), member => member.Name);
 
-    public async Task<StatusJson> StatusAsync()
+    public async Task<StatusJson> StatusAsync(int timeoutMillis)
     {
         // On STEP only what it alone knows: it has better things to do.
-        ((GroupJson Group, KvStateMachine Machine)[] groups, StoppedReplicaJson[] stopped) = await AskStepAsync(_ => (
+        ((GroupJson Group, KvStateMachine Machine)[] groups, StoppedReplicaJson[] stopped) = await AskStepAsync(timeoutMillis, _ => (
             host.Machines.OfType<KvStateMachine>().Select(machine => (GroupOf(host.Worker.Find(machine.Group)!, machine), machine)).ToArray(),
             host.Worker.Stopped.Select(replica => new StoppedReplicaJson(replica.Group.Value, replica.Replica.ToString(), replica.Reason)).ToArray()));
         DiskSpace disk = space.Latest;
@@ -36,18 +35,18 @@ internal sealed class NodeView(
     }
 
     /// <summary>What the replicas here have applied; of shards without one what was so when the cluster began, and who was found to lead them.</summary>
-    public Task<ShardsJson> ShardsAsync() => AskStepAsync(_ =>
+    public Task<ShardsJson> ShardsAsync(int timeoutMillis) => AskStepAsync(timeoutMillis, _ =>
     {
         Dictionary<ulong, AppliedMembers> here = host.Machines.OfType<KvStateMachine>().ToDictionary(machine => machine.Group.Value, machine => machine.Members);
         return new ShardsJson([.. map.Shards.Select(shard => ShardOf(shard, here.GetValueOrDefault(shard.Id)))]);
     });
 
     /// <summary>Why this node is not ready: local shards that know no leader or have applied nothing of its term yet, a disk that stands still, STEP itself. None: it is.</summary>
-    public async Task<IReadOnlyList<string>> WhyNotReadyAsync()
+    public async Task<IReadOnlyList<string>> WhyNotReadyAsync(int timeoutMillis)
     {
         try
         {
-            return await AskStepAsync(_ => host.Worker.Groups.Select(WhyNotReady).Prepend(host.Worker.IsDiskStalled ? "the raft log's disk stands still" : null).OfType<string>().ToArray());
+            return await AskStepAsync(timeoutMillis, _ => host.Worker.Groups.Select(WhyNotReady).Prepend(host.Worker.IsDiskStalled ? "the raft log's disk stands still" : null).OfType<string>().ToArray());
         }
         catch (ApiException busy)
         {
@@ -62,18 +61,18 @@ internal sealed class NodeView(
     /// <summary>A node's name, or its id if it is no member that this node knows.</summary>
     public string NameOf(NodeId node) => _names.GetValueOrDefault(node) ?? node.ToString();
 
-    /// <summary>Asks on the STEP thread, which owns the groups, as part of its next turn. Throws <see cref="ApiException"/> when that is too busy.</summary>
-    public async Task<T> AskStepAsync<T>(Func<long, T> question)
+    /// <summary>Asks on the STEP thread, which owns the groups, as part of its next turn. Throws <see cref="ApiException"/> when that is too busy, or takes longer.</summary>
+    public async Task<T> AskStepAsync<T>(int timeoutMillis, Func<long, T> question)
     {
         TaskCompletionSource<T> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!host.Worker.TryPost((Action<long>)(now => answer.SetResult(question(now))), bytes: 64)) throw new ApiException(ErrorCode.Overloaded, "this node has too much waiting");
         try
         {
-            return await answer.Task.WaitAsync(AnswerTimeout);
+            return await answer.Task.WaitAsync(TimeSpan.FromMilliseconds(timeoutMillis));
         }
         catch (TimeoutException)
         {
-            throw new ApiException(ErrorCode.Deadline, $"the node did not answer within {AnswerTimeout.TotalSeconds} s");
+            throw new ApiException(ErrorCode.Deadline, $"the node did not answer within {timeoutMillis} ms");
         }
     }
 

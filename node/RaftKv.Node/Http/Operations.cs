@@ -86,7 +86,7 @@ internal static class Operations
             case "put":
                 place.Refuse(json.Revision is not null, "revision", "put");
                 var (condition, revision) = ReadCondition(json, place);
-                return new KvRequest(KvOperation.Put, key, ReadValue(json.Value, json.ValueBase64, place, limits), condition, revision, ReadTtlMillis(json.Ttl, place));
+                return new KvRequest(KvOperation.Put, key, ReadValue(json.Value, json.ValueBase64, place, limits), condition, revision, ReadTtlMillis(json.Ttl, place, limits));
             case "delete":
                 place.Refuse(json.Value is not null || json.ValueBase64 is not null, "value", "delete");
                 place.Refuse(json.Ttl is not null, "ttl", "delete");
@@ -141,11 +141,12 @@ internal static class Operations
         _ => throw new ApiException(ErrorCode.BadRevision, $"{place}: {name} {revision} is not a number from 1 to {long.MaxValue}"),
     };
 
-    private static ulong ReadTtlMillis(ulong? seconds, Place place)
+    private static ulong ReadTtlMillis(ulong? seconds, Place place, Limits limits)
     {
         if (seconds is null) return 0;
-        if (seconds is >= 1 and <= KvParameters.MaxTtlSeconds) return seconds.Value * 1000;
-        throw new ApiException(ErrorCode.BadTtl, $"{place}: ttl {seconds} is not a whole number of seconds from 1 to {KvParameters.MaxTtlSeconds}");
+        if (seconds >= 1 && seconds <= (ulong)limits.MaxTtlSeconds) return seconds.Value * 1000;
+        string why = $"{place}: ttl {seconds} is not a whole number of seconds from 1 to {limits.MaxTtlSeconds}";
+        throw seconds is 0 or > long.MaxValue ? new ApiException(ErrorCode.BadTtl, why) : new ApiException(ErrorCode.BadTtl, why, limits.MaxTtlSeconds, (long)seconds);
     }
 
     /// <summary>Where in the document: <c>operations[3]</c>.</summary>

@@ -43,7 +43,7 @@ internal sealed class PendingCall(byte[] request, KvOperation operation, ulong h
         if (room is null || bytes == 0) return response;
         if (IsWrite) room.Take(bytes);
         else if (!room.TryTake(bytes))
-            return KvResponse.Fail(ErrorCode.Overloaded, $"{room.Bytes} bytes of answers wait for clients that do not take them, the limit is {room.MaxBytes}", response.Node, response.Group);
+            return KvResponse.Fail(ErrorCode.Overloaded, $"{room.Bytes} bytes of answers wait for clients that do not take them, the limit is {room.MaxBytes}", response.Node, response.Group).Over(room.MaxBytes, room.Bytes);
         _roomTaken = bytes;
         return response;
     }

@@ -28,7 +28,7 @@ internal sealed class TransferEndpoint(Door door, BodyReader bodies, ShardMap ma
 
         KvResponse answer = await door.CallAsync(KvRequest.TransferTo(to is null ? default : NodeOf(to)).Encode(), KvOperation.Transfer, shard.Range.Start, deadline);
         ApiResponse.SetPosition(http, answer, door.NodeName, map, shard.Range.Start);
-        if (answer.Error is { } error) await ApiResponse.WriteProblemAsync(http, error, answer.Detail);
+        if (answer.Error is { } error) await ApiResponse.WriteProblemAsync(http, error, answer.Detail, answer.Exceeded?.Limit, answer.Exceeded?.Actual);
         else await ApiResponse.WriteJsonAsync(http, new TransferJson(shard.Id, NameOf(answer.LeaderHint), answer.Term.Value), ApiJson.Readable.TransferJson);
     }
 

@@ -66,7 +66,7 @@ internal sealed class TxnEndpoint(Door door, BodyReader bodies, ShardMap map)
         body.Json.WriteStartArray("results");
         for (int i = 0; i < answer.Items.Length; i++)
         {
-            body.Step((answer.Succeeded ? txn.Then : txn.Else)[i], answer.Items[i], i);
+            body.Step((answer.Succeeded ? txn.Then : txn.Else)[i], answer.Items[i], i, answer.Revision);
             await body.YieldAsync();
         }
 

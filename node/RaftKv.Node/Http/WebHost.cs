@@ -55,6 +55,8 @@ internal static class WebHost
     private static void Limit(KestrelServerLimits kestrel, Limits limits)
     {
         kestrel.MaxRequestLineSize = limits.MaxRequestLineBytes;
+        kestrel.MaxRequestHeadersTotalSize = limits.MaxHeaderBytes;
+        kestrel.MaxRequestHeaderCount = limits.MaxHeaders;
         kestrel.MaxRequestBodySize = null; // BodyReader has its own limit, and answers so that the connection stays usable.
         kestrel.Http2.MaxStreamsPerConnection = 1000;
         kestrel.Http2.InitialStreamWindowSize = Limits.Mebi;

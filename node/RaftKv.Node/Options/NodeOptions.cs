@@ -6,7 +6,10 @@ namespace RaftKv.Node.Options;
 /// <summary>Another member, or this one, as --initial-cluster names it.</summary>
 internal sealed record ClusterMember(string Name, string Host, int Port)
 {
-    public override string ToString() => $"{Name}={(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}";
+    /// <summary>HOST:PORT.</summary>
+    public string Address => $"{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}";
+
+    public override string ToString() => $"{Name}={Address}";
 }
 
 /// <summary>Everything a node is told at its start, checked. What is null was not given.</summary>
@@ -24,8 +27,8 @@ internal sealed record NodeOptions
     /// <summary>The URL under which clients reach this node; null: what it listens on.</summary>
     public string? AdvertiseClient { get; init; }
 
-    /// <summary>HOST:PORT under which peers reach this node; null: what --initial-cluster says, or what it listens on.</summary>
-    public string? AdvertisePeer { get; init; }
+    /// <summary>Where this node's operator takes it that peers reach it: must be what the list of members says of it.</summary>
+    public ClusterMember? AdvertisePeer { get; init; }
 
     /// <summary>Needed at the first start only; in their order, with this node among them.</summary>
     public IReadOnlyList<ClusterMember>? InitialCluster { get; init; }

@@ -22,6 +22,15 @@ internal static class OptionParser
     /// <summary>The members that a list of NAME=HOST:PORT names; what is none is left out.</summary>
     public static IEnumerable<ClusterMember> ParseMembers(IEnumerable<string> lines) => lines.Select(TryParseMember).OfType<ClusterMember>();
 
+    /// <summary>What --advertise-peer and the list of members say of this node, if it is not the same; null if it is, or nothing to compare.</summary>
+    public static string? ContradictionIn(IEnumerable<ClusterMember> members, NodeOptions options)
+    {
+        if (options.AdvertisePeer is not { } advertised || members.FirstOrDefault(member => member.Name == options.Name) is not { } listed) return null;
+        return string.Equals(advertised.Address, listed.Address, StringComparison.OrdinalIgnoreCase)
+            ? null
+            : $"'{advertised.Address}' is not where the others reach this node, which is '{listed.Address}' by the list of members";
+    }
+
     private static NodeOptions Check(Reader read)
     {
         string name = read.Text(OptionTable.Name) ?? throw new OptionException("--name is missing");
@@ -35,7 +44,7 @@ internal static class OptionParser
             ListenClient = read.EndPoint(OptionTable.ListenClient) ?? defaults.ListenClient,
             ListenPeer = read.EndPoint(OptionTable.ListenPeer) ?? defaults.ListenPeer,
             AdvertiseClient = CheckUrl(read),
-            AdvertisePeer = CheckAdvertisePeer(read),
+            AdvertisePeer = CheckAdvertisePeer(read, name),
             InitialCluster = CheckCluster(read, name),
             InitialShards = (int)(read.Number(OptionTable.InitialShards, 1, MaxShards) ?? defaults.InitialShards),
             LeaseReads = CheckLeaseReads(read),
@@ -57,6 +66,7 @@ internal static class OptionParser
             OtlpEndpoint = CheckCollector(read),
         };
         CheckTimes(options);
+        if (options.InitialCluster is { } members && ContradictionIn(members, options) is { } contradiction) throw read.Wrong(OptionTable.AdvertisePeer, contradiction);
         int nodes = options.InitialCluster?.Count ?? 1;
         long? replicas = options.InitialCluster is null ? read.Number(OptionTable.Replicas, 1, int.MaxValue) : read.Number(OptionTable.Replicas, 1, nodes);
         return options with { Replicas = (int?)replicas };
@@ -106,11 +116,10 @@ internal static class OptionParser
         throw read.Wrong(OptionTable.OtlpEndpoint, $"'{text}' is no http URL without a query");
     }
 
-    private static string? CheckAdvertisePeer(Reader read)
+    private static ClusterMember? CheckAdvertisePeer(Reader read, string name)
     {
-        string? address = read.Text(OptionTable.AdvertisePeer);
-        if (address is not null && !TrySplit(address, out _, out _)) throw read.Wrong(OptionTable.AdvertisePeer, $"'{address}' is not HOST:PORT");
-        return address;
+        if (read.Text(OptionTable.AdvertisePeer) is not { } address) return null;
+        return TryParseMember($"{name}={address}") ?? throw read.Wrong(OptionTable.AdvertisePeer, $"'{address}' is not HOST:PORT");
     }
 
     private static List<ClusterMember>? CheckCluster(Reader read, string name)

@@ -16,12 +16,12 @@ internal static class OptionTable
     public static readonly OptionName ListenClient = new("listen-client", "IP:PORT", "The client port, HTTP/1.1 and HTTP/2 without TLS. Default 127.0.0.1:2379.");
     public static readonly OptionName ListenPeer = new("listen-peer", "IP:PORT", "The port for the other nodes. Default 127.0.0.1:2380.");
     public static readonly OptionName AdvertiseClient = new("advertise-client", "URL", "Where clients reach this node. Default: the address it listens on.");
-    public static readonly OptionName AdvertisePeer = new("advertise-peer", "HOST:PORT", "Where the other nodes reach this one. Default: its address in --initial-cluster.");
+    public static readonly OptionName AdvertisePeer = new("advertise-peer", "HOST:PORT", "A check only: the other nodes reach this one at its address in --initial-cluster, and a node that is told another one here does not start.");
     public static readonly OptionName InitialCluster = new("initial-cluster", "NAME=HOST:PORT,…", "All members with their peer addresses, this one too. Needed at the first start.");
     public static readonly OptionName InitialShards = new("initial-shards", "N", "Shards of a new cluster. Default 8. First start only.");
     public static readonly OptionName Replicas = new("replicas", "N", "Copies of each shard. Default 3, or the number of nodes. First start only.");
     public static readonly OptionName LeaseReads = new("lease-reads", "true|false", "Whether ?consistency=lease may rely on the nodes' clocks running at nearly the same rate. Default false. First start only, alike on all nodes; these then need equal election timeouts.");
-    public static readonly OptionName ClusterToken = new("cluster-token", "TEXT", "Tells clusters of equal member names apart.");
+    public static readonly OptionName ClusterToken = new("cluster-token", "TEXT", "Tells clusters of equal member names apart. Needed at the first start only; checked whenever it is given.");
     public static readonly OptionName TickMillis = new("tick-ms", "MS", "How often timers are looked at. Default 50.");
     public static readonly OptionName HeartbeatMillis = new("heartbeat-ms", "MS", "How often leaders call. Default 100.");
     public static readonly OptionName ElectionTimeoutMillis = new("election-timeout-ms", "MS", "A follower campaigns after one to two times this. Default 500.");

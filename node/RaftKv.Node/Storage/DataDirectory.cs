@@ -30,7 +30,7 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>Whether a node has begun to live in <paramref name="path"/>.</summary>
     public static bool IsInhabited(string path) => new NodeLayout(path).IsInhabited;
 
-    /// <summary>Makes the directory if need be and locks it. Throws <see cref="OptionException"/> without rights, or if another process has it.</summary>
+    /// <summary>Makes the directory if need be and locks it. Throws <see cref="OptionException"/> without rights, also to make it durable, or if another process has it.</summary>
     public static DataDirectory Open(string path)
     {
         try
@@ -38,7 +38,7 @@ internal sealed class DataDirectory : IDisposable
             if (!IsInhabited(path)) Make(path);
             return new DataDirectory(path, Lock(path));
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or DiskFailedException)
         {
             throw new OptionException($"--data-dir {path} cannot be made or used: {exception.Message}");
         }

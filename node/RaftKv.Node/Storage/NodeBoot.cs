@@ -82,12 +82,9 @@ internal static class NodeBoot
         IReadOnlyList<ClusterMember> members = options.InitialCluster ?? ReadMembers(directory);
         if (members.All(member => member.Name != options.Name))
             throw new StartRefusedException($"{directory.Path}/peers does not name this node: start once with --initial-cluster");
-        if (options.InitialCluster is not null || options.ClusterToken.Length > 0)
-        {
-            ulong meant = ClusterIdOf(options.ClusterToken, members.Select(member => member.Name));
-            if (meant != identity.ClusterId)
-                throw new StartRefusedException($"{directory.Path} belongs to cluster {identity.ClusterId:x16}; --initial-cluster and --cluster-token name cluster {meant:x16}");
-        }
+        CheckCluster(options, directory, identity, members);
+        if (OptionParser.ContradictionIn(members, options) is { } contradiction)
+            throw new StartRefusedException($"--advertise-peer: {contradiction}; if it has moved, start once with --initial-cluster");
 
         ShardMap map = ShardMap.FromFile(identity.InitialMap.Span);
         // What was promised to a leader before the restart was promised by the old timeout.
@@ -101,11 +98,30 @@ internal static class NodeBoot
         return new BootedNode(log, logDisk, recovered, identity, map, members);
     }
 
+    /// <summary>
+    /// Refuses members or a token of another cluster. The token is kept nowhere but in the cluster's id: where it is not given again, the names must be those that
+    /// the directory knows.
+    /// </summary>
+    private static void CheckCluster(NodeOptions options, DataDirectory directory, DiskIdentity identity, IReadOnlyList<ClusterMember> members)
+    {
+        if (options.InitialCluster is null && options.ClusterToken.Length == 0) return;
+        ulong meant = ClusterIdOf(options.ClusterToken, members.Select(member => member.Name));
+        if (meant == identity.ClusterId) return;
+        string belongs = $"{directory.Path} belongs to cluster {identity.ClusterId:x16}";
+        if (options.ClusterToken.Length > 0) throw new StartRefusedException($"{belongs}; --initial-cluster and --cluster-token name cluster {meant:x16}");
+        string[] known = NamesOf(ReadMembers(directory));
+        if (known.Length == 0) throw new StartRefusedException($"{belongs}, and {directory.Path}/peers is lost: start once with --cluster-token too");
+        if (!known.SequenceEqual(NamesOf(members)))
+            throw new StartRefusedException($"{belongs} of {string.Join(", ", known)}; --initial-cluster names {string.Join(", ", NamesOf(members))}");
+    }
+
+    private static string[] NamesOf(IEnumerable<ClusterMember> members) => [.. members.Select(member => member.Name).Order(StringComparer.Ordinal)];
+
     /// <summary>A line that is lost would make a cluster of fewer members of it.</summary>
     private static ClusterMember[] ReadMembers(DataDirectory directory)
     {
         IReadOnlyList<string> lines = directory.ReadPeers();
         ClusterMember[] members = [.. OptionParser.ParseMembers(lines)];
-        return members.Length == lines.Count ? members : throw new StartRefusedException($"{directory.Path}/peers has a line that is not NAME=HOST:PORT: start once with --initial-cluster");
+        return members.Length == lines.Count ? members : throw new StartRefusedException($"{directory.Path}/peers has a line that is not NAME=HOST:PORT: start once with --initial-cluster, and --cluster-token if there was one");
     }
 }

@@ -19,17 +19,36 @@ internal static class AllocationsSuite
     {
         AllocationOutput alone = await MeasureAsync(settings, 1, "one shard", progress, cancellation);
         AllocationOutput crowded = await MeasureAsync(settings, ManyShards, $"one shard beside {ManyShards - 1} idle ones", progress, cancellation);
-        double? follower = alone.FollowerBytesPerPut.Max();
-        double? difference = crowded.LeaderBytesPerPut / alone.LeaderBytesPerPut - 1;
-        return new BenchOutput(
-            Name, $"allocated per put, {Clients} clients at the leader over HTTP/1.1, {settings.AllocationTime.TotalSeconds} s",
-            [
-                new FindingOutput("bytes on the leader", alone.LeaderBytesPerPut, $"≤ {MaxLeaderBytes}", alone.LeaderBytesPerPut <= MaxLeaderBytes),
-                new FindingOutput("bytes on a follower, the larger", follower, $"≤ {MaxFollowerBytes}", follower <= MaxFollowerBytes),
-                new FindingOutput($"more on the leader beside {ManyShards - 1} idle shards", difference is { } share ? LoadOutput.Round(share) : null, $"within {MaxDifference}", Math.Abs(difference ?? 1) <= MaxDifference),
-            ],
-            Allocations: [alone, crowded]);
+        string title = $"allocated per put, {Clients} clients at the leader over HTTP/1.1, {settings.AllocationTime.TotalSeconds} s";
+        return new BenchOutput(Name, title, Judge(alone, crowded), Allocations: [alone, crowded]);
     }
+
+    /// <param name="alone">One shard.</param>
+    /// <param name="crowded">The same load with many idle shards beside it.</param>
+    internal static ImmutableArray<FindingOutput> Judge(AllocationOutput alone, AllocationOutput crowded)
+    {
+        double? follower = MoreOf(alone.FollowerBytesPerPut);
+        return
+        [
+            new FindingOutput("bytes on the leader", alone.LeaderBytesPerPut, $"≤ {MaxLeaderBytes}", alone.LeaderBytesPerPut <= MaxLeaderBytes),
+            new FindingOutput("bytes on a follower, the larger", follower, $"≤ {MaxFollowerBytes}", follower <= MaxFollowerBytes),
+            Difference("the leader", alone.LeaderBytesPerPut, crowded.LeaderBytesPerPut),
+            Difference("a follower, the larger", follower, MoreOf(crowded.FollowerBytesPerPut)),
+            Difference("a follower, the smaller", LessOf(alone.FollowerBytesPerPut), LessOf(crowded.FollowerBytesPerPut)),
+        ];
+    }
+
+    /// <summary>Which node follows is chance: the follower that allocates more is compared with the one that does so in the other run.</summary>
+    private static FindingOutput Difference(string where, double? alone, double? crowded)
+    {
+        double? difference = crowded / alone - 1;
+        return new FindingOutput($"more on {where}, beside {ManyShards - 1} idle shards", difference is { } share ? LoadOutput.Round(share) : null, $"within {MaxDifference}", Math.Abs(difference ?? 1) <= MaxDifference);
+    }
+
+    /// <summary>Not known unless it is of each.</summary>
+    private static double? MoreOf(ImmutableArray<double?> bytes) => bytes.Contains(null) ? null : bytes.Max();
+
+    private static double? LessOf(ImmutableArray<double?> bytes) => bytes.Contains(null) ? null : bytes.Min();
 
     private static async Task<AllocationOutput> MeasureAsync(CompareSettings settings, int shards, string load, BenchProgress progress, CancellationToken cancellation)
     {

@@ -117,6 +117,7 @@ public sealed class BatchPlanTests
         for (IReadOnlyList<KvBatchPart> parts = plan.TakeParts(); parts.Count > 0; parts = plan.TakeParts())
             foreach (KvBatchPart part in parts) plan.OnAnswer(part, Serve(part, [10, Budget, 10]));
         Assert.Equal([null, ErrorCode.BatchTooLarge, null], plan.Results.Select(result => result.Error));
+        Assert.Equal((Budget, Budget + 10), plan.Results[1].Exceeded);
     }
 
     private static uint BudgetOf(KvBatchPart part) => KvGets.Decode(KvRequest.Decode(part.Request).Value).MaxValueBytes;
@@ -125,6 +126,7 @@ public sealed class BatchPlanTests
     private static KvResponse Serve(KvBatchPart part, int[] sizes)
     {
         long left = BudgetOf(part);
+        if (sizes[part.Positions[0]] > left) return new KvResponse { Index = new LogIndex(20) }.WithUnfit(sizes[part.Positions[0]]);
         return Answer([.. part.Positions.TakeWhile(position => (left -= sizes[position]) >= 0).Select(position => new KvResponse { Existed = true, Value = new byte[sizes[position]] })]);
     }
 

@@ -1,3 +1,4 @@
+using RaftKv.Contracts;
 using RaftKv.Raft;
 
 namespace RaftKv.Kv.Tests.Routing;
@@ -53,6 +54,20 @@ public sealed class FollowerReadTests
         node.Tick();
         Assert.Equal(FrontNode.N3, Assert.Single(node.TakeForwards()).To);
         Assert.Null(get.Response);
+    }
+
+    [Fact]
+    public void A_read_that_its_leader_does_not_answer_in_time_says_so_and_one_without_a_leader_says_that()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        TestCall get = node.Get(deadlineMicros: 300_000);
+        node.After(300_000);
+        Assert.Same(ErrorCode.Deadline, get.Ended.Error);
+
+        FrontNode leaderless = new(ShardMap.Initial(["n1", "n2", "n3"], 1, 3));
+        TestCall other = leaderless.Get(deadlineMicros: 300_000);
+        leaderless.After(300_000);
+        Assert.Same(ErrorCode.NoLeader, other.Ended.Error);
     }
 
     [Fact]

@@ -19,7 +19,7 @@ internal sealed class FrontNode
     private const long NeverMicros = 3_600_000_000;
     private static readonly GroupId S1 = new(1);
 
-    public FrontNode(ShardMap map, Func<FrontOptions, FrontOptions>? front = null, Func<HostOptions, HostOptions>? host = null)
+    public FrontNode(ShardMap map, Func<FrontOptions, FrontOptions>? front = null, Func<HostOptions, HostOptions>? host = null, Limits? limits = null)
     {
         Map = map;
         Trace trace = new();
@@ -28,7 +28,7 @@ internal sealed class FrontNode
         SimShardStores stores = new();
         RecoveredLog born = NodeBirth.Run(new DiskIdentity(0xC1, N1, 0xD1, "n1", map.ToFile()), map, log, stores);
         HostOptions options = new() { Node = N1, BootId = 1, Seed = 1, ElectionTimeoutMicros = NeverMicros };
-        Host = MultiRaftHost.Start(host?.Invoke(options) ?? options, born, log, new KvStateMachines(stores, Limits.Default, Limits.Mebi, heldBytes: 64 * 1024), Links, Now);
+        Host = MultiRaftHost.Start(host?.Invoke(options) ?? options, born, log, new KvStateMachines(stores, limits ?? Limits.Default, Limits.Mebi, heldBytes: 64 * 1024), Links, Now);
         FrontOptions frontOptions = new("n1", BootId);
         Front = new Kv.Front(front?.Invoke(frontOptions) ?? frontOptions, map, Host.Worker, Links);
         Host.Connect(Front);
@@ -52,9 +52,9 @@ internal sealed class FrontNode
     public long Now { get; private set; } = 1_000_000;
 
     /// <summary>The only node and replica of its shards; leads them in term 6, and the no-ops at 11 are applied.</summary>
-    public static FrontNode Alone(int shards = 1, Func<FrontOptions, FrontOptions>? front = null, Func<HostOptions, HostOptions>? host = null)
+    public static FrontNode Alone(int shards = 1, Func<FrontOptions, FrontOptions>? front = null, Func<HostOptions, HostOptions>? host = null, Limits? limits = null)
     {
-        FrontNode node = new(ShardMap.Initial(["n1"], shards, 1), front, host);
+        FrontNode node = new(ShardMap.Initial(["n1"], shards, 1), front, host, limits);
         node.Knows(N2);
         node.After(2 * NeverMicros);
         Assert.Equal(Role.Leader, node.Group.Role);

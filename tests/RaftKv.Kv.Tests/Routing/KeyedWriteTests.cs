@@ -156,6 +156,18 @@ public sealed class KeyedWriteTests
         Assert.Equal([(7UL, 12UL, 1UL, false), (8UL, 12UL, 1UL, true)], answers.Select(answer => (answer.Number, answer.Response.Index.Value, answer.Response.Revision, answer.Response.IsReplay)));
     }
 
+    [Fact]
+    public void One_for_which_there_is_no_record_left_is_refused_with_both_numbers_here_and_over_the_link()
+    {
+        FrontNode node = FrontNode.Alone(limits: Limits.Default with { MaxIdempotencyRecordsPerShard = 1 });
+        node.Call(Keyed(node));
+        KvResponse refused = node.Call(Keyed(node) with { IdempotencyKey = "id-2"u8.ToArray() }).Ended;
+        Assert.Equal((ErrorCode.IdempotencyRecordsFull, (1L, 1L)), (refused.Error, refused.Exceeded!.Value));
+        Assert.Contains("have come to 1, the limit is 1", refused.Detail, StringComparison.Ordinal);
+        node.Forwarded(7, Keyed(node) with { IdempotencyKey = "id-3"u8.ToArray() });
+        Assert.Equal((1L, 1L), Assert.Single(node.TakeAnswers()).Response.Exceeded!.Value);
+    }
+
     /// <summary>Until this leader applied an entry of its own term, its writes carry no stamp; then they move the shard's time.</summary>
     [Fact]
     public void A_ttl_passes_by_the_leaders_own_command()

@@ -42,6 +42,16 @@ public sealed class TxnCallTests
     }
 
     [Fact]
+    public void Gets_that_would_return_too_much_refuse_it_with_both_numbers()
+    {
+        FrontNode node = FrontNode.Alone();
+        node.Call(new KvRequest(KvOperation.Put, Key, new byte[Limits.Mebi]));
+        KvTxn read = new([], [.. Enumerable.Repeat(new KvRequest(KvOperation.Get, Key), 10)], []);
+        KvResponse answer = node.Call(new KvRequest(KvOperation.ReadTxn, default, read.Encode())).Ended;
+        Assert.Equal((ErrorCode.BatchTooLarge, (8L * Limits.Mebi, 9L * Limits.Mebi)), (answer.Error, answer.Exceeded!.Value));
+    }
+
+    [Fact]
     public void What_was_applied_is_recalled_and_what_was_not_is_not()
     {
         FrontNode node = FrontNode.Alone();

@@ -172,7 +172,7 @@ public sealed class IdempotencyTests : IDisposable
         Limit(Limits.Default with { MaxIdempotencyRecordsPerShard = 2 });
         ApplyAlone(Put("a", "1", "id-1"), Start);
         ApplyAlone(Put("a", "2", "id-2"), Start + 10);
-        Assert.Equal(new KvApplied(ErrorCode.IdempotencyRecordsFull, 0, 0, 0, 0, false, ShardEpoch.Initial), ApplyAlone(Put("a", "3", "id-3")));
+        Assert.Equal(new KvApplied(ErrorCode.IdempotencyRecordsFull, 0, 0, 0, 0, false, ShardEpoch.Initial, Exceeded: new LimitExceeded(2, 2)), ApplyAlone(Put("a", "3", "id-3")));
         Assert.Equal((2UL, 2UL), (_machine.Meta.DedupRecords, _machine.Meta.Revision));
         Assert.True(ApplyAlone(Put("a", "1", "id-1")).IsReplay); // What is recorded is answered as ever.
         Assert.Null(ApplyAlone(Put("a", "4")).Error);
@@ -187,7 +187,7 @@ public sealed class IdempotencyTests : IDisposable
         ulong size = _machine.Meta.DedupBytes;
         Assert.Equal(RecordBytes(), size);
         Limit(Limits.Default with { MaxIdempotencyBytesPerShard = (long)size });
-        Assert.Same(ErrorCode.IdempotencyRecordsFull, ApplyAlone(Put("b", "1", "id-2")).Error);
+        Assert.Equal((ErrorCode.IdempotencyRecordsFull, new LimitExceeded((long)size, (long)size)), ApplyAlone(Put("b", "1", "id-2")) is var refused ? (refused.Error, refused.Exceeded) : default);
         Expire(Start + Window);
         Assert.Equal(0UL, _machine.Meta.DedupBytes);
         Assert.Null(ApplyAlone(Put("b", "1", "id-2")).Error);

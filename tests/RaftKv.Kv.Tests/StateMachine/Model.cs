@@ -93,7 +93,7 @@ internal sealed class Model(HashRange range, Limits limits)
         if (_records.TryGetValue(id, out Record? record)) return record.Request == whole ? (KvApplied)record.First with { Epoch = _epoch } : Result(ErrorCode.IdempotencyKeyReused);
         ulong? timestamp = TimestampOf(request.IdempotencyKey);
         if (timestamp <= Floor) return Result(ErrorCode.IdempotencyWindowPassed);
-        if (_records.Count >= limits.MaxIdempotencyRecordsPerShard) return Result(ErrorCode.IdempotencyRecordsFull);
+        if (_records.Count >= limits.MaxIdempotencyRecordsPerShard) return Result(ErrorCode.IdempotencyRecordsFull) with { Exceeded = Full };
         KvApplied first = Apply(request, entry.RevisionFloor);
         _records.Add(id, new Record(whole, first with { FirstIndex = entry.Index, FirstTerm = entry.Term }, TimeMillis + (ulong)limits.IdempotencyWindowMillis, timestamp));
         return first;
@@ -109,7 +109,7 @@ internal sealed class Model(HashRange range, Limits limits)
         string whole = Convert.ToHexString(entry.Payload.Span);
         if (_records.TryGetValue(id, out Record? record)) return record.Request == whole ? (KvTxnApplied)record.First with { Epoch = _epoch } : Refused(ErrorCode.IdempotencyKeyReused);
         if (TimestampOf(request.IdempotencyKey) <= Floor) return Refused(ErrorCode.IdempotencyWindowPassed);
-        if (_records.Count >= limits.MaxIdempotencyRecordsPerShard) return Refused(ErrorCode.IdempotencyRecordsFull);
+        if (_records.Count >= limits.MaxIdempotencyRecordsPerShard) return Refused(ErrorCode.IdempotencyRecordsFull) with { Exceeded = Full };
         KvTxnApplied first = Run(txn, entry.RevisionFloor);
         if (first.Error is not null) return first;
         _records.Add(id, new Record(whole, first with { FirstIndex = entry.Index, FirstTerm = entry.Term }, TimeMillis + (ulong)limits.IdempotencyWindowMillis, TimestampOf(request.IdempotencyKey)));
@@ -144,7 +144,9 @@ internal sealed class Model(HashRange range, Limits limits)
             }
         }
 
-        if (items.Sum(item => item.Value.Length) > limits.MaxBatchBytes) return Refused(ErrorCode.BatchTooLarge);
+        long sum = 0;
+        foreach (KvTxnItem item in items)
+            if ((sum += item.Value.Length) > limits.MaxBatchBytes) return Refused(ErrorCode.BatchTooLarge) with { Exceeded = new LimitExceeded(limits.MaxBatchBytes, sum) };
         if (written.Count > 0) Revision = revision;
         foreach (var (key, current) in written) Set(key, current);
         return new KvTxnApplied(null, holds, Revision, [.. items], _epoch);
@@ -164,6 +166,8 @@ internal sealed class Model(HashRange range, Limits limits)
         };
         return compare.Relation switch { KvRelation.Equal => sign == 0, KvRelation.NotEqual => sign != 0, KvRelation.Less => sign < 0, _ => sign > 0 };
     }
+
+    private LimitExceeded Full => new(limits.MaxIdempotencyRecordsPerShard, _records.Count);
 
     private KvTxnApplied Refused(ErrorCode error) => new(error, false, 0, [], _epoch);
 

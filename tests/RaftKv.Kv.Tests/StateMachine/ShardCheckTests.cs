@@ -53,6 +53,13 @@ public sealed class ShardCheckTests : IDisposable
 
     [Theory]
     [InlineData("ff", "", "a row of no kind")]
+    [InlineData("03", "", "a history row that does not parse")]
+    [InlineData("03", "0200", "a history row that does not parse: format 2")]
+    [InlineData("03", "010100", "a history row that does not parse")]
+    [InlineData("03", "0101" + "0000000000000000" + "0900000000000000" + "0000000000000000", "a history row whose mark of revision 9 is ahead of the shard")]
+    [InlineData("03", "0102" + "0100000000000000" + "0200000000000000" + "0000000000000000" + "0100000000000000" + "0200000000000000" + "0000000000000000", "a history row whose mark of revision 2 does not lie behind the one before")]
+    [InlineData("10610001fffffffffffffffd", "00010000000000000001000000000000000000000000000000", "revision 2 without its change")]
+    [InlineData("10610001fffffffffffffffd", "00010000000000000001000000000000000900000000000000", "revision 2 is to expire at 9, but has no ttl deadline")]
     [InlineData("10", "", "a version whose key does not parse")]
     [InlineData("1061000100", "", "a version whose key does not parse")]
     [InlineData("10610001fffffffffffffffe", "00", "a version whose value does not parse")]
@@ -100,6 +107,23 @@ public sealed class ShardCheckTests : IDisposable
         string[] complaints = [.. Check(Log(13)).Select(problem => problem.What)];
         Assert.Contains("an idempotency deadline without its record", complaints);
         Assert.Contains(complaints, what => what.StartsWith("it holds 0 idempotency records", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(RowLayout.TtlDeadlineTag, "revision 2 is to expire at 1000500, but has no ttl deadline")]
+    [InlineData(RowLayout.ChangeTag, "revision 1 without its change")]
+    public void A_version_whose_row_vanished_is_named(byte tag, string complaint)
+    {
+        WriteBatch batch = new();
+        using (IOrderedCursor cursor = _store.OpenCursor())
+        {
+            cursor.Seek([tag]);
+            batch.Delete(cursor.Key);
+        }
+
+        _store.Write(batch);
+        StoreProblem problem = Assert.Single(Check(Log(13)));
+        Assert.Equal((RowLayout.VersionTag, complaint), (problem.Key![0], problem.What));
     }
 
     [Theory]

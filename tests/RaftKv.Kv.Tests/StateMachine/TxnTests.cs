@@ -146,7 +146,7 @@ public sealed class TxnTests : IDisposable
         KvTxnApplied fits = (KvTxnApplied)machine.Apply(Entries.Command(12, Txn([], [Put("b", "1234"), Get("a"), Get("b")])), true)!;
         KvTxnApplied tooLarge = (KvTxnApplied)machine.Apply(Entries.Command(13, Txn([], [Put("b", "12345"), Get("a"), Get("b")]) with { IdempotencyKey = Bytes("id") }), true)!;
         machine.Commit();
-        Assert.Equal((null, ErrorCode.BatchTooLarge), (fits.Error, tooLarge.Error));
+        Assert.Equal((null, ErrorCode.BatchTooLarge, new LimitExceeded(10, 11)), (fits.Error, tooLarge.Error, tooLarge.Exceeded));
         Assert.Equal(("1234", 2UL, 0UL), (Text(machine.Get("b"u8).Value), machine.Meta.Revision, machine.Meta.DedupRecords));
     }
 

@@ -47,6 +47,12 @@ public sealed class BadInputTests(SingleNode single)
     [InlineData("GET", "/v1/kvs", "", 404, "no-such-route", "/v1/kvs")]
     [InlineData("GET", "/", "", 404, "no-such-route", "/")]
     [InlineData("GET", "/v1/status?x=1", "", 400, "unknown-parameter", "x")]
+    [InlineData("GET", "/livez?x=1", "", 400, "unknown-parameter", "x")]
+    [InlineData("GET", "/readyz", "RaftKv-Timeout: soon", 400, "bad-deadline", "soon")]
+    [InlineData("GET", "/v1/status", "RaftKv-Timeout: soon", 400, "bad-deadline", "soon")]
+    [InlineData("GET", "/v1/shards", "RaftKv-Timeout: soon", 400, "bad-deadline", "soon")]
+    [InlineData("GET", "/debug/groups", "RaftKv-Timeout: soon", 400, "bad-deadline", "soon")]
+    [InlineData("GET", "/debug/groups/1", "RaftKv-Timeout: soon", 400, "bad-deadline", "soon")]
     public async Task A_bad_request_is_refused_by_name(string method, string target, string header, int status, string code, string named)
     {
         (string, string)[] headers = header.Length == 0 ? [] : [(header.Split(": ")[0], header.Split(": ")[1])];
@@ -56,6 +62,25 @@ public sealed class BadInputTests(SingleNode single)
         Assert.Equal(("not-applied", false), (answer.Json.GetProperty("outcome").GetString(), answer.Json.GetProperty("retryable").GetBoolean()));
         Assert.Contains(named, answer.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
         Assert.Equal("n1", answer.Headers["RaftKv-Node"]);
+    }
+
+    [Theory]
+    [InlineData("PUT", "/v1/kv/a?ttl=3162240001", "", "bad-ttl", 3_162_240_000, 3_162_240_001)]
+    [InlineData("POST", "/v1/batch", """{"operations":[{"op":"put","key":"a","value":"x","ttl":3162240001}]}""", "bad-ttl", 3_162_240_000, 3_162_240_001)]
+    [InlineData("GET", "/v1/kv?limit=1001", "", "bad-cursor", 1000, 1001)]
+    public async Task What_is_over_a_limit_says_both_numbers(string method, string target, string body, string code, long limit, long actual)
+    {
+        RawResponse answer = await single.SendAsync(method, target, method == "GET" ? null : Encoding.UTF8.GetBytes(body));
+        Assert.Equal((400, code, limit, actual), (answer.Status, answer.Code, answer.Json.GetProperty("limit").GetInt64(), answer.Json.GetProperty("actual").GetInt64()));
+    }
+
+    [Fact]
+    public async Task A_deadline_over_its_limit_says_both_numbers_and_one_that_is_none_has_none()
+    {
+        RawResponse over = await single.SendAsync("GET", "/v1/kv/a", null, ("RaftKv-Timeout", "60001"));
+        Assert.Equal(("bad-deadline", 60_000, 60_001), (over.Code, over.Json.GetProperty("limit").GetInt32(), over.Json.GetProperty("actual").GetInt32()));
+        RawResponse none = await single.SendAsync("GET", "/v1/kv/a", null, ("RaftKv-Timeout", "0"));
+        Assert.Equal(("bad-deadline", false), (none.Code, none.Json.TryGetProperty("limit", out _)));
     }
 
     [Theory]

@@ -44,7 +44,7 @@ public sealed class BatchTests(SingleNode single)
         Assert.Equal("was", results[2].GetProperty("value").GetString());
         Assert.False(results[3].GetProperty("deleted").GetBoolean());
         Assert.Equal((first, "precondition-failed", "not-applied"), (results[4].GetProperty("revision").GetUInt64(), ErrorOf(results[4], "code"), ErrorOf(results[4], "outcome")));
-        Assert.Equal("key-not-found", ErrorOf(results[5], "code"));
+        Assert.Equal(("key-not-found", 0UL), (ErrorOf(results[5], "code"), results[5].GetProperty("revision").GetUInt64()));
         Assert.Equal(results[0].GetProperty("index").GetUInt64(), results[4].GetProperty("index").GetUInt64()); // One entry.
 
         Assert.Equal([0xFF], (await single.SendAsync("GET", "/v1/kv?key64=AP8")).Body);
@@ -69,6 +69,9 @@ public sealed class BatchTests(SingleNode single)
         await single.SendAsync("PUT", "/v1/kv/batch/past", "two"u8.ToArray());
         JsonElement[] results = await ResultsAsync($$"""{"operations":[{"op":"get","key":"batch/past","revision":{{first}}},{"op":"get","key":"batch/past"},{"op":"get","key":"batch/past","revision":9999999}]}""");
         Assert.Equal(("one", "two", "bad-revision"), (results[0].GetProperty("value").GetString(), results[1].GetProperty("value").GetString(), ErrorOf(results[2], "code")));
+        JsonElement ahead = results[2].GetProperty("error");
+        Assert.Equal((results[2].GetProperty("revision").GetInt64(), 9_999_999), (ahead.GetProperty("limit").GetInt64(), ahead.GetProperty("actual").GetInt64()));
+        Assert.InRange(results[2].GetProperty("revision").GetUInt64(), first + 1, 9_999_998UL);
     }
 
     [Fact]
@@ -111,6 +114,10 @@ public sealed class BatchTests(SingleNode single)
         Assert.All(await ResultsAsync($$"""{"operations":[{{string.Join(',', operations[5..])}}]}"""), result => Assert.Equal(200, result.GetProperty("status").GetInt32()));
         string gets = string.Join(',', Enumerable.Range(5, operations.Length - 5).Select(i => $$"""{"op":"get","key":"batch/large/{{i}}"}"""));
         Assert.All(await ResultsAsync($$"""{"operations":[{{gets}}]}"""), result => Assert.Equal(value, result.GetProperty("value").GetString()));
+        // What would be too much to read is refused get by get, with how much it would have been.
+        JsonElement[] many = await ResultsAsync($$"""{"operations":[{{string.Join(',', Enumerable.Repeat("""{"op":"get","key":"batch/large/5"}""", 840))}}]}""");
+        Assert.Equal((200, 413, "batch-too-large"), (many[837].GetProperty("status").GetInt32(), many[838].GetProperty("status").GetInt32(), ErrorOf(many[838], "code")));
+        Assert.Equal((8_388_608, 8_390_000), many[838].GetProperty("error") is var error ? (error.GetProperty("limit").GetInt32(), error.GetProperty("actual").GetInt32()) : default);
     }
 
     [Fact]

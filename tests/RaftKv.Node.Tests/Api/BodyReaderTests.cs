@@ -14,7 +14,7 @@ public sealed class BodyReaderTests
     private const int Kibi = 1024;
     private const int Most = 64 * Kibi;
     private static readonly KvRequest s_put = new(KvOperation.Put, "key"u8.ToArray());
-    private readonly BodyReader _reader = new(Limits.Default, Most);
+    private readonly BodyReader _reader = new(Limits.Default with { MaxArrivingBodyBytes = Most });
 
     [Fact]
     public async Task What_is_only_announced_keeps_nobody_else_out()
@@ -35,7 +35,8 @@ public sealed class BodyReaderTests
         Task<string> kept = ReadAsync(first.Write(30 * Kibi));
         Task<string> refused = ReadAsync(second.Write(40 * Kibi));
         ApiException problem = await Assert.ThrowsAsync<ApiException>(() => refused);
-        Assert.Same(ErrorCode.Overloaded, problem.Error);
+        Assert.Equal((ErrorCode.Overloaded, Most), (problem.Error, problem.Limit));
+        Assert.InRange(problem.Actual!.Value, 70 * Kibi, 200 * Kibi); // Buffers are powers of two.
 
         first.Write(10 * Kibi);
         Assert.Equal(40 * Kibi, (await kept).Length);

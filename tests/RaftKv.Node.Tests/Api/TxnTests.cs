@@ -36,6 +36,7 @@ public sealed class TxnTests(SingleNode single)
         Assert.False(again.Json.GetProperty("succeeded").GetBoolean());
         JsonElement[] seen = [.. again.Json.GetProperty("results").EnumerateArray()];
         Assert.Equal(("70", revision, false), (seen[0].GetProperty("value").GetString(), seen[0].GetProperty("revision").GetUInt64(), seen[1].GetProperty("found").GetBoolean()));
+        Assert.Equal(0UL, seen[1].GetProperty("revision").GetUInt64());
         Assert.Equal("70", (await single.SendAsync("GET", "/v1/kv/{bank}a")).Text);
     }
 
@@ -65,6 +66,10 @@ public sealed class TxnTests(SingleNode single)
         RawResponse answer = await single.PostAsync("/v1/txn", """{"then":[{"op":"put","keyBase64":"e3R0bH0A","value":"x","ttl":1},{"op":"delete","key":"{ttl}none"}]}""");
         JsonElement[] results = [.. answer.Json.GetProperty("results").EnumerateArray()];
         Assert.Equal((0UL, 1UL, false), (results[0].GetProperty("prevRevision").GetUInt64(), results[0].GetProperty("version").GetUInt64(), results[1].GetProperty("deleted").GetBoolean()));
+        Assert.Equal(answer.Json.GetProperty("revision").GetUInt64(), results[1].GetProperty("revision").GetUInt64());
+        JsonElement nothing = (await single.PostAsync("/v1/txn", """{"then":[{"op":"delete","key":"{ttl}none"}]}""")).Json;
+        Assert.Equal(nothing.GetProperty("revision").GetUInt64(), nothing.GetProperty("results")[0].GetProperty("revision").GetUInt64());
+        Assert.NotEqual(0UL, nothing.GetProperty("revision").GetUInt64());
         Assert.Equal("1", (await single.SendAsync("GET", "/v1/kv?key64=e3R0bH0A")).Headers["RaftKv-Ttl"]);
         await Wait.UntilAsync("the key to expire", async () => (await single.SendAsync("GET", "/v1/kv?key64=e3R0bH0A")).Status == 404);
     }

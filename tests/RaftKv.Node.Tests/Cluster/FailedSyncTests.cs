@@ -13,7 +13,6 @@ public sealed class FailedSyncTests
 
     private static readonly FailingCall[] s_firstStart =
     [
-        new("fsync", "EIO", 1, ".."),
         new("fsync", "EIO", 1, ""),
         new("fdatasync", "EIO", 1, "log/segment.new"),
         new("fsync", "EIO", 1, "log"),

@@ -144,6 +144,8 @@ public sealed class OptionTests : IDisposable
     [InlineData("--listen-client", "example.org:80", "'example.org' is no IP address")]
     [InlineData("--advertise-client", "ftp://x", "no http URL")]
     [InlineData("--advertise-peer", "x", "'x' is not HOST:PORT")]
+    [InlineData("--advertise-peer", "127.0.0.1:0", "'127.0.0.1:0' is not HOST:PORT")]
+    [InlineData("--advertise-peer", "10.0.0.1:2380", "--advertise-peer: '10.0.0.1:2380' is not where the others reach this node, which is '127.0.0.1:2380' by the list of members")]
     [InlineData("--log-level", "loud", "'loud' is none of trace, debug, information, warning, error, critical")]
     [InlineData("--log-level", "none", "'none' is none of")]
     [InlineData("--log-level", "2", "'2' is none of")]
@@ -160,6 +162,13 @@ public sealed class OptionTests : IDisposable
         else arguments.AddRange([flag, value]);
         Assert.Contains(named, Assert.Throws<OptionException>(() => Parse([.. arguments])).Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("n1", "127.0.0.1:2380")]
+    [InlineData("n2", "HOST-2:2390")]
+    [InlineData("n3", "[::1]:02400")]
+    public void A_peer_address_that_says_the_same_as_the_list_of_members_is_taken(string name, string address) =>
+        Assert.NotNull(Parse([.. s_least[..1], name, .. s_least[2..], "--advertise-peer", address]));
 
     [Fact]
     public void A_variable_is_named_when_it_is_wrong() =>

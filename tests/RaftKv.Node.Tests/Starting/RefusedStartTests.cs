@@ -15,6 +15,7 @@ public sealed class RefusedStartTests
     [InlineData("--tick-ms", "soon", "--tick-ms: 'soon' is not a number")]
     [InlineData("--advertise-client", "nowhere", "--advertise-client: 'nowhere' is no http URL")]
     [InlineData("--election-timeout-ms", "150", "--election-timeout-ms 150 must be at least twice")]
+    [InlineData("--advertise-peer", "10.0.0.1:2380", "--advertise-peer: '10.0.0.1:2380' is not where the others reach this node, which is '127.0.0.1:")]
     [InlineData("--replicas", "4", "--replicas: '4' is not a number from 1 to 1")]
     [InlineData("--config", "no-such-file.json", "--config no-such-file.json: ")]
     public async Task A_bad_option_is_named_and_nothing_is_created(string option, string value, string named)
@@ -76,6 +77,18 @@ public sealed class RefusedStartTests
         await AssertRefusedAsync(node, Usage, $"--data-dir {node.Directory} cannot be made or used: ");
     }
 
+    [Theory]
+    [InlineData("openat", "EACCES", "open failed: Permission denied")] // It may be entered, but not read.
+    [InlineData("fsync", "EIO", "fsync failed: Input/output error")]
+    public async Task A_directory_that_cannot_be_made_durable_is_named_and_not_left_behind(string call, string error, string named)
+    {
+        await using TestCluster cluster = TestCluster.Make(1);
+        NodeUnderTest node = cluster.Nodes[0];
+        FailingCall failing = new(call, error, 1, "..");
+        await AssertRefusedAsync(node, Usage, named, before: Strace.Before(Path.Combine(cluster.DirectoryPath, "strace.txt"), node, failing));
+        Assert.False(Directory.Exists(node.Directory));
+    }
+
     [Fact]
     public async Task A_second_process_on_a_directory_is_refused_and_the_first_goes_on()
     {
@@ -106,6 +119,41 @@ public sealed class RefusedStartTests
         node.Start();
         await node.WaitReadyAsync();
         Assert.Equal("1", await Client.GetAsync(node.Url, "a"));
+    }
+
+    // The token is "first start only" like the others, and nobody may have it at hand years later.
+    [Fact]
+    public async Task A_restart_need_not_repeat_the_cluster_token_but_must_name_the_same_members()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(1, 1, "--cluster-token", "T");
+        NodeUnderTest node = cluster.Nodes[0];
+        node.Signal(Posix.Terminate);
+        Assert.Equal(0, await node.WaitForExitAsync());
+
+        string[] withoutToken = node.Arguments[..^2];
+        string moved = withoutToken[5] + ",n2=127.0.0.1:2";
+        await AssertRefusedAsync(node, Refused, " of n1; --initial-cluster names n1, n2", [.. withoutToken[..5], moved, .. withoutToken[6..]]);
+        await AssertRefusedAsync(node, Refused, "belongs to cluster", [.. withoutToken, "--cluster-token", "another"]);
+        node.Start(arguments: withoutToken);
+        await node.WaitReadyAsync();
+        node.Signal(Posix.Terminate);
+        Assert.Equal(0, await node.WaitForExitAsync());
+
+        File.Delete(Path.Combine(node.Directory, "peers"));
+        await AssertRefusedAsync(node, Refused, "peers is lost: start once with --cluster-token too", withoutToken);
+        node.Start();
+        await node.WaitReadyAsync();
+    }
+
+    [Fact]
+    public async Task A_peer_address_that_the_directory_contradicts_is_refused()
+    {
+        await using TestCluster cluster = await StoppedAfterWritesAsync();
+        NodeUnderTest node = cluster.Nodes[0];
+        string[] restart = [.. node.Arguments[..4], .. node.Arguments[6..]];
+        await AssertRefusedAsync(node, Refused, $"--advertise-peer: '10.0.0.1:2380' is not where the others reach this node, which is '127.0.0.1:{node.PeerPort}'", [.. restart, "--advertise-peer", "10.0.0.1:2380"]);
+        node.Start(arguments: [.. restart, "--advertise-peer", $"127.0.0.1:{node.PeerPort}"]);
+        await node.WaitReadyAsync();
     }
 
     [Fact]
