@@ -20,7 +20,7 @@ internal static class DeleteVerb
         bool isJson = GlobalOptions.IsJson(result);
         IReadOnlyList<ClientEndpoint> endpoints = GlobalOptions.EndpointsOf(result);
         using RaftKvClient client = KeyArgument.Connect(result, endpoints);
-        WriteResult written = await client.DeleteAsync(key, ifRevision > 0 ? WriteCondition.IfRevision(ifRevision) : WriteCondition.None, cancellation);
+        WriteResult written = await client.DeleteAsync(key, ifRevision > 0 ? WriteCondition.IfRevision(ifRevision) : WriteCondition.None, cancellation: cancellation);
         if (written.Error is { Status: 412 }) throw Outcomes.PreconditionFailure(written, KeyInput.Shown(key));
         if (written.Error is { } error) throw Outcomes.Failure(written.Outcome, error, KeyInput.Shown(key), endpoints);
 

@@ -48,7 +48,7 @@ internal static class PutVerb
         IReadOnlyList<ClientEndpoint> endpoints = GlobalOptions.EndpointsOf(result);
         using RaftKvClient client = KeyArgument.Connect(result, endpoints);
         byte[] body = value == StandardInput ? await ReadAllAsync(screen.Input, cancellation) : System.Text.Encoding.UTF8.GetBytes(value);
-        WriteResult written = await client.PutAsync(key, body, condition, ttl == 0 ? null : TimeSpan.FromSeconds(ttl), cancellation);
+        WriteResult written = await client.PutAsync(key, body, condition, ttl == 0 ? null : TimeSpan.FromSeconds(ttl), cancellation: cancellation);
         if (written.Error is { Status: 412 }) throw Outcomes.PreconditionFailure(written, KeyInput.Shown(key));
         if (written.Error is { } error) throw Outcomes.Failure(written.Outcome, error, KeyInput.Shown(key), endpoints);
 

@@ -11,13 +11,13 @@ internal sealed record ProblemDocument(string? Title, string? Detail, string? Co
 /// <param name="Status">Null in a transaction, whose items have no outcome of their own.</param>
 internal sealed record ItemDocument(
     int? Status, string? Key, byte[]? KeyBase64, string? Value, byte[]? ValueBase64, bool Deleted, ulong Revision, ulong PrevRevision, ulong Created, ulong Version, long? Ttl,
-    string? Node, ulong Shard, string? Epoch, ulong Term, ulong Index, ProblemDocument? Error)
+    string? Node, ulong Shard, string? Epoch, ulong Term, ulong Index, int? Item, ProblemDocument? Error)
 {
     public byte[] KeyBytes => BytesOf(Key, KeyBase64) ?? [];
 
     public byte[]? ValueBytes => BytesOf(Value, ValueBase64);
 
-    public Position Position => new(Node ?? "", Shard, Epoch ?? "", Term, Index);
+    public Position Position => new(Node ?? "", Shard, Epoch ?? "", Term, Index, Item);
 
     private static byte[]? BytesOf(string? text, byte[]? bytes) => text is null ? bytes : Encoding.UTF8.GetBytes(text);
 }

@@ -52,25 +52,29 @@ public sealed partial class RaftKvClient : IDisposable
     }
 
     /// <param name="ttl">How long the value lives, in whole seconds from 1; null for ever, also if the value before had one.</param>
-    public Task<WriteResult> PutAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, WriteCondition condition = default, TimeSpan? ttl = null, CancellationToken cancellation = default) =>
-        WriteAsync(HttpMethod.Put, key, ttl is null ? "" : string.Create(CultureInfo.InvariantCulture, $"&ttl={(long)Math.Ceiling(ttl.Value.TotalSeconds)}"), value, condition, cancellation);
+    /// <param name="idempotencyKey">Names the write, for whoever may call it again after this process has ended; best a UUIDv7. Null: one of the client's own, if its options say so.</param>
+    public Task<WriteResult> PutAsync(
+        ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, WriteCondition condition = default, TimeSpan? ttl = null, string? idempotencyKey = null, CancellationToken cancellation = default) =>
+        WriteAsync(HttpMethod.Put, key, ttl is null ? "" : string.Create(CultureInfo.InvariantCulture, $"&ttl={(long)Math.Ceiling(ttl.Value.TotalSeconds)}"), value, condition, idempotencyKey, cancellation);
 
     /// <summary>Applied with PrevRevision 0 if there was nothing to delete. Knows no <see cref="WriteCondition.IfAbsent"/>.</summary>
-    public Task<WriteResult> DeleteAsync(ReadOnlyMemory<byte> key, WriteCondition condition = default, CancellationToken cancellation = default) =>
-        WriteAsync(HttpMethod.Delete, key, "", default, condition, cancellation);
+    /// <param name="idempotencyKey">As for a put.</param>
+    public Task<WriteResult> DeleteAsync(ReadOnlyMemory<byte> key, WriteCondition condition = default, string? idempotencyKey = null, CancellationToken cancellation = default) =>
+        WriteAsync(HttpMethod.Delete, key, "", default, condition, idempotencyKey, cancellation);
 
     public void Dispose() => _http.Dispose();
 
     /// <summary>By key64: no byte of the key can then be taken for syntax by any URL parser on the way.</summary>
     private static string TargetOf(ReadOnlyMemory<byte> key) => "v1/kv?key64=" + Base64Url.EncodeToString(key.Span);
 
-    private async Task<WriteResult> WriteAsync(HttpMethod method, ReadOnlyMemory<byte> key, string query, ReadOnlyMemory<byte> value, WriteCondition condition, CancellationToken cancellation)
+    private async Task<WriteResult> WriteAsync(HttpMethod method, ReadOnlyMemory<byte> key, string query, ReadOnlyMemory<byte> value, WriteCondition condition, string? idempotencyKey, CancellationToken cancellation)
     {
-        string? idempotencyKey = NewIdempotencyKey();
+        idempotencyKey ??= NewIdempotencyKey();
         Run run = await RunAsync(idempotencyKey is null ? RequestKind.Write : RequestKind.KeyedWrite, Request, cancellation);
         HttpAttempt last = run.Last;
-        if (run.Outcome == RequestOutcome.Applied) return new WriteResult(run.Outcome, last.Number("RaftKv-Revision"), last.Number("RaftKv-Prev-Revision"), 0, last.Position, null);
-        return new WriteResult(run.Outcome, 0, 0, last.Status == HttpStatusCode.PreconditionFailed ? last.ETag : 0, last.Position, last.Error);
+        bool isReplay = last.Text("Idempotency-Replayed") == "true";
+        if (run.Outcome == RequestOutcome.Applied) return new WriteResult(run.Outcome, last.Number("RaftKv-Revision"), last.Number("RaftKv-Prev-Revision"), 0, last.Position, null, isReplay);
+        return new WriteResult(run.Outcome, 0, 0, last.Status == HttpStatusCode.PreconditionFailed ? last.ETag : 0, last.Position, last.Error, isReplay);
 
         HttpRequestMessage Request()
         {

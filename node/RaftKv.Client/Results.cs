@@ -39,7 +39,8 @@ public sealed record RequestError(string Code, int Status, string Detail, Client
 }
 
 /// <summary>Where a result stands: who served it, in which shard, at which log index.</summary>
-public sealed record Position(string Node, ulong Shard, string Epoch, ulong Term, ulong Index)
+/// <param name="Item">Of a batch or transaction: the place within the entry at that index; null elsewhere, and of what was only read.</param>
+public sealed record Position(string Node, ulong Shard, string Epoch, ulong Term, ulong Index, int? Item = null)
 {
     /// <summary>Of an answer that did not say.</summary>
     public static readonly Position None = new("", 0, "", 0, 0);
@@ -77,7 +78,8 @@ public sealed record GetResult(RequestOutcome Outcome, byte[]? Value, ulong Revi
 /// <param name="Revision">Applied: the revision it got. 0 if not known.</param>
 /// <param name="PrevRevision">Of the value it replaced or deleted, 0 if there was none.</param>
 /// <param name="CurrentRevision">After a refused condition: the key's revision, 0 if it is absent.</param>
-public sealed record WriteResult(RequestOutcome Outcome, ulong Revision, ulong PrevRevision, ulong CurrentRevision, Position Position, RequestError? Error);
+/// <param name="IsReplay">An earlier attempt had been applied or refused; this is its result.</param>
+public sealed record WriteResult(RequestOutcome Outcome, ulong Revision, ulong PrevRevision, ulong CurrentRevision, Position Position, RequestError? Error, bool IsReplay = false);
 
 /// <summary>The end of a transfer of leadership. Applied: <c>Leader</c> leads in <c>Term</c>. Else <c>Error</c> says why.</summary>
 public sealed record TransferResult(RequestOutcome Outcome, string? Leader, ulong Term, RequestError? Error);

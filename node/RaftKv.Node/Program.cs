@@ -24,6 +24,10 @@ internal static class Program
 
     public static async Task<int> Main(string[] arguments)
     {
+#if MUTANTS
+        // For the harness's kill table: a deliberate fault in a real process.
+        if (Environment.GetEnvironmentVariable("RAFTKV_MUTANT") is { } name) Mutants.Active = Enum.Parse<Mutant>(name);
+#endif
         try
         {
             return OptionParser.Parse(arguments, Environment.GetEnvironmentVariable) is { } options ? await RunAsync(options) : Stopped;
