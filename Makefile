@@ -11,7 +11,7 @@ export DOTNET_NOLOGO = 1
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build up test faults sim golden mutants bench microbench fmt clean
+.PHONY: help build up test faults sim golden mutants bench jepsen jepsen-all kill-table microbench fmt clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,7 @@ build: ## Build everything in Release; the programs are in bin/
 	@mkdir -p bin
 	@ln -sfn ../artifacts/bin/RaftKv.Node/release/RaftKv.Node bin/raftkv-node
 	@ln -sfn ../artifacts/bin/shardctl/release/shardctl bin/shardctl
+	@ln -sfn ../artifacts/bin/RaftKv.Harness/release/jepsen-style bin/jepsen-style
 
 test: ## Build, check the format, run every test, SIM_SEEDS=200 simulations and the mutants; last line: N passed, N failed
 	@tests/run.sh
@@ -48,6 +49,20 @@ bench: ## Measure RaftKv beside etcd: BENCH="puts gets shards idle kills allocat
 	@tests/deps.sh run
 	@$(MAKE) --no-print-directory build
 	@exec bin/shardctl bench compare $(BENCH) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DURATION),--seconds $(DURATION)) $(if $(ETCD),--etcd $(ETCD))
+
+jepsen: ## Break real nodes on purpose and check every answer: every workload once, the main faults; some ten minutes
+	@tests/deps.sh run
+	@$(MAKE) --no-print-directory build
+	@exec bin/jepsen-style tour $(if $(SEED),--seed $(SEED))
+
+jepsen-all: ## Every workload under every fault, some two hours; goes on where it was stopped
+	@tests/deps.sh run
+	@$(MAKE) --no-print-directory build
+	@exec bin/jepsen-style matrix $(if $(SEED),--seed $(SEED))
+
+kill-table: ## Nodes with deliberate faults must be convicted by jepsen-style: MUTANT="AckBeforeSync" for one of them
+	@$(MAKE) --no-print-directory build
+	@tests/mutants/kill-table.sh $(MUTANT)
 
 microbench: ## Measure the stages of the write path, each alone; FILTER=*Persist* for one of them
 	@dotnet build tests/RaftKv.Benchmarks --configuration Release --verbosity quiet

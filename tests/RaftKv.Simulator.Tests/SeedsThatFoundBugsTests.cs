@@ -1,6 +1,6 @@
 namespace RaftKv.Simulator.Tests;
 
-/// <summary>Every bug the simulator found leaves its seed here (ARCHITECTURE.md, "Bugs and their seeds").</summary>
+/// <summary>Every bug the simulator found leaves its seed here (jepsen-style/TRACK_RECORD.md).</summary>
 /// <remarks>A seed replays its bug only while draws and events stay as they were; the rule it taught has a test of its own as well.</remarks>
 public sealed class SeedsThatFoundBugsTests
 {

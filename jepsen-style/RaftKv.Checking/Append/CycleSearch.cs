@@ -58,7 +58,7 @@ internal sealed class CycleSearch
             {
                 for (int edge = _graph.First[node]; edge < _graph.First[node + 1]; edge++)
                 {
-                    if (_graph.Kinds[edge] != Dependencies.ReadWrite || IsSpent(shortest) || _visits > MostVisits) continue;
+                    if (_graph.Kinds[edge] != Dependencies.ReadWrite || IsSpent(shortest)) continue;
                     Keep(ref shortest, Through(components, node, edge, kinds & ~Dependencies.ReadWrite));
                 }
             }
@@ -77,7 +77,7 @@ internal sealed class CycleSearch
         return shortest!;
     }
 
-    /// <summary>Nothing shorter can be, or enough was looked at: there is a cycle, so some is found.</summary>
+    /// <summary>Nothing shorter can be, or enough was looked at.</summary>
     private bool IsSpent(Cycle? shortest) => shortest is { Nodes.Length: 2 } || (_visits > MostVisits && shortest is not null);
 
     private static void Keep(ref Cycle? shortest, Cycle? found)

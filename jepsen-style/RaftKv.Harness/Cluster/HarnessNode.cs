@@ -12,6 +12,9 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
     private const int SignalBase = 128;
     private volatile Process? _process;
 
+    /// <summary>Of earlier lives. Somebody may just be looking at one.</summary>
+    private readonly List<Process> _former = [];
+
     public int Index => index;
 
     public string Name => name;
@@ -35,18 +38,33 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
 
     public int Starts { get; private set; }
 
-    public void Start()
+    /// <param name="before">A program that runs it, with its arguments: strace.</param>
+    public void Start(params ReadOnlySpan<string> before)
     {
-        System.IO.Directory.CreateDirectory(directory);
-        _process?.Dispose();
+        System.IO.Directory.CreateDirectory(directory); // Of the log.
+        if (_process is { } former) _former.Add(former);
         IsMeantToBeDown = false;
         IsPaused = false;
-        Process process = LoggedProcess.Start(logFile, command);
+        Process process = LoggedProcess.Start(logFile, [.. before, .. command]);
         ProcessId = process.Id;
         made.AddProcess(process.Id);
         Starts++;
         _process = process;
     }
+
+    /// <summary>A fault expects that it ends by itself.</summary>
+    public void MayEnd() => IsMeantToBeDown = true;
+
+    public void MayNotEnd() => IsMeantToBeDown = false;
+
+    /// <summary>Its own, if the run's faults need that.</summary>
+    public DiskImage? Disk { get; set; }
+
+    /// <summary>Of its last life, 128 + the signal's number if it was killed; null while it runs.</summary>
+    public int? ExitCode => _process is { HasExited: true } process ? process.ExitCode : null;
+
+    /// <summary>Where the node keeps everything.</summary>
+    public string DataDirectory => Path.Combine(directory, Disk is null ? "data" : "disk/data");
 
     /// <summary>kill -9; it is gone on return.</summary>
     public async Task KillAsync()
@@ -91,7 +109,11 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
         return process.ExitCode > SignalBase ? $"{name} died of signal {process.ExitCode - SignalBase}" : $"{name} ended with exit code {process.ExitCode}: {LastComplaint() ?? $"see {logFile}"}";
     }
 
-    public void Dispose() => _process?.Dispose();
+    public void Dispose()
+    {
+        foreach (Process former in _former) former.Dispose();
+        _process?.Dispose();
+    }
 
     private string? LastComplaint()
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using RaftKv.CommandLine.Native;
 
@@ -11,8 +10,8 @@ namespace RaftKv.Harness.Cluster;
 /// <remarks>
 /// <code>
 /// owner PID STARTED        the harness; while it lives, clean leaves its things alone
+/// mount PATH -             a disk image
 /// process PID STARTED      a node. STARTED is its start in clock ticks since boot (proc(5), stat, field 22): a process id alone may be somebody else's by now
-/// directory PATH           temporary files
 /// </code>
 /// Owned by one run; not thread-safe.
 /// </remarks>
@@ -35,6 +34,8 @@ internal sealed class MadeThings : IDisposable
     /// <summary>A process is known by its id once it is there: a crash of ours between start and this line leaves it unknown. There is no earlier moment.</summary>
     public void AddProcess(int id) => Add("process", Identity(id));
 
+    public void AddMount(string mountPoint) => Add("mount", $"{mountPoint} -");
+
     /// <summary>Everything is gone.</summary>
     public void Dispose() => File.Delete(_file);
 
@@ -54,6 +55,12 @@ internal sealed class MadeThings : IDisposable
                 removed.Add($"process {id}");
             }
 
+            foreach (string[] words in lines.Where(words => words[0] == "mount"))
+            {
+                // Also one that is frozen, and one that a process which was just killed still holds.
+                if (Shell.TryAsync("fsfreeze", "-u", words[1]).GetAwaiter().GetResult() is var _ && Shell.TryAsync("umount", "-l", words[1]).GetAwaiter().GetResult().ExitCode == 0) removed.Add($"mount {words[1]}");
+            }
+
             File.Delete(file);
         }
 
@@ -62,22 +69,7 @@ internal sealed class MadeThings : IDisposable
 
     private void Add(string kind, string what) => File.AppendAllText(_file, $"{kind} {what}\n");
 
-    private static bool IsAlive(string[] words) => int.TryParse(words[1], CultureInfo.InvariantCulture, out int id) && StartOf(id) is { } start && start == words[2];
+    private static bool IsAlive(string[] words) => int.TryParse(words[1], CultureInfo.InvariantCulture, out int id) && ProcessFacts.StartOf(id) is { } start && start == words[2];
 
-    private static string Identity(int id) => string.Create(CultureInfo.InvariantCulture, $"{id} {StartOf(id) ?? "gone"}");
-
-    private static string? StartOf(int id)
-    {
-        try
-        {
-            // The name, field 2, may hold blanks and parentheses; it ends at the last one.
-            string stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat"));
-            string[] rest = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            return rest[0] is "Z" or "X" ? null : rest[22 - 3];
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    private static string Identity(int id) => string.Create(CultureInfo.InvariantCulture, $"{id} {ProcessFacts.StartOf(id) ?? "gone"}");
 }

@@ -6,14 +6,14 @@ namespace RaftKv.Harness.Cluster;
 
 /// <summary>
 /// Stands between a node that dials and the peer port of another: so the network between nodes on one machine can fail without any privilege. Each
-/// connection is two streams of bytes; what happens to each is the <see cref="Link"/>'s of its direction.
+/// connection is two streams of frames; what happens to each is the <see cref="Link"/>'s of its direction.
 /// </summary>
 internal sealed class PeerProxy : IAsyncDisposable
 {
-    private const int PieceBytes = 16 * 1024;
+    private const int BufferBytes = 64 * 1024;
 
-    /// <summary>Pieces between reading and sending; more than these a slow link holds back at its sender, as a socket would.</summary>
-    private const int MaxPieces = 256;
+    /// <summary>Frames between reading and sending; more than these a slow link holds back at its sender, as a socket would.</summary>
+    private const int MaxFrames = 256;
     private readonly Socket _listener;
     private readonly IPEndPoint _target;
     private readonly Link _forth;
@@ -104,31 +104,38 @@ internal sealed class PeerProxy : IAsyncDisposable
     /// <summary>Reads and sends are apart, so that a delay does not make a queue out of the sender's bytes.</summary>
     private static async Task CarryAsync(Socket from, Socket to, Link link, CancellationToken end)
     {
-        Channel<(byte[] Bytes, long DueMillis)> way = Channel.CreateBounded<(byte[], long)>(MaxPieces);
+        Channel<FrameOnItsWay> way = Channel.CreateBounded<FrameOnItsWay>(MaxFrames);
         using CancellationTokenSource both = CancellationTokenSource.CreateLinkedTokenSource(end);
         Task sending = SendAsync(to, link, way.Reader, both.Token);
         try
         {
-            byte[] buffer = new byte[PieceBytes];
+            byte[] buffer = new byte[BufferBytes];
+            PeerFrames frames = new();
+            byte[]? held = null;
+            bool isFirst = true;
+            List<FrameOnItsWay> onward = [];
             while (await from.ReceiveAsync(buffer, SocketFlags.None, both.Token) is > 0 and int read && !sending.IsCompleted)
             {
-                byte[] piece = buffer[..read];
-                (long due, int bit) = link.Take(read);
-                if (bit >= 0) piece[bit / 8] ^= (byte)(1 << (bit % 8));
-                await way.Writer.WriteAsync((piece, due), both.Token);
+                foreach (byte[] frame in frames.Add(buffer.AsSpan(0, read)))
+                {
+                    onward.Clear();
+                    link.Pass(frame, isFirst, ref held, onward);
+                    isFirst = false;
+                    foreach (FrameOnItsWay next in onward) await way.Writer.WriteAsync(next, both.Token);
+                }
             }
 
             way.Writer.Complete();
             await sending;
         }
-        catch (Exception exception) when (exception is SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException or ObjectDisposedException or InvalidDataException)
         {
             await both.CancelAsync();
             await sending;
         }
     }
 
-    private static async Task SendAsync(Socket to, Link link, ChannelReader<(byte[] Bytes, long DueMillis)> way, CancellationToken end)
+    private static async Task SendAsync(Socket to, Link link, ChannelReader<FrameOnItsWay> way, CancellationToken end)
     {
         try
         {
@@ -138,7 +145,6 @@ internal sealed class PeerProxy : IAsyncDisposable
                 if (wait > 0) await Task.Delay((int)wait, end);
                 await link.WaitUntilOpenAsync(end);
                 for (int sent = 0; sent < bytes.Length;) sent += await to.SendAsync(bytes.AsMemory(sent), SocketFlags.None, end);
-                link.Counters.Pass(bytes.Length);
             }
         }
         catch (Exception exception) when (exception is SocketException or OperationCanceledException or ObjectDisposedException)

@@ -1,0 +1,138 @@
+using System.Net;
+using RaftKv.Client;
+using RaftKv.Harness.Plans;
+
+namespace RaftKv.Harness.Cluster;
+
+/// <summary>
+/// Real nodes on 127.0.0.1, each with a directory of its own, and between each two of them proxies in this process, one for each that dials: so links can fail without
+/// any privilege. A node is told the proxies' ports in place of the others' own (<c>--initial-cluster</c>; a cluster's identity does not depend on addresses).
+/// </summary>
+internal sealed class TestedCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(12);
+    private const long ImageBytes = 512L << 20;
+
+    /// <summary>A disk image is small: its nodes must not take it for nearly full.</summary>
+    private static readonly string[] SmallDiskOptions = ["--min-free-disk-bytes", "33554432", "--min-free-disk-percent", "0", "--segment-bytes", "8388608"];
+    private readonly Link[,] _links;
+    private readonly List<PeerProxy> _proxies = [];
+    private readonly MadeThings _made;
+
+    private TestedCluster(RunPlan plan, string program, string directory, bool hasImages, MadeThings made)
+    {
+        _made = made;
+        FreePorts ports = new();
+        int count = plan.Nodes;
+        int[] clientPorts = [.. Enumerable.Range(0, count).Select(_ => ports.Next())];
+        int[] peerPorts = [.. Enumerable.Range(0, count).Select(_ => ports.Next())];
+        string[] names = [.. Enumerable.Range(1, count).Select(number => $"n{number}")];
+        _links = new Link[count, count];
+        for (int from = 0; from < count; from++)
+            for (int to = 0; to < count; to++) _links[from, to] = new Link(names[from], names[to], Seeds.Of(plan.Seed, from, to));
+        Links = [.. Enumerable.Range(0, count * count).Where(i => i / count != i % count).Select(i => _links[i / count, i % count])];
+
+        Nodes = new HarnessNode[count];
+        for (int own = 0; own < count; own++)
+        {
+            List<string> members = [];
+            for (int other = 0; other < count; other++)
+            {
+                int port = peerPorts[other];
+                if (other != own)
+                {
+                    port = ports.Next();
+                    _proxies.Add(new PeerProxy(port, new IPEndPoint(IPAddress.Loopback, peerPorts[other]), _links[own, other], _links[other, own]));
+                }
+
+                members.Add($"{names[other]}=127.0.0.1:{port}");
+            }
+
+            string home = Path.Combine(directory, names[own]);
+            string[] sized = hasImages ? SmallDiskOptions : [];
+            string[] command =
+            [
+                program, "--name", names[own], "--data-dir", Path.Combine(home, hasImages ? "disk/data" : "data"), "--listen-client", $"127.0.0.1:{clientPorts[own]}", "--listen-peer", $"127.0.0.1:{peerPorts[own]}",
+                "--initial-cluster", string.Join(',', members), "--initial-shards", $"{plan.Shards}", "--replicas", $"{Math.Min(3, count)}", .. sized, .. plan.NodeOptions.SelectMany(option => option.Split('=', 2)),
+            ];
+            Nodes[own] = new HarnessNode(own, names[own], new ClientEndpoint("127.0.0.1", clientPorts[own]), home, Path.Combine(home, "node.log"), command, made);
+        }
+    }
+
+    public HarnessNode[] Nodes { get; }
+
+    /// <summary>One for each direction between two nodes.</summary>
+    public IReadOnlyList<Link> Links { get; }
+
+    public Link LinkBetween(HarnessNode from, HarnessNode to) => _links[from.Index, to.Index];
+
+    /// <summary>Closes what is open through a third of the proxies, chosen by a number.</summary>
+    public void ResetConnections(int choice)
+    {
+        for (int i = 0; i < _proxies.Count; i++)
+            if ((i + choice) % 3 == 0) _proxies[i].Reset();
+    }
+
+    /// <summary>Starts all nodes, and returns when each says that it is ready. Throws <see cref="NodeDiedException"/> if one does not, <see cref="ToolFailedException"/> for want of a disk image.</summary>
+    /// <param name="hasImages">Each node on a disk image of its own; needs root.</param>
+    public static async Task<TestedCluster> StartAsync(RunPlan plan, string program, string directory, bool hasImages, MadeThings made, CancellationToken stop)
+    {
+        TestedCluster cluster = new(plan, program, directory, hasImages, made);
+        try
+        {
+            if (hasImages)
+                foreach (HarnessNode node in cluster.Nodes) node.Disk = await DiskImage.CreateAsync(Path.Combine(directory, $"{node.Name}.img"), Path.Combine(node.Directory, "disk"), ImageBytes, made);
+            foreach (HarnessNode node in cluster.Nodes) node.Start();
+            await cluster.WaitUntilReadyAsync(StartPatience, stop);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Undoes whatever faults have left: every link healthy, every node running.</summary>
+    public async Task HealAsync(CancellationToken stop)
+    {
+        foreach (Link link in Links) link.Set(LinkState.Healthy);
+        foreach (HarnessNode node in Nodes)
+        {
+            node.Resume();
+            if (!node.IsRunning && node.IsMeantToBeDown) node.Start();
+        }
+
+        await WaitUntilReadyAsync(StartPatience, stop);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(Nodes.Where(node => node.IsRunning).Select(node => node.StopAsync(StopPatience)));
+        foreach (PeerProxy proxy in _proxies) await proxy.DisposeAsync();
+        foreach (HarnessNode node in Nodes)
+        {
+            node.Dispose();
+            if (node.Disk is { } disk) await disk.DeleteAsync();
+        }
+    }
+
+    private async Task WaitUntilReadyAsync(TimeSpan patience, CancellationToken stop)
+    {
+        using NodeClient asker = new(TimeSpan.FromSeconds(1));
+        long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        foreach (HarnessNode node in Nodes)
+        {
+            while (!await asker.IsReadyAsync(node.Client, stop))
+            {
+                if (node.Surprise() is { } surprise) throw new NodeDiedException(surprise);
+                if (Environment.TickCount64 > deadline) throw new NodeDiedException($"{node.Name} is not ready after {patience.TotalSeconds} s; see {node.LogFile}");
+                await Task.Delay(50, stop);
+            }
+        }
+    }
+}
+
+/// <summary>A node ended, or never came up, though no fault wanted that.</summary>
+internal sealed class NodeDiedException(string message) : Exception(message);

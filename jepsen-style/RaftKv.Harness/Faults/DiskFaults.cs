@@ -1,0 +1,118 @@
+namespace RaftKv.Harness.Faults;
+
+/// <summary>A node is started again under strace, which makes its syncs fail, late, or its last; afterwards once more without.</summary>
+/// <param name="injection">What strace is told of fdatasync; the number of the sync at which it begins is put in place of <c>N</c>.</param>
+/// <param name="isExpected">Whether the node's end fits: its exit code, null while it runs.</param>
+internal sealed class SyncFault(string name, string summary, string injection, string expected, Func<int?, bool> isExpected) : Fault(name, FaultTrack.Process, summary, FaultNeeds.Strace)
+{
+    /// <summary>A node that starts syncs a few times before it is ready; beyond that under load.</summary>
+    private const int LatestSync = 25;
+
+    /// <inheritdoc/>
+    public override async Task<FaultBite> BiteAsync(FaultScene scene, TimeSpan duration, CancellationToken stop)
+    {
+        if (scene.AnyNode() is not { } node) return FaultBite.Missed("no node ran");
+        int sync = scene.Random.Next(1, LatestSync);
+        string log = Path.Combine(node.Directory, "strace.log");
+        int? exitCode = null;
+        try
+        {
+            await node.KillAsync();
+            // -D: strace is the grandchild, so the process that we know is the node.
+            node.Start("strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", log, "-e", "trace=fdatasync", "-e", $"inject=fdatasync:{injection.Replace("N", $"{sync}", StringComparison.Ordinal)}");
+            node.MayEnd();
+            await Task.WhenAny(node.WaitForExitAsync(), HoldAsync(duration, stop));
+            exitCode = node.ExitCode;
+        }
+        finally
+        {
+            if (node.IsRunning) await node.KillAsync();
+            node.Start();
+        }
+
+        int injected = File.Exists(log) ? File.ReadLines(log).Count(line => line.Contains("(INJECTED", StringComparison.Ordinal) || line.Contains("(DELAYED", StringComparison.Ordinal) || line.Contains("+++ killed by SIGKILL", StringComparison.Ordinal)) : 0;
+        return FaultBite.Of($"{node.Name} from its sync {sync} on; expected: {expected}", injected > 0 && isExpected(exitCode), ("syncs hit", injected), ("exit code", exitCode ?? -1));
+    }
+}
+
+/// <summary>
+/// A node is killed, its directory spoilt, and it is started again: it must refuse, or serve nothing of what was spoilt. Afterwards it gets its directory back as it was when it was
+/// killed.
+/// </summary>
+/// <param name="spoil">Changes the directory; returns what was done, null if there was nothing to spoil.</param>
+/// <param name="mustRefuse">The node must end by itself with exit code 1.</param>
+internal sealed class SpoiltDirectoryFault(string name, string summary, bool mustRefuse, Func<string, Random, string?> spoil) : Fault(name, FaultTrack.Process, summary)
+{
+    private const int Refused = 1;
+
+    /// <inheritdoc/>
+    public override async Task<FaultBite> BiteAsync(FaultScene scene, TimeSpan duration, CancellationToken stop)
+    {
+        if (scene.AnyNode() is not { } node) return FaultBite.Missed("no node ran");
+        string data = node.DataDirectory;
+        string kept = data + ".kept";
+        string? what = null;
+        int? exitCode = null;
+        await node.KillAsync();
+        CopyDirectory(data, kept);
+        try
+        {
+            what = spoil(data, scene.Random);
+            if (what is not null)
+            {
+                node.Start();
+                node.MayEnd();
+                await Task.WhenAny(node.WaitForExitAsync(), HoldAsync(duration, stop));
+                exitCode = node.ExitCode;
+            }
+        }
+        finally
+        {
+            if (node.IsRunning) await node.KillAsync();
+            if (Directory.Exists(data)) Directory.Delete(data, recursive: true);
+            Directory.Move(kept, data);
+            node.Start();
+        }
+
+        bool hasRefused = exitCode == Refused;
+        return FaultBite.Of($"{node.Name}: {what ?? "nothing to spoil"}", what is not null && (hasRefused || !mustRefuse), ("refused", hasRefused ? 1 : 0));
+    }
+
+    /// <summary>Flips one bit in a file, somewhere in its middle half.</summary>
+    public static string? FlipBit(string directory, string pattern, Random random)
+    {
+        FileInfo[] files = [.. new DirectoryInfo(directory).EnumerateFiles(pattern, SearchOption.AllDirectories).Where(file => file.Length > 64).OrderBy(file => file.FullName, StringComparer.Ordinal)];
+        if (files.Length == 0) return null;
+        FileInfo file = files[random.Next(files.Length)];
+        using FileStream stream = file.Open(FileMode.Open, FileAccess.ReadWrite);
+        long at = (file.Length / 4) + random.NextInt64(file.Length / 2);
+        stream.Position = at;
+        int old = stream.ReadByte();
+        stream.Position = at;
+        stream.WriteByte((byte)(old ^ (1 << random.Next(8))));
+        return $"a bit flipped in {file.Name} at {at}";
+    }
+
+    public static string? DeleteFile(string directory, string pattern, Random random)
+    {
+        FileInfo[] files = [.. new DirectoryInfo(directory).EnumerateFiles(pattern, SearchOption.AllDirectories).OrderBy(file => file.FullName, StringComparer.Ordinal)];
+        if (files.Length == 0) return null;
+        FileInfo file = files[random.Next(files.Length)];
+        file.Delete();
+        return $"{file.Name} deleted";
+    }
+
+    public static string? DeleteAll(string directory, Random random)
+    {
+        Directory.Delete(directory, recursive: true);
+        return "everything deleted";
+    }
+
+    private static void CopyDirectory(string from, string to)
+    {
+        if (Directory.Exists(to)) Directory.Delete(to, recursive: true);
+        Directory.CreateDirectory(to);
+        foreach (string directory in Directory.EnumerateDirectories(from, "*", SearchOption.AllDirectories)) Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, directory)));
+        foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories)) File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
+    }
+}
