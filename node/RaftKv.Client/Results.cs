@@ -39,7 +39,7 @@ public sealed record RequestError(string Code, int Status, string Detail, Client
 }
 
 /// <summary>Where a result stands: who served it, in which shard, at which log index.</summary>
-/// <param name="Item">Of a batch or transaction: the place within the entry at that index; null elsewhere, and of what was only read.</param>
+/// <param name="Item">Of a batch, transaction or list: so that everything written has a position of its own. Null of a single operation.</param>
 public sealed record Position(string Node, ulong Shard, string Epoch, ulong Term, ulong Index, int? Item = null)
 {
     /// <summary>Of an answer that did not say.</summary>

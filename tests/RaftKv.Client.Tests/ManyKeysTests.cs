@@ -32,7 +32,7 @@ public sealed class ManyKeysTests
         Assert.Equal(
             [RequestOutcome.Applied, RequestOutcome.Applied, RequestOutcome.Applied, RequestOutcome.Applied, RequestOutcome.Rejected, RequestOutcome.Unknown, RequestOutcome.Rejected],
             batch.Items.Select(item => item.Outcome));
-        Assert.Equal((5ul, 4ul, 2ul, new Position("n1", 3, "1.1", 6, 17)), (batch.Items[0].Revision, batch.Items[0].PrevRevision, batch.Items[0].Version, batch.Items[0].Position));
+        Assert.Equal((5ul, 4ul, 2ul, new Position("n1", 3, "1.1", 6, 17, 0)), (batch.Items[0].Revision, batch.Items[0].PrevRevision, batch.Items[0].Version, batch.Items[0].Position));
         Assert.Equal([0xFF], batch.Items[1].Value);
         Assert.Equal((null, false, null), (batch.Items[2].Value, batch.Items[2].Existed, batch.Items[2].Error));
         Assert.True(batch.Items[3].Existed);
@@ -115,7 +115,7 @@ public sealed class ManyKeysTests
         List<ListItem> items = [];
         await foreach (ListItem item in client.ListAsync(new ListQuery(Prefix: Binary, Start: Bytes("s"), End: Bytes("é")) { PageKeys = 5 })) items.Add(item);
         Assert.Equal(["61", "C328"], items.Select(item => Convert.ToHexString(item.Key)));
-        Assert.Equal(("1", new Position("n1", 2, "1.1", 6, 9), null), (Encoding.UTF8.GetString(items[0].Value!), items[0].Position, items[0].Ttl));
+        Assert.Equal(("1", new Position("n1", 2, "1.1", 6, 9, 0), null), (Encoding.UTF8.GetString(items[0].Value!), items[0].Position, items[0].Ttl));
         Assert.Equal((0, 3ul, TimeSpan.FromSeconds(9)), (items[1].Value!.Length, items[1].Revision, items[1].Ttl));
         Assert.Equal(["/v1/kv?limit=5&prefix=%C3%28&start=s&end=%C3%A9", "/v1/kv?limit=5&prefix=%C3%28&start=s&end=%C3%A9&cursor=YQ"], node.Requests.Select(request => request.Target));
     }
