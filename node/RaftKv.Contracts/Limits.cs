@@ -46,6 +46,9 @@ public sealed record Limits
     /// <summary>Calls that a node works on at once; a batch or list makes several.</summary>
     public int MaxCallsAtOnce { get; init; } = 65_536;
 
+    /// <summary>Bytes of the requests that a node works on, together.</summary>
+    public long MaxCallBytes { get; init; } = 256L * Mebi;
+
     /// <summary>What has arrived of bodies that are not complete, together.</summary>
     public long MaxArrivingBodyBytes { get; init; } = 256L * Mebi;
 

@@ -93,7 +93,7 @@ public sealed class Front : IFront
 
                 if (_activeBytes + call.Request.Length > _options.MaxCallBytes)
                 {
-                    call.TryComplete(Fail(ErrorCode.Overloaded, $"requests of {_activeBytes} bytes are under way, the limit is {_options.MaxCallBytes}"));
+                    call.TryComplete(Fail(ErrorCode.Overloaded, $"requests of {_activeBytes} bytes are under way, the limit is {_options.MaxCallBytes}").Over(_options.MaxCallBytes, _activeBytes));
                     return;
                 }
 

@@ -224,6 +224,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     internal static FrontOptions FrontOptionsOf(NodeOptions options, DiskIdentity identity, ulong bootId) => new(identity.Name, bootId)
     {
         MaxCalls = options.Limits.MaxCallsAtOnce,
+        MaxCallBytes = options.Limits.MaxCallBytes,
         RetryMicros = options.ScaledMicros(RetryMillis),
         LeaderlessMicros = options.ScaledMicros(LeaderlessMillis),
     };

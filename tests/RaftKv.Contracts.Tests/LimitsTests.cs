@@ -19,7 +19,7 @@ public sealed class LimitsTests
         Assert.Equal(128, limits.MaxEtcdTxnOperations);
         Assert.Equal(64, limits.MaxIdempotencyKeyChars);
         Assert.Equal(10_000, limits.MaxConnections);
-        Assert.Equal((3_162_240_000, 65_536, 268_435_456, 268_435_456), (limits.MaxTtlSeconds, limits.MaxCallsAtOnce, limits.MaxArrivingBodyBytes, limits.MaxUntakenAnswerBytes));
+        Assert.Equal((3_162_240_000, 65_536, 268_435_456, 268_435_456, 268_435_456), (limits.MaxTtlSeconds, limits.MaxCallsAtOnce, limits.MaxCallBytes, limits.MaxArrivingBodyBytes, limits.MaxUntakenAnswerBytes));
         Assert.Equal((32_768, 100), (limits.MaxHeaderBytes, limits.MaxHeaders));
         Assert.Equal(600_000, limits.IdempotencyWindowMillis);
         Assert.Equal(5_000, limits.DefaultDeadlineMillis);

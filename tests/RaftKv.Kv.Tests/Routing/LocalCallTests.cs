@@ -109,6 +109,7 @@ public sealed class LocalCallTests
         TestCall waiting = node.Put(new string('x', 1_000), deadlineMicros: 100_000);
         KvResponse refused = node.Put(new string('x', 1_000)).Ended;
         Assert.Equal((ErrorCode.Overloaded, $"requests of {waiting.Request.Length} bytes are under way, the limit is 2000"), (refused.Error, refused.Detail));
+        Assert.Equal((2_000L, (long)waiting.Request.Length), refused.Exceeded);
         Assert.Null(node.Put().Response); // A small one has room.
         node.After(100_000);
         Assert.NotNull(waiting.Response);
