@@ -60,21 +60,4 @@ internal sealed record PlaygroundNode(string Name, int ClientPort, string Direct
             return true;
         }
     }
-
-    /// <summary>The last line of the node's log that is a complaint of the program itself, without its name; null if there is none.</summary>
-    /// <param name="from">The log's length before the start in question.</param>
-    public string? LastComplaint(long from)
-    {
-        const string Prefix = "raftkv-node: ";
-        using FileStream log = new(LogFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        log.Position = Math.Min(from, log.Length);
-        using StreamReader reader = new(log);
-        string? complaint = null;
-        while (reader.ReadLine() is { } line)
-        {
-            if (line.StartsWith(Prefix, StringComparison.Ordinal)) complaint = line[Prefix.Length..];
-        }
-
-        return complaint;
-    }
 }

@@ -29,12 +29,12 @@ internal sealed class StartedNode : IDisposable
     public int ExitCode => _process.ExitCode;
 
     /// <summary>What the program itself said last, null if nothing.</summary>
-    public string? Complaint => Node.LastComplaint(_logLengthBefore);
+    public string? Complaint => NodeLog.LastComplaint(Node.LogFile, _logLengthBefore);
 
     public static StartedNode Start(NodeProgram program, PlaygroundNode node)
     {
-        FileInfo log = new(node.LogFile);
-        return new StartedNode(node, program.Start(node), log.Exists ? log.Length : 0);
+        long logLengthBefore = NodeLog.LengthOf(node.LogFile);
+        return new StartedNode(node, program.Start(node), logLengthBefore);
     }
 
     /// <summary>Once exited, in a few words.</summary>

@@ -25,7 +25,6 @@ internal sealed class ApiClient : IDisposable
     public ApiClient(IReadOnlyList<ClientEndpoint> endpoints, bool hasKeys, TimeSpan timeout, int seed, RunClock clock, Recorder recorder, ProcessNumbers processes)
     {
         (_clock, _recorder, _processes) = (clock, recorder, processes);
-        HasKeys = hasKeys;
         Process = processes.Next();
         _client = new RaftKvClient(new RaftKvClientOptions
         {
@@ -37,8 +36,6 @@ internal sealed class ApiClient : IDisposable
             Seed = seed,
         });
     }
-
-    public bool HasKeys { get; }
 
     public int Process { get; private set; }
 

@@ -21,20 +21,9 @@ internal sealed class Recorder(HistoryWriter writer)
         }
     }
 
-    public int Count
-    {
-        get { lock (_lock) return _calls.Count; }
-    }
-
     /// <summary>Those so far.</summary>
     public ClientCall[] Snapshot()
     {
         lock (_lock) return [.. _calls];
-    }
-
-    /// <summary>From <paramref name="from"/> on, of those recorded so far.</summary>
-    public ClientCall[] Since(int from)
-    {
-        lock (_lock) return [.. _calls[from..]];
     }
 }

@@ -16,12 +16,10 @@ internal sealed partial class DiskImage
     private const int CanaryBytes = 64 * 1024;
     private const uint ShutdownRequest = 0x8004587D; // EXT4_IOC_SHUTDOWN: _IOR('X', 125, u32)
     private const uint NoLogFlush = 2;
-    private readonly MadeThings _made;
-    private readonly long _bytes;
     private string _file;
     private int _cuts;
 
-    private DiskImage(string file, string mountPoint, long bytes, MadeThings made) => (_file, MountPoint, _bytes, _made) = (file, mountPoint, bytes, made);
+    private DiskImage(string file, string mountPoint) => (_file, MountPoint) = (file, mountPoint);
 
     public string MountPoint { get; }
 
@@ -31,7 +29,7 @@ internal sealed partial class DiskImage
         Directory.CreateDirectory(mountPoint);
         using (FileStream image = new(file, FileMode.CreateNew)) image.SetLength(bytes);
         await Shell.RunAsync("mkfs.ext4", "-q", "-F", "-m", "0", file);
-        DiskImage disk = new(file, mountPoint, bytes, made);
+        DiskImage disk = new(file, mountPoint);
         made.AddMount(mountPoint);
         await disk.MountAsync();
         return disk;
@@ -66,8 +64,6 @@ internal sealed partial class DiskImage
         await UnmountAsync();
         await MountAsync();
     }
-
-    public Task SetReadOnlyAsync(bool isReadOnly) => Shell.RunAsync("mount", "-o", isReadOnly ? "remount,ro" : "remount,rw", MountPoint);
 
     /// <summary>Whoever writes or syncs waits until <see cref="ThawAsync"/>.</summary>
     public Task FreezeAsync() => Shell.RunAsync("fsfreeze", "-f", MountPoint);

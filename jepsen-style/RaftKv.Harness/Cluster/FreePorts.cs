@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace RaftKv.Harness.Cluster;
 
@@ -29,23 +27,9 @@ internal sealed class FreePorts
         {
             int port = _next++;
             if (_next == _end) _next = First;
-            if (IsFree(port)) return port;
+            if (LocalPorts.IsFree(port)) return port;
         }
 
         throw new CommandException(ExitCode.Usage, $"no free port on 127.0.0.1 from {First} to {_end}");
-    }
-
-    private static bool IsFree(int port)
-    {
-        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
     }
 }

@@ -11,6 +11,7 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
 {
     private const int SignalBase = 128;
     private volatile Process? _process;
+    private long _logLengthBefore;
 
     /// <summary>Of earlier lives. Somebody may just be looking at one.</summary>
     private readonly List<Process> _former = [];
@@ -45,6 +46,7 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
         if (_process is { } former) _former.Add(former);
         IsMeantToBeDown = false;
         IsPaused = false;
+        _logLengthBefore = NodeLog.LengthOf(logFile);
         Process process = LoggedProcess.Start(logFile, [.. before, .. command]);
         ProcessId = process.Id;
         made.AddProcess(process.Id);
@@ -106,18 +108,12 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
     public string? Surprise()
     {
         if (IsMeantToBeDown || _process is not { HasExited: true } process) return null;
-        return process.ExitCode > SignalBase ? $"{name} died of signal {process.ExitCode - SignalBase}" : $"{name} ended with exit code {process.ExitCode}: {LastComplaint() ?? $"see {logFile}"}";
+        return process.ExitCode > SignalBase ? $"{name} died of signal {process.ExitCode - SignalBase}" : $"{name} ended with exit code {process.ExitCode}: {NodeLog.LastComplaint(logFile, _logLengthBefore) ?? $"see {logFile}"}";
     }
 
     public void Dispose()
     {
         foreach (Process former in _former) former.Dispose();
         _process?.Dispose();
-    }
-
-    private string? LastComplaint()
-    {
-        const string Prefix = "raftkv-node: ";
-        return File.ReadLines(logFile).LastOrDefault(line => line.StartsWith(Prefix, StringComparison.Ordinal))?[Prefix.Length..];
     }
 }

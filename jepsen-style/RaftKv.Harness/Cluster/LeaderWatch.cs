@@ -37,12 +37,6 @@ internal sealed class LeaderWatch : IAsyncDisposable
         lock (_lock) return _leaders.Values.GroupBy(leader => leader.Leader).OrderByDescending(group => group.Count()).ThenBy(group => group.Key, StringComparer.Ordinal).FirstOrDefault()?.Key;
     }
 
-    /// <summary>Who leads the shard as far as is known.</summary>
-    public string? LeaderOf(ulong shard)
-    {
-        lock (_lock) return _leaders.TryGetValue(shard, out var leader) ? leader.Leader : null;
-    }
-
     /// <summary>Those that are known to have had a leader.</summary>
     public ulong[] Shards()
     {

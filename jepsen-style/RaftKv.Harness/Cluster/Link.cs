@@ -5,7 +5,7 @@ namespace RaftKv.Harness.Cluster;
 internal readonly record struct FrameOnItsWay(byte[] Bytes, long DueMillis);
 
 /// <summary>The frames of one node on their way to another: of all connections between them, whoever dialled. Thread-safe.</summary>
-internal sealed class Link(string from, string to, int seed)
+internal sealed class Link(int seed)
 {
     /// <summary>Old frames to choose from when one is to come once more.</summary>
     private const int Remembered = 256;
@@ -14,10 +14,6 @@ internal sealed class Link(string from, string to, int seed)
     private readonly List<byte[]> _old = [];
     private LinkState _state;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    public string From => from;
-
-    public string To => to;
 
     public LinkCounters Counters { get; } = new();
 

@@ -10,13 +10,14 @@ namespace RaftKv.Harness.Cluster;
 /// <remarks>
 /// <code>
 /// owner PID STARTED        the harness; while it lives, clean leaves its things alone
-/// mount PATH -             a disk image
+/// mount PATH               a disk image
 /// process PID STARTED      a node. STARTED is its start in clock ticks since boot (proc(5), stat, field 22): a process id alone may be somebody else's by now
 /// </code>
 /// Owned by one run; not thread-safe.
 /// </remarks>
-internal sealed class MadeThings : IDisposable
+internal sealed class MadeThings
 {
+    private const string Gone = "gone";
     private readonly string _file;
 
     private MadeThings(string file) => _file = file;
@@ -34,31 +35,31 @@ internal sealed class MadeThings : IDisposable
     /// <summary>A process is known by its id once it is there: a crash of ours between start and this line leaves it unknown. There is no earlier moment.</summary>
     public void AddProcess(int id) => Add("process", Identity(id));
 
-    public void AddMount(string mountPoint) => Add("mount", $"{mountPoint} -");
+    public void AddMount(string mountPoint) => Add("mount", mountPoint);
 
-    /// <summary>Everything is gone.</summary>
-    public void Dispose() => File.Delete(_file);
+    /// <summary>Everything is gone. Until then whatever could not be removed stays known to <see cref="CleanAsync"/>.</summary>
+    public void Forget() => File.Delete(_file);
 
     /// <summary>Ends and removes what dead harnesses have left. Returns a line for each thing removed.</summary>
-    public static List<string> Clean()
+    public static async Task<List<string>> CleanAsync()
     {
         List<string> removed = [];
         if (!Directory.Exists(Folder)) return removed;
         foreach (string file in Directory.EnumerateFiles(Folder, "*.made"))
         {
-            string[][] lines = [.. File.ReadLines(file).Select(line => line.Split(' ')).Where(words => words.Length == 3)];
-            if (lines.Any(words => words[0] == "owner" && IsAlive(words))) continue;
-            foreach (string[] words in lines.Where(words => words[0] == "process" && IsAlive(words)))
+            ILookup<string, string> things = File.ReadLines(file).Select(line => line.Split(' ', 2)).Where(words => words.Length == 2).ToLookup(words => words[0], words => words[1]);
+            if (things["owner"].Any(IsAlive)) continue;
+            foreach (string process in things["process"].Where(IsAlive))
             {
-                int id = int.Parse(words[1], CultureInfo.InvariantCulture);
-                Signals.SendKill(id);
-                removed.Add($"process {id}");
+                Signals.SendKill(IdIn(process));
+                removed.Add($"process {IdIn(process)}");
             }
 
-            foreach (string[] words in lines.Where(words => words[0] == "mount"))
+            foreach (string mountPoint in things["mount"])
             {
-                // Also one that is frozen, and one that a process which was just killed still holds.
-                if (Shell.TryAsync("fsfreeze", "-u", words[1]).GetAwaiter().GetResult() is var _ && Shell.TryAsync("umount", "-l", words[1]).GetAwaiter().GetResult().ExitCode == 0) removed.Add($"mount {words[1]}");
+                _ = await Shell.TryAsync("fsfreeze", "-u", mountPoint);
+                // Lazily: a process that was just killed may still hold it.
+                if ((await Shell.TryAsync("umount", "-l", mountPoint)).ExitCode == 0) removed.Add($"mount {mountPoint}");
             }
 
             File.Delete(file);
@@ -69,7 +70,10 @@ internal sealed class MadeThings : IDisposable
 
     private void Add(string kind, string what) => File.AppendAllText(_file, $"{kind} {what}\n");
 
-    private static bool IsAlive(string[] words) => int.TryParse(words[1], CultureInfo.InvariantCulture, out int id) && ProcessFacts.StartOf(id) is { } start && start == words[2];
+    /// <summary>Whether the process of an identity is there still, and no other under its id.</summary>
+    private static bool IsAlive(string identity) => Identity(IdIn(identity)) == identity && !identity.EndsWith(Gone, StringComparison.Ordinal);
 
-    private static string Identity(int id) => string.Create(CultureInfo.InvariantCulture, $"{id} {ProcessFacts.StartOf(id) ?? "gone"}");
+    private static int IdIn(string identity) => int.TryParse(identity.Split(' ')[0], CultureInfo.InvariantCulture, out int id) ? id : 0;
+
+    private static string Identity(int id) => string.Create(CultureInfo.InvariantCulture, $"{id} {ProcessFacts.StartOf(id) ?? Gone}");
 }

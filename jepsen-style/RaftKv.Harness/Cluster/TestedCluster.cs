@@ -30,7 +30,7 @@ internal sealed class TestedCluster : IAsyncDisposable
         string[] names = [.. Enumerable.Range(1, count).Select(number => $"n{number}")];
         _links = new Link[count, count];
         for (int from = 0; from < count; from++)
-            for (int to = 0; to < count; to++) _links[from, to] = new Link(names[from], names[to], Seeds.Of(plan.Seed, from, to));
+            for (int to = 0; to < count; to++) _links[from, to] = new Link(Seeds.Of(plan.Seed, from, to));
         Links = [.. Enumerable.Range(0, count * count).Where(i => i / count != i % count).Select(i => _links[i / count, i % count])];
 
         Nodes = new HarnessNode[count];
@@ -116,6 +116,8 @@ internal sealed class TestedCluster : IAsyncDisposable
             node.Dispose();
             if (node.Disk is { } disk) await disk.DeleteAsync();
         }
+
+        _made.Forget();
     }
 
     private async Task WaitUntilReadyAsync(TimeSpan patience, CancellationToken stop)

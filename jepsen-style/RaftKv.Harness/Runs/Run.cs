@@ -31,7 +31,7 @@ internal sealed class Run(RunPlan plan, string program, string directory, Action
         IReadOnlyList<PlannedFault> schedule = FaultSchedule.Draw(faults, time, plan.Seed);
 
         Directory.CreateDirectory(directory);
-        using MadeThings made = MadeThings.Begin(Path.GetFileName(directory));
+        MadeThings made = MadeThings.Begin(Path.GetFileName(directory));
         using HistoryWriter history = new(Path.Combine(directory, "history.jsonl"), plan.Workload, plan.Seed);
         Recorder recorder = new(history);
         await using TestedCluster cluster = await StartAsync(faults.Any(fault => fault.Needs.HasFlag(FaultNeeds.Image)), made, stop);

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using RaftKv.Checking;
 using RaftKv.Checking.Append;
 using RaftKv.Checking.Histories;
@@ -16,7 +15,6 @@ internal sealed class AppendWorkload(int shards) : Workload
     private const int ListsPerGroup = 4;
     private const int LongestList = 60;
     private readonly Group[] _groups = [.. Enumerable.Range(0, Math.Max(2, shards)).Select(group => new Group(group))];
-    private long _lastElement;
 
     /// <inheritdoc/>
     public override string Name => "append";
@@ -41,7 +39,7 @@ internal sealed class AppendWorkload(int shards) : Workload
         for (int i = 0; i < lists.Length; i++)
         {
             KvResult found = read.Results[i];
-            string element = Interlocked.Increment(ref _lastElement).ToString(CultureInfo.InvariantCulture);
+            string element = NextValue();
             then.Add(i < appends ? KvOperation.Put(lists[i], found.Existed ? $"{found.Value},{element}" : element) : KvOperation.Get(lists[i]));
             if (found.Value?.Count(letter => letter == ',') >= LongestList) group.Replace(lists[i]);
         }
@@ -50,12 +48,8 @@ internal sealed class AppendWorkload(int shards) : Workload
     }
 
     /// <inheritdoc/>
-    public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
-    {
-        foreach (string list in _groups.SelectMany(group => group.AllLists()))
-            if ((await worker.Client.TxnAsync([], [KvOperation.Get(list)], [], stop)).Outcome != OutcomeKind.Ok) return false;
-        return true;
-    }
+    public override Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop) =>
+        AreAnsweredAsync(_groups.SelectMany(group => group.AllLists()), list => worker.Client.TxnAsync([], [KvOperation.Get(list)], [], stop));
 
     /// <inheritdoc/>
     public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => [AppendChecker.Check(history, Prefix), .. RegisterChecks.Of(history)];

@@ -59,17 +59,11 @@ internal sealed class BankWorkload(int shards) : Workload
     }
 
     /// <inheritdoc/>
-    public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
-    {
-        foreach (string bank in _banks) if ((await ReadAllAsync(worker, bank, stop)).Outcome != OutcomeKind.Ok) return false;
-        return true;
-    }
+    public override Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop) => AreAnsweredAsync(_banks, bank => ReadAllAsync(worker, bank, stop));
 
     /// <inheritdoc/>
     public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) =>
-        [BankChecker.Check(history, BanksIn(history).ToDictionary(bank => bank, _ => Accounts * Opening)), .. RegisterChecks.Of(history)];
-
-    private static IEnumerable<string> BanksIn(IReadOnlyList<ClientCall> history) => history.SelectMany(call => call.Operations).Select(operation => operation.Key[..(operation.Key.IndexOf('/', StringComparison.Ordinal) + 1)]).Distinct();
+        [BankChecker.Check(history, PrefixesIn(history).ToDictionary(bank => bank, _ => Accounts * Opening)), .. RegisterChecks.Of(history)];
 
     private static Task<ClientCall> ReadAllAsync(Worker worker, string bank, CancellationToken stop) => worker.Client.TxnAsync([], [.. AccountsOf(bank).Select(KvOperation.Get)], [], stop);
 

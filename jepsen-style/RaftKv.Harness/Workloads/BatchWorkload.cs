@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using RaftKv.Checking;
 using RaftKv.Checking.Histories;
 
 namespace RaftKv.Harness.Workloads;
@@ -10,7 +9,6 @@ internal sealed class BatchWorkload(int shards) : Workload
 {
     private const int MostItems = 8;
     private readonly int _keys = Math.Max(10, 4 * shards);
-    private long _lastValue;
 
     /// <inheritdoc/>
     public override string Name => "batch";
@@ -41,11 +39,7 @@ internal sealed class BatchWorkload(int shards) : Workload
     }
 
     /// <inheritdoc/>
-    public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
-    {
-        for (int key = 0; key < _keys; key++) if ((await worker.Client.GetAsync(KeyOf(key), stop: stop)).Outcome != OutcomeKind.Ok) return false;
-        return true;
-    }
+    public override Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop) => AreReadAsync(worker, Enumerable.Range(0, _keys).Select(KeyOf), stop);
 
     /// <inheritdoc/>
     public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => RegisterChecks.Of(history);
@@ -54,7 +48,7 @@ internal sealed class BatchWorkload(int shards) : Workload
     {
         string key = KeyOf(random.Next(_keys));
         if (!isWrite) return KvOperation.Get(key);
-        return random.Next(4) == 0 ? KvOperation.Delete(key) : KvOperation.Put(key, Interlocked.Increment(ref _lastValue).ToString(CultureInfo.InvariantCulture));
+        return random.Next(4) == 0 ? KvOperation.Delete(key) : KvOperation.Put(key, NextValue());
     }
 
     private static string KeyOf(int number) => "batch/" + number.ToString(CultureInfo.InvariantCulture);

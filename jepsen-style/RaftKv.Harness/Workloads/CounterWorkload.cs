@@ -32,12 +32,7 @@ internal sealed class CounterWorkload : Workload
     }
 
     /// <inheritdoc/>
-    public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
-    {
-        for (int counter = 0; counter < Counters; counter++)
-            if ((await worker.Client.GetAsync(KeyOf(counter), stop: stop)).Outcome != OutcomeKind.Ok) return false;
-        return true;
-    }
+    public override Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop) => AreReadAsync(worker, Enumerable.Range(0, Counters).Select(KeyOf), stop);
 
     /// <inheritdoc/>
     public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => [.. Enumerable.Range(0, Counters).Select(counter => CounterChecker.Check(history, KeyOf(counter))), .. RegisterChecks.Of(history)];

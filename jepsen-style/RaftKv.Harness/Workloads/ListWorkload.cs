@@ -1,5 +1,4 @@
 using System.Globalization;
-using RaftKv.Checking;
 using RaftKv.Checking.Histories;
 using RaftKv.Checking.Lists;
 
@@ -10,7 +9,6 @@ internal sealed class ListWorkload : Workload
 {
     private const int Prefixes = 3;
     private const int KeysPerPrefix = 40;
-    private long _lastValue;
 
     /// <inheritdoc/>
     public override string Name => "list";
@@ -38,17 +36,13 @@ internal sealed class ListWorkload : Workload
                 await worker.Client.WriteAsync(KvOperation.Delete(key), stop: stop);
                 break;
             default:
-                await worker.Client.WriteAsync(KvOperation.Put(key, Interlocked.Increment(ref _lastValue).ToString(CultureInfo.InvariantCulture)), stop: stop);
+                await worker.Client.WriteAsync(KvOperation.Put(key, NextValue()), stop: stop);
                 break;
         }
     }
 
     /// <inheritdoc/>
-    public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
-    {
-        for (int prefix = 0; prefix < Prefixes; prefix++) if ((await worker.Client.ListAsync(PrefixOf(prefix), stop)).Outcome != OutcomeKind.Ok) return false;
-        return true;
-    }
+    public override Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop) => AreAnsweredAsync(Enumerable.Range(0, Prefixes), prefix => worker.Client.ListAsync(PrefixOf(prefix), stop));
 
     /// <inheritdoc/>
     public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => [ListChecker.Check(history), .. RegisterChecks.Of(history)];

@@ -1,5 +1,4 @@
 using System.Globalization;
-using RaftKv.Checking;
 using RaftKv.Checking.Histories;
 using RaftKv.Checking.Monotonic;
 
@@ -9,7 +8,6 @@ namespace RaftKv.Harness.Workloads;
 internal sealed class MonotonicWorkload(int shards) : Workload
 {
     private readonly int _keys = Math.Max(4, 2 * shards);
-    private long _lastValue;
 
     /// <inheritdoc/>
     public override string Name => "monotonic";
@@ -33,17 +31,13 @@ internal sealed class MonotonicWorkload(int shards) : Workload
                 await worker.Client.GetAsync(key, stop: stop);
                 break;
             default:
-                await worker.Client.WriteAsync(KvOperation.Put(key, Interlocked.Increment(ref _lastValue).ToString(CultureInfo.InvariantCulture)), stop: stop);
+                await worker.Client.WriteAsync(KvOperation.Put(key, NextValue()), stop: stop);
                 break;
         }
     }
 
     /// <inheritdoc/>
-    public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
-    {
-        for (int key = 0; key < _keys; key++) if ((await worker.Client.GetAsync(KeyOf(key), stop: stop)).Outcome != OutcomeKind.Ok) return false;
-        return true;
-    }
+    public override Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop) => AreReadAsync(worker, Enumerable.Range(0, _keys).Select(KeyOf), stop);
 
     /// <inheritdoc/>
     public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => [MonotonicChecker.Check(history), .. RegisterChecks.Of(history)];

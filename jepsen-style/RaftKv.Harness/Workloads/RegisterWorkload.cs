@@ -14,7 +14,6 @@ internal sealed class RegisterWorkload(int shards) : Workload
     private const int CallsPerKey = 300;
     private readonly Slot[] _slots = [.. Enumerable.Range(0, Math.Max(5, 2 * shards)).Select(slot => new Slot(slot))];
     private readonly ConcurrentDictionary<string, bool> _keys = [];
-    private long _lastValue;
 
     /// <inheritdoc/>
     public override string Name => "register";
@@ -46,17 +45,10 @@ internal sealed class RegisterWorkload(int shards) : Workload
     }
 
     /// <inheritdoc/>
-    public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
-    {
-        foreach (string key in _keys.Keys.Order(StringComparer.Ordinal))
-            if ((await worker.Client.GetAsync(key, stop: stop)).Outcome != OutcomeKind.Ok) return false;
-        return true;
-    }
+    public override Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop) => AreReadAsync(worker, _keys.Keys.Order(StringComparer.Ordinal), stop);
 
     /// <inheritdoc/>
     public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => RegisterChecks.Of(history);
-
-    private string NextValue() => Interlocked.Increment(ref _lastValue).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>One of the keys that are in use, and the revision that was last seen of it, which conditions name.</summary>
     private sealed class Slot(int number)

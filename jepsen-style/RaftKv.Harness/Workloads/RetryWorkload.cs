@@ -1,5 +1,4 @@
 using System.Globalization;
-using RaftKv.Checking;
 using RaftKv.Checking.Histories;
 using RaftKv.Checking.Retries;
 
@@ -11,7 +10,6 @@ internal sealed class RetryWorkload(int shards) : Workload
     private const string Prefix = "retry/";
     private const int MostAttempts = 4;
     private readonly int _keys = Math.Max(6, 3 * shards);
-    private long _lastValue;
 
     /// <inheritdoc/>
     public override string Name => "idempotent-retry";
@@ -25,18 +23,14 @@ internal sealed class RetryWorkload(int shards) : Workload
     /// <inheritdoc/>
     public override async Task StepAsync(Worker worker, CancellationToken stop)
     {
-        KvOperation put = KvOperation.Put(KeyOf(worker.Random.Next(_keys)), Interlocked.Increment(ref _lastValue).ToString(CultureInfo.InvariantCulture));
+        KvOperation put = KvOperation.Put(KeyOf(worker.Random.Next(_keys)), NextValue());
         string idempotencyKey = Guid.CreateVersion7().ToString();
         int attempts = worker.Random.Next(1, MostAttempts + 1);
         for (int attempt = 0; attempt < attempts; attempt++) await worker.AtAnyNode().WriteAsync(put, idempotencyKey, stop);
     }
 
     /// <inheritdoc/>
-    public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
-    {
-        for (int key = 0; key < _keys; key++) if ((await worker.Client.GetAsync(KeyOf(key), stop: stop)).Outcome != OutcomeKind.Ok) return false;
-        return true;
-    }
+    public override Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop) => AreReadAsync(worker, Enumerable.Range(0, _keys).Select(KeyOf), stop);
 
     /// <inheritdoc/>
     public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => [ExactlyOnceChecker.Check(history), .. RegisterChecks.Of(history)];

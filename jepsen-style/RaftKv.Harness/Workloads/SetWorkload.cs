@@ -1,5 +1,4 @@
 using System.Globalization;
-using RaftKv.Checking;
 using RaftKv.Checking.Histories;
 using RaftKv.Checking.Sets;
 
@@ -35,11 +34,7 @@ internal sealed class SetWorkload : Workload
     }
 
     /// <inheritdoc/>
-    public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
-    {
-        for (long set = 0; set <= _last / AddsPerSet; set++) if ((await worker.Client.ListAsync(PrefixOf(set), stop)).Outcome != OutcomeKind.Ok) return false;
-        return true;
-    }
+    public override Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop) => AreAnsweredAsync(Enumerable.Range(0, 1 + (int)(_last / AddsPerSet)), set => worker.Client.ListAsync(PrefixOf(set), stop));
 
     /// <inheritdoc/>
     public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => [Sets(history), .. RegisterChecks.Of(history)];
@@ -47,8 +42,7 @@ internal sealed class SetWorkload : Workload
     /// <summary>All sets as one.</summary>
     private static CheckVerdict Sets(IReadOnlyList<ClientCall> history)
     {
-        string[] prefixes = [.. history.SelectMany(call => call.Operations).Select(operation => operation.Key[..(operation.Key.IndexOf('/', StringComparison.Ordinal) + 1)]).Distinct().Order(StringComparer.Ordinal)];
-        CheckVerdict[] each = [.. prefixes.DefaultIfEmpty(PrefixOf(0)).Select(prefix => SetChecker.Check(history, prefix))];
+        CheckVerdict[] each = [.. PrefixesIn(history).DefaultIfEmpty(PrefixOf(0)).Select(prefix => SetChecker.Check(history, prefix))];
         return each.FirstOrDefault(check => check.Finding is not null) ?? each.FirstOrDefault(check => check.Unknown is not null) ?? new CheckVerdict(each[0].Checker, each.Sum(check => check.Checked), null);
     }
 

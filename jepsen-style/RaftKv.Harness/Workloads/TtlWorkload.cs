@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using RaftKv.Checking;
 using RaftKv.Checking.Histories;
 using RaftKv.Checking.Ttl;
@@ -16,7 +15,6 @@ internal sealed class TtlWorkload : Workload
     /// <summary>A shard without a leader expires nothing: the longest fault, and an election.</summary>
     private const long GraceMicros = 20_000_000;
     private readonly ConcurrentQueue<string> _keys = [];
-    private long _last;
 
     /// <inheritdoc/>
     public override string Name => "ttl";
@@ -32,7 +30,7 @@ internal sealed class TtlWorkload : Workload
     {
         if (worker.Random.Next(4) == 0 || _keys.IsEmpty)
         {
-            string number = Interlocked.Increment(ref _last).ToString(CultureInfo.InvariantCulture);
+            string number = NextValue();
             ClientCall put = await worker.Client.WriteAsync(KvOperation.Put($"ttl/{number}", number, worker.Random.Next(ShortestSeconds, LongestSeconds + 1)), stop: stop);
             if (put.Outcome is OutcomeKind.Ok or OutcomeKind.Unknown) _keys.Enqueue($"ttl/{number}");
             while (_keys.Count > Watched && _keys.TryDequeue(out _))
@@ -50,8 +48,7 @@ internal sealed class TtlWorkload : Workload
     public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
     {
         await Task.Delay(TimeSpan.FromSeconds(LongestSeconds) + TimeSpan.FromMicroseconds(GraceMicros), stop); // Not for an event: time itself is what is tested.
-        foreach (string key in _keys) if ((await worker.Client.GetAsync(key, stop: stop)).Outcome != OutcomeKind.Ok) return false;
-        return true;
+        return await AreReadAsync(worker, _keys, stop);
     }
 
     /// <inheritdoc/>

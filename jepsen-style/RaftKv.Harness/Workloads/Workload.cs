@@ -1,3 +1,5 @@
+using System.Globalization;
+using RaftKv.Checking;
 using RaftKv.Checking.Histories;
 using RaftKv.Harness.Clients;
 
@@ -6,6 +8,8 @@ namespace RaftKv.Harness.Workloads;
 /// <summary>What clients do, and how what they were answered is judged: a file for each.</summary>
 internal abstract class Workload
 {
+    private long _lastValue;
+
     /// <summary>As it is typed.</summary>
     public abstract string Name { get; }
 
@@ -26,6 +30,23 @@ internal abstract class Workload
 
     /// <summary>After the last step, with the cluster healed: reads whatever must still be there. Returns whether all of it could be read.</summary>
     public abstract Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop);
+
+    /// <summary>A value that no other write of the run has. Thread-safe.</summary>
+    protected string NextValue() => Interlocked.Increment(ref _lastValue).ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>Makes a call for each, one after the other, up to the first that is not answered. Returns whether all were.</summary>
+    protected static async Task<bool> AreAnsweredAsync<T>(IEnumerable<T> each, Func<T, Task<ClientCall>> call)
+    {
+        foreach (T one in each) if ((await call(one)).Outcome != OutcomeKind.Ok) return false;
+        return true;
+    }
+
+    /// <summary>Gets each key, as <see cref="AreAnsweredAsync"/>.</summary>
+    protected static Task<bool> AreReadAsync(Worker worker, IEnumerable<string> keys, CancellationToken stop) => AreAnsweredAsync(keys, key => worker.Client.GetAsync(key, stop: stop));
+
+    /// <summary>Of the keys that are named in a history: each up to its first slash, in ordinal order.</summary>
+    protected static IEnumerable<string> PrefixesIn(IReadOnlyList<ClientCall> history) =>
+        history.SelectMany(call => call.Operations).Select(operation => operation.Key[..(operation.Key.IndexOf('/', StringComparison.Ordinal) + 1)]).Distinct().Order(StringComparer.Ordinal);
 
     /// <summary>Judges a whole history, by what stands in it alone: it may be that of another run.</summary>
     public abstract IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history);

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using RaftKv.Shardctl.Playground;
 
 namespace RaftKv.Shardctl.Bench.Servers;
@@ -16,21 +14,7 @@ internal static class BenchPorts
         while (true)
         {
             int first = Random.Shared.Next(Lowest, Highest);
-            if (PlaygroundNode.All(new PlaygroundSettings(servers, 1, 1, first), "").All(node => IsFree(node.ClientPort) && IsFree(node.PeerPort))) return first;
-        }
-    }
-
-    private static bool IsFree(int port)
-    {
-        try
-        {
-            using TcpListener listener = new(IPAddress.Loopback, port);
-            listener.Start();
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
+            if (PlaygroundNode.All(new PlaygroundSettings(servers, 1, 1, first), "").All(node => LocalPorts.IsFree(node.ClientPort) && LocalPorts.IsFree(node.PeerPort))) return first;
         }
     }
 }
