@@ -7,8 +7,8 @@
 # Variables: SIM_SEEDS (200) seeds for the simulator; SUITE_TIMEOUT (600) seconds for each program; CI=true makes a test
 # that could not run a failure.
 #
-# Prints a line per stage. The closing lines name each test that could not run, "not run: <reason> (<test>)", and the
-# last line is always "N passed, N failed". Exits 0 only when nothing failed.
+# Prints a line per stage. The closing lines name each test that failed, "failed: <test>: <message>" (its beginning), and each
+# that could not run, "not run: <reason> (<test>)"; the last line is always "N passed, N failed". Exits 0 only when nothing failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,6 +20,7 @@ passed=0
 failed=0
 finished=false
 not_run=()
+failures=()
 
 # From here on whatever happens, also an error in this script or Ctrl-C, ends in the closing lines.
 close() {
@@ -30,6 +31,7 @@ close() {
     failed=$((failed + 1))
   fi
   local line
+  for line in ${failures[@]+"${failures[@]}"}; do echo "$line"; done
   for line in ${not_run[@]+"${not_run[@]}"}; do echo "$line"; done
   if [ "${CI:-}" = true ] && [ "${#not_run[@]}" -gt 0 ]; then
     echo "${#not_run[@]} not run, which counts as failed because CI=true"
@@ -117,6 +119,7 @@ suite() {
       not_run+=("$line")
       here_not_run=$((here_not_run + 1))
     done < <(skipped_tests "$xml")
+    while IFS= read -r line; do failures+=("$line"); done < <(failed_tests "$xml")
   fi
   settle "$name" "$start" "$status" "$log" "$(attribute passed "$summary")" "$here_failed" "$here_not_run"
 }
@@ -129,9 +132,15 @@ attribute() {
 }
 
 # skipped_tests XML: "not run: <reason> (<test>)" for each skipped test of an xunit report.
-skipped_tests() {
+skipped_tests() { tests_of "$1" Skip reason 'not run: \2 (\1)'; }
+
+# failed_tests XML: "failed: <test>: <message>" for each failed one. A property's message is long; its seed and its first lines stand in front.
+failed_tests() { tests_of "$1" Fail message 'failed: \1: \2' | cut -c 1-3000; }
+
+# tests_of XML RESULT ELEMENT FORM: a line for each test with this result; in the form, \1 is its name and \2 what the element says.
+tests_of() {
   tr '\n' ' ' <"$1" | sed 's/<test /\n<test /g' |
-    sed -n '/^<test [^>]* result="Skip"/ { s/<!\[CDATA\[//; s/\]\]>//; s/^<test [^>]* name="\([^"]*\)"[^>]*><reason>\(.*\)<\/reason>.*/not run: \2 (\1)/; s/\\\{0,1\}&quot;/"/g; s/\\"/"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g; p }'
+    sed -n "/^<test [^>]* result=\"$2\"/ { s/<!\[CDATA\[//; s/\]\]>//; s/^<test [^>]* name=\"\([^\"]*\)\"[^>]*>.*<$3>\(.*\)<\/$3>.*/$4/; "'s/\\\{0,1\}&quot;/"/g; s/\\"/"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g; p }'
 }
 
 # settle NAME START STATUS LOG PASSED FAILED NOT_RUN: adds up, reports, and shows the log of what failed. A program that
