@@ -346,7 +346,7 @@ public sealed partial class GroupWorker : IPeerReceiver
             if (message.Kind == MessageKind.Append && !message.Entries.IsEmpty && (isFull || replica.Group.HasTooMuchUnapplied)) continue;
             if (message.Kind == MessageKind.ReadIndex) replica.UsedAtMicros = now; // By another node's clients.
             replica.Group.Step(now, message);
-            replica.Freshness.OnMessage(now, message, replica.Group);
+            replica.Freshness.OnMessage(message, replica.Group);
             _received.AsSpan(0, message.Entries.Length).Clear(); // The group has its copies; a slot would keep the whole frame in memory.
             Touch(replica);
         }
@@ -369,13 +369,12 @@ public sealed partial class GroupWorker : IPeerReceiver
             if (replica.Compaction.TryAsk(now, replica.Group, _options, isPinning, out bool beginFlush)) _applier.Add(new AskFlushed(replica, beginFlush), 0);
             if (replica.Group.IsAsleep)
             {
-                replica.Freshness.OnAsleep();
                 if (now < replica.WakeAtMicros) continue;
                 replica.Group.Wake(now);
             }
 
             replica.Group.Tick(now);
-            replica.Freshness.OnTick(now, replica.Group);
+            replica.Freshness.OnTick(replica.Group);
             ProposeDeadlines(now, replica);
             TryHibernate(now, replica);
             Touch(replica);

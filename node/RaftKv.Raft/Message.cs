@@ -47,8 +47,9 @@ public enum MessageKind : byte
 /// Append             Index, LogTerm = the entry before Entries; Commit; Entries
 /// AppendResponse     accepted: Index = durable and matching up to here
 ///                    Rejected: Index = the probed index; Hint, LogTerm = where the logs may still agree
-/// Heartbeat          Commit (never above what the follower has acknowledged); Hint = the leader's own commit index; ReadRound
-/// HeartbeatResponse  ReadRound as received
+/// Heartbeat          Commit (never above what the follower has acknowledged); Hint = the leader's own commit index; ReadRound; Mark = one of the addressee's: all
+///                    that anybody had committed when it was sent is at or below Hint; 0 for none
+/// HeartbeatResponse  ReadRound as received; Mark = a moment on the follower's clock, in its own terms
 /// Hibernate          Index = the last entry, committed; sleep only if that is all there is
 /// HibernateResponse  Rejected
 /// TimeoutNow, Removed, AmIMember  –
@@ -76,6 +77,8 @@ public readonly record struct Message
     public LogIndex Hint { get; init; }
 
     public ulong ReadRound { get; init; }
+
+    public ulong Mark { get; init; }
 
     public bool Rejected { get; init; }
 

@@ -24,6 +24,11 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
 {
     private readonly Queue<(LogIndex Last, int Bytes)> _inFlight = new();
     private long _inFlightBytes;
+    private (ulong Mark, long At) _newestMark;
+
+    /// <summary>One that waits for proof while newer ones come in: were it always the newest, none would ever be proved.</summary>
+    private (ulong Mark, long At) _waitingMark;
+    private ulong _provedMark;
 
     public ReplicaId Replica { get; } = replica;
 
@@ -90,6 +95,22 @@ internal sealed class Progress(ReplicaId replica, LogIndex next, long nowMicros)
     {
         LastContactMicros = nowMicros;
         HasAnswered = true;
+    }
+
+    /// <summary>The follower has sent a mark of its clock; 0 is none.</summary>
+    public void OnMark(ulong mark, long nowMicros)
+    {
+        if (mark == 0) return;
+        _newestMark = (mark, nowMicros);
+        if (_waitingMark.Mark == 0) _waitingMark = _newestMark;
+    }
+
+    /// <summary>The newest mark that is known to have come in before <paramref name="provedAtMicros"/>, a time that only grows; 0 for none.</summary>
+    public ulong MarkOfBefore(long provedAtMicros)
+    {
+        if (_newestMark.At < provedAtMicros) (_provedMark, _waitingMark) = (_newestMark.Mark, default);
+        else if (_waitingMark.Mark != 0 && _waitingMark.At < provedAtMicros) (_provedMark, _waitingMark) = (_waitingMark.Mark, _newestMark);
+        return _provedMark;
     }
 
     public bool MayStartSnapshot(long nowMicros) => State != ProgressState.Snapshot && nowMicros >= SnapshotNotBeforeMicros;

@@ -46,7 +46,7 @@ public sealed partial class RaftGroup
     {
         if (!IsAsleep) return;
         Wake(now);
-        if (Role == Role.Follower) Send(new Message { Kind = MessageKind.HeartbeatResponse, From = Replica, To = Leader, Term = Term });
+        if (Role == Role.Follower) Send(new Message { Kind = MessageKind.HeartbeatResponse, From = Replica, To = Leader, Term = Term, Mark = OwnMark });
     }
 
     /// <summary>The leader's node is gone, or has forgotten that it led: campaign soon, each group at a moment of its own.</summary>

@@ -68,9 +68,7 @@ public sealed partial class RaftGroup
 
     private void StartReadRound()
     {
-        if (!KnowsCommitted || !_reads.TryStart(Commit)) return;
-        SendHeartbeats(isReadRound: true);
-        TryGrantReads();
+        if (KnowsCommitted && _reads.TryStart(Commit)) SendHeartbeats();
     }
 
     private void OnReadRoundConfirmed(Progress progress, ulong round)
@@ -82,7 +80,6 @@ public sealed partial class RaftGroup
 
     private void TryGrantReads()
     {
-        if (!_reads.HasInFlight && !_options.HasLeases) return;
         ulong confirmed = Quorum.Agreed(Configuration, _readRoundOf);
 #if MUTANTS
         if (Mutants.On(Mutant.ReadIndexWithoutQuorum)) confirmed = _reads.Round;

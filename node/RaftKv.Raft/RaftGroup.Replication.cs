@@ -103,7 +103,7 @@ public sealed partial class RaftGroup
         FollowLeader(message.From);
         CommitTo(message.Commit);
         if (_options.HasLeases) _promisedUntil = Math.Max(_promisedUntil, _now + _options.ElectionTimeoutMicros);
-        Send(Answer(message, MessageKind.HeartbeatResponse) with { ReadRound = message.ReadRound });
+        Send(Answer(message, MessageKind.HeartbeatResponse) with { ReadRound = message.ReadRound, Mark = OwnMark });
     }
 
     private void FollowLeader(ReplicaId leader)
@@ -142,6 +142,7 @@ public sealed partial class RaftGroup
     {
         if (FindProgress(message.From) is not { } progress) return;
         progress.OnHeard(_now);
+        progress.OnMark(message.Mark, _now);
         OnReadRoundConfirmed(progress, message.ReadRound);
         if (progress.Match >= _log.Last) return;
         progress.AllowProbe(_now, _options.HeartbeatIntervalMicros);
@@ -249,12 +250,12 @@ public sealed partial class RaftGroup
         progress.OnSent(entries.IsEmpty ? previous : entries.Span[^1].Index, bytes, _now);
     }
 
-    /// <param name="isReadRound">Reads wait for the answers. With leases every round counts.</param>
-    private void SendHeartbeats(bool isReadRound = false)
+    /// <summary>Each round asks anew whether this replica still leads: reads, leases and ages rest on the answers.</summary>
+    private void SendHeartbeats()
     {
         _sleepers = null; // It wakes whoever had agreed.
         _heartbeatDue = _now + _options.HeartbeatIntervalMicros;
-        if (isReadRound || _options.HasLeases) _reads.BeginRound(_now);
+        _reads.BeginRound(_now);
         foreach (Progress progress in _progress)
         {
             Send(new Message
@@ -266,8 +267,11 @@ public sealed partial class RaftGroup
                 Commit = LogIndex.Min(Commit, progress.Match),
                 Hint = Commit,
                 ReadRound = _reads.Round,
+                Mark = MarkFor(progress),
             });
         }
+
+        TryGrantReads(); // Alone, its own voice is the majority.
     }
 
     private Progress? FindProgress(ReplicaId replica)

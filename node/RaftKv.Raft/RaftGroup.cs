@@ -44,6 +44,8 @@ public sealed partial class RaftGroup
         Invariant.Holds(Term >= _log.LastTerm, $"{options.Group}: hard state {start.HardState} is older than the log's last term {_log.LastTerm}");
         Applied = _handedToApply = start.Applied;
         _writtenHardState = _durableHardState = start.HardState;
+        _markBase = new SplitMix(options.Seed).Fork(0x4D41524B).Next();
+        _startedAt = now;
         _forwardedReads = new ForwardedReads(new SplitMix(options.Seed).Fork(0x52454144).Next(), 2 * options.HeartbeatIntervalMicros, options.ElectionTimeoutMicros);
         if (options.HasLeases) _promisedUntil = now + 2 * options.ElectionTimeoutMicros;
 #if MUTANTS

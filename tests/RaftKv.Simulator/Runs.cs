@@ -123,6 +123,7 @@ internal sealed class SimTotals
     private long _changes;
     private long _faults;
     private (long Read, long Compacted) _past;
+    private long _staleReads;
     private (long Refused, long Harmless) _rot;
     private PlannedOutcomes _planned;
 
@@ -137,9 +138,10 @@ internal sealed class SimTotals
         _faults += result.Faults;
         _planned += result.Planned;
         _rot = (_rot.Refused + result.Rot.Refused, _rot.Harmless + result.Rot.Harmless);
+        _staleReads += result.StaleReads;
         _past = (_past.Read + result.Past.Read, _past.Compacted + result.Past.Compacted);
     }
 
     public override string ToString() =>
-        $"{_operations} operations, {_messages} messages, {_elections} elections, {_snapshots} snapshots, {_sleeps} sleeps, {_changes} member changes, {_past.Read} reads of the past and {_past.Compacted} of what was compacted, {_planned}, {_rot.Refused} rotten logs refused and {_rot.Harmless} harmless, {_faults} faults";
+        $"{_operations} operations, {_messages} messages, {_elections} elections, {_snapshots} snapshots, {_sleeps} sleeps, {_changes} member changes, {_past.Read} reads of the past and {_past.Compacted} of what was compacted, {_staleReads} stale reads, {_planned}, {_rot.Refused} rotten logs refused and {_rot.Harmless} harmless, {_faults} faults";
 }

@@ -89,6 +89,7 @@ internal sealed class SimCall : KvCall
     {
         _world.Trace(() => $"answer to {Operation} of {response.Group}: {response.Error?.Code ?? "ok"}{(response.IsReplay ? " replayed" : "")} revision {response.Revision} at {response.Index}/{response.Term} by {response.Node} {response.Detail}");
         if (response.IsReplay || response.Items.Any(item => item.IsReplay)) _world.CountReplay();
+        else if (IsStaleRead) CheckAge(response);
         else if (response.Index != LogIndex.Zero) CheckFloor(response);
         CheckRoom(response);
         Answer(CallEnd.Answered, response);
@@ -102,6 +103,19 @@ internal sealed class SimCall : KvCall
     {
         Invariant.Holds(response.Index >= _floor, $"{_group}: answered from {response.Index}, but {_floor} had been shown before the call began");
         _world.RaiseFloor(_group, response.Index);
+    }
+
+    /// <summary>
+    /// A stale read may miss what was shown within its age before the call began, by the clock of the node that served it; nothing older.
+    /// </summary>
+    private void CheckAge(KvResponse response)
+    {
+        if (response.Error is not null) return;
+        _world.CountStale(response.AgeMicros is not null);
+        if (response.AgeMicros is not { } age) return;
+        SimNode server = _world.Nodes.First(node => node.Name == response.Node);
+        LogIndex floor = _world.FloorOf(_group, server.TimeWhenItsClockRead(server.ClockAt(_begunAt) - age));
+        Invariant.Holds(response.Index >= floor, $"{_group}: a stale read at {server.Name} says that it is at most {age} µs old and is of {response.Index}, but {floor} had been shown before");
     }
 
     /// <summary>Of a leader whose disk was below the floor all the time no put can have been taken (design §10).</summary>

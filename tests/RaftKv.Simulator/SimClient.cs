@@ -98,8 +98,17 @@ internal sealed class SimClient(World world, SplitMix random, PlannedRequests? p
             else if (told.Kind != OutcomeKind.Failed) _lastSeen[key] = told.Revision ?? 0;
             if (isKeyed && told.Kind == OutcomeKind.Ok && random.Below(100) < 20) world.After(random.Below(40_000_000), () => RepeatLate(encoded, keyBytes, told));
             if (request.Kind == RequestKind.Put && told.Kind == OutcomeKind.Ok && random.Below(100) < 20) world.After(random.Below(12_000_000), () => ReadThePast(keyBytes, request.Value, told.Revision!.Value));
+            if (random.Below(100) < 10) world.After(random.Below(300_000), () => ReadStale(keyBytes));
             onDone(told);
         }
+    }
+
+    /// <summary>Any replica answers, from what it has, and says how old that may be.</summary>
+    private void ReadStale(byte[] keyBytes)
+    {
+        if (world.IsQuiet) return;
+        byte[] request = new KvRequest(KvOperation.Get, keyBytes, Consistency: KvConsistency.Stale).Encode();
+        SimCall.Send(world, world.Nodes[(int)random.Below(world.Nodes.Count)], request, KeyHash.Of(keyBytes), DeadlineMicros, _ => { });
     }
 
     /// <summary>What was written is read at its revision for as long as the history is kept; then nothing is, and never anything else.</summary>

@@ -32,6 +32,9 @@ internal sealed class SimNode : IPeerLinks
     private long _clockPerMille;
     private long _clockAt;
     private long _clockSince;
+
+    /// <summary>As it was before each change of its rate, oldest first.</summary>
+    private readonly List<(long Since, long At, long PerMille)> _formerClocks = [];
     private long _life;
     private bool _isDead;
     private long _pausedUntil;
@@ -89,6 +92,20 @@ internal sealed class SimNode : IPeerLinks
 
     /// <summary>This node's clock, in µs: it has an offset and a rate of its own.</summary>
     public long Now => _clockAt + (_world.Now - _clockSince) * _clockPerMille / 1000;
+
+    /// <summary>What its clock showed at a time that is not in the future.</summary>
+    public long ClockAt(long time)
+    {
+        (long since, long at, long perMille) = time >= _clockSince ? (_clockSince, _clockAt, _clockPerMille) : _formerClocks.FindLast(clock => clock.Since <= time);
+        return at + (time - since) * perMille / 1000;
+    }
+
+    /// <summary>The latest time, to within a turn of its clock, at which its clock can have shown so little; 0 for what it never did.</summary>
+    public long TimeWhenItsClockRead(long clock)
+    {
+        (long since, long at, long perMille) = clock >= _clockAt ? (_clockSince, _clockAt, _clockPerMille) : _formerClocks.FindLast(former => former.At <= clock);
+        return perMille == 0 ? 0 : since + (clock - at) * 1000 / perMille;
+    }
 
     public void Start()
     {
@@ -309,6 +326,7 @@ internal sealed class SimNode : IPeerLinks
 
     private void SetClockRate(long perMille)
     {
+        _formerClocks.Add((_clockSince, _clockAt, _clockPerMille));
         _clockAt = Now;
         _clockSince = _world.Now;
         _clockPerMille = perMille;

@@ -31,13 +31,15 @@ internal sealed class World
     private readonly TextWriter? _trace;
     private readonly Nemesis _nemesis;
     private readonly Operator _operator;
-    private readonly SortedDictionary<ulong, LogIndex> _floors = [];
+    /// <summary>By group: when an answer showed a higher index than any before, oldest first.</summary>
+    private readonly SortedDictionary<ulong, List<(long At, LogIndex Index)>> _floors = [];
     private int _nextProcess;
     private long _replays;
     private long _snapshots;
     private bool _hasRot;
     private (long Refused, long Harmless) _rot;
     private (long Read, long Compacted) _past;
+    private long _staleReads;
     private long _nextValue;
     private ulong _traceHash;
 
@@ -115,7 +117,7 @@ internal sealed class World
         Invariant.Holds(ReplicasAreEqual(), $"no progress: replicas have not reached the same index after everything healed: {DescribeGroups()}");
         CheckHistory();
         foreach (SimNode node in Nodes.Where(node => node.IsRunning)) CountSnapshots(node.Host!.Snapshots.Installed);
-        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _snapshots, Safety.Sleeps, _operator.Changes, _past, _planned, _rot, _traceHash);
+        return new SimResult(_history.Count, _history.Count(operation => operation.Outcome.Kind == OutcomeKind.Ok), Network.Delivered, Safety.Elections, _faults.Sum(), _replays, _snapshots, Safety.Sleeps, _operator.Changes, _past, _staleReads, _planned, _rot, _traceHash);
     }
 
     public void After(long micros, Action action) => _events.After(micros, action);
@@ -188,9 +190,23 @@ internal sealed class World
     }
 
     /// <summary>The highest index that an answer of the group has shown.</summary>
-    public LogIndex FloorOf(GroupId group) => _floors.GetValueOrDefault(group.Value);
+    public LogIndex FloorOf(GroupId group) => _floors.TryGetValue(group.Value, out var shown) ? shown[^1].Index : LogIndex.Zero;
 
-    public void RaiseFloor(GroupId group, LogIndex index) => _floors[group.Value] = LogIndex.Max(index, FloorOf(group));
+    /// <summary>The same, before <paramref name="time"/>.</summary>
+    public LogIndex FloorOf(GroupId group, long time) => _floors.TryGetValue(group.Value, out var shown) ? shown.FindLast(floor => floor.At < time).Index : LogIndex.Zero;
+
+    public void RaiseFloor(GroupId group, LogIndex index)
+    {
+        if (index <= FloorOf(group)) return;
+        if (!_floors.TryGetValue(group.Value, out var shown)) _floors.Add(group.Value, shown = []);
+        shown.Add((Now, index));
+    }
+
+    /// <summary>A stale read was answered and said how old it was at most; or nobody could tell.</summary>
+    public void CountStale(bool hasAge)
+    {
+        if (hasAge) _staleReads++;
+    }
 
     public void CountReplay() => _replays++;
 
@@ -302,7 +318,7 @@ internal sealed class World
 
 /// <summary>What a clean run did.</summary>
 /// <param name="Fingerprint">Over every event of the run, in order.</param>
-internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, long Snapshots, long Sleeps, long MemberChanges, (long Read, long Compacted) Past, PlannedOutcomes Planned, (long Refused, long Harmless) Rot, ulong Fingerprint);
+internal sealed record SimResult(int Operations, int Succeeded, long Messages, long Elections, long Faults, long Replays, long Snapshots, long Sleeps, long MemberChanges, (long Read, long Compacted) Past, long StaleReads, PlannedOutcomes Planned, (long Refused, long Harmless) Rot, ulong Fingerprint);
 
 /// <summary>How the requests ended that clients issued by the client library's plan.</summary>
 internal readonly record struct PlannedOutcomes(long Applied, long Rejected, long Unknown)

@@ -41,6 +41,15 @@ public enum Mutant
     /// <summary>A voter that restarts helps to replace a leader whose heartbeat it had answered just before.</summary>
     PromiseForgottenAtRestart,
 
+    /// <summary>The age of a stale read counts from when the heartbeat under it arrived, however long that was under way.</summary>
+    AgeCountsFromArrival,
+
+    /// <summary>A leader that may have been replaced vouches for what a follower knows.</summary>
+    MarkReturnedUnproved,
+
+    /// <summary>A new leader vouches before it knows what was committed.</summary>
+    MarkReturnedBeforeNoOp,
+
     /// <summary>A repeated write with an idempotency key is applied again (A5, K10, L12).</summary>
     DedupLookupSkipped,
 

@@ -6,7 +6,7 @@ namespace RaftKv.MultiRaft.Wire;
 /// <remarks>
 /// <code>
 /// message: length of the rest u32 | group u64 | from u64 | to u64 | kind u8 | flags u8 (1 = rejected, 2 = hand-over) | term u64 | index u64 | log term u64 | commit u64
-///          | hint u64 | read round u64 | entry count u32 | entry…
+///          | hint u64 | read round u64 | entry count u32 | entry… | of Heartbeat and HeartbeatResponse: mark u64
 /// entry:   term u64 | kind u8 | feature level u8 | stamp ms u64 | revision floor u64 | payload length u32 | payload
 /// </code>
 /// The first entry's index is the message's index + 1; the others follow. All integers are little-endian. A message of a kind that this
@@ -44,6 +44,7 @@ public static class RaftMessageCodec
             writer.Block(entry.Payload.Span);
         }
 
+        if (HasMark(message.Kind)) writer.U64(message.Mark);
         writer.PatchU32(start, (uint)(writer.Length - start - 4));
     }
 
@@ -71,6 +72,7 @@ public static class RaftMessageCodec
         LogIndex hint = new(reader.U64());
         ulong readRound = reader.U64();
         int entries = ReadEntries(ref reader, index, ref buffer);
+        ulong mark = HasMark(kind) ? reader.U64() : 0;
         return new Message
         {
             Kind = kind,
@@ -82,11 +84,14 @@ public static class RaftMessageCodec
             Commit = commit,
             Hint = hint,
             ReadRound = readRound,
+            Mark = mark,
             Rejected = (flags & RejectedFlag) != 0,
             IsHandOver = (flags & HandOverFlag) != 0,
             Entries = buffer.AsMemory(0, entries),
         };
     }
+
+    internal static bool HasMark(MessageKind kind) => kind is MessageKind.Heartbeat or MessageKind.HeartbeatResponse;
 
     /// <summary>The core parses it again when it is appended, where it is too late to refuse it.</summary>
     private static void ExpectConfiguration(ReadOnlyMemory<byte> payload)

@@ -255,7 +255,7 @@ public sealed class ForwardingTests
         node.Receive(node.From(2, MessageKind.VoteResponse, 8));
         node.Receive(node.From(2, MessageKind.AppendResponse, 8) with { Index = new LogIndex(12) });
         node.After(500_000);
-        node.Receive(node.From(2, MessageKind.HeartbeatResponse, 8) with { ReadRound = 1 });
+        node.Receive(node.From(2, MessageKind.HeartbeatResponse, 8) with { ReadRound = 3 });
         Assert.Equal((null, "n1"), (get.Ended.Error, get.Ended.Node));
     }
 

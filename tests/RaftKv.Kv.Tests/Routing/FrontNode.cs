@@ -81,6 +81,7 @@ internal sealed class FrontNode
         FrontNode node = new(ShardMap.Initial(["n1", "n2", "n3"], 1, 3), front);
         node.Knows(N2, N3);
         node.Receive(node.From(2, MessageKind.Heartbeat, 6));
+        node.Receive(node.ProvedHeartbeat(commit: 0));
         node.Links.Take();
         return node;
     }
@@ -160,6 +161,13 @@ internal sealed class FrontNode
     public TestCall GetOfLeader(long deadlineMicros = 5_000_000) => Call(new KvRequest(KvOperation.Get, KeyIn(1), Consistency: KvConsistency.Lease), deadlineMicros);
 
     public Message From(ulong replica, MessageKind kind, ulong term) => new() { Kind = kind, From = new ReplicaId(replica), To = new ReplicaId(1), Term = new Term(term) };
+
+    /// <summary>The newest mark that this node's replica has sent n2.</summary>
+    public ulong SentMark() => TakeRaftMessages().Last(message => message.Mark != 0).Mark;
+
+    /// <summary>n2, which leads in term 6, brings back the newest mark since the last look.</summary>
+    /// <param name="commit">How far n2 says that it has committed; this replica only as far as that is here.</param>
+    public Message ProvedHeartbeat(ulong commit) => From(2, MessageKind.Heartbeat, 6) with { Hint = new LogIndex(commit), Mark = SentMark() };
 
     /// <summary>n2 leads shard 1 in <paramref name="term"/> and replaces everything from <paramref name="index"/> on by a committed entry.</summary>
     public void IsReplacedByN2(ulong term, ulong index, ulong previousTerm) => Receive(From(2, MessageKind.Append, term) with

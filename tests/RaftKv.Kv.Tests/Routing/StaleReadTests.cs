@@ -34,18 +34,48 @@ public sealed class StaleReadTests
         Assert.Equal((null, null), (Stale(node).Ended.Error, Stale(node).Ended.AgeMicros));
     }
 
+    /// <summary>However long the heartbeat that brings it back was on its way, and whatever it tells.</summary>
+    [Fact]
+    public void It_is_as_old_as_the_mark_that_its_leader_brings_back()
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.After(30_000);
+        node.Receive(node.From(2, MessageKind.Heartbeat, 6));
+        Assert.Equal(30_000, Stale(node).Ended.AgeMicros); // It brings back none.
+        ulong mark = node.SentMark();
+        node.After(7_000_000);
+        node.Receive(node.From(2, MessageKind.Heartbeat, 6) with { Hint = new LogIndex(10), Mark = mark });
+        Assert.Equal(7_000_000, Stale(node).Ended.AgeMicros);
+    }
+
+    /// <summary>A life before a reboot may have had another clock, which showed more or less than this one.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(ulong.MaxValue)]
+    [InlineData(0x8000_0000_0000_0000)]
+    public void A_mark_of_another_life_says_nothing(ulong mark)
+    {
+        FrontNode node = FrontNode.FollowerOfN2();
+        node.After(30_000);
+        node.Receive(node.From(2, MessageKind.Heartbeat, 6) with { Mark = mark });
+        Assert.Equal(30_000, Stale(node).Ended.AgeMicros);
+        node.Receive(node.From(2, MessageKind.Heartbeat, 6) with { Mark = node.SentMark() + 1 }); // Of the future.
+        Assert.Equal(30_000, Stale(node).Ended.AgeMicros);
+    }
+
     /// <summary>A heartbeat never commits more than the follower has acknowledged; that it is behind it learns from the leader's own commit index.</summary>
     [Fact]
     public void A_heartbeat_that_tells_of_entries_not_here_yet_makes_nothing_younger()
     {
         FrontNode node = FrontNode.FollowerOfN2();
         node.After(30_000);
-        node.Receive(node.From(2, MessageKind.Heartbeat, 6) with { Commit = new LogIndex(10), Hint = new LogIndex(11) });
+        node.Receive(node.From(2, MessageKind.Heartbeat, 6));
+        node.Receive(node.ProvedHeartbeat(commit: 11));
         node.After(10_000);
         Assert.Equal(40_000, Stale(node).Ended.AgeMicros);
         node.Receive(NoOp(node, 11));
         node.After(5_000);
-        // Complete up to the heartbeat that first told of it.
+        // Complete up to the mark by which it was committed.
         Assert.Equal(15_000, Stale(node).Ended.AgeMicros);
     }
 
@@ -57,6 +87,8 @@ public sealed class StaleReadTests
         node.After(100_000);
         node.Receive(NoOp(node, 11) with { Commit = new LogIndex(10) }, NoOp(node, 12) with { Commit = new LogIndex(10) }, NoOp(node, 13) with { Commit = new LogIndex(10) });
         node.After(100_000);
+        node.Receive(node.From(2, MessageKind.Heartbeat, 6));
+        ulong mark = node.SentMark();
         node.Post(Commits(11));
         node.Step();
         node.Post(Commits(12));
@@ -67,7 +99,7 @@ public sealed class StaleReadTests
         Assert.Equal(12UL, node.Group.Applied.Value);
         Assert.Equal(0, node.Host.Worker.AgeMicros(node.Now, node.Group.Group));
 
-        Message Commits(ulong index) => node.From(2, MessageKind.Heartbeat, 6) with { Commit = new LogIndex(index), Hint = new LogIndex(index) };
+        Message Commits(ulong index) => node.From(2, MessageKind.Heartbeat, 6) with { Commit = new LogIndex(index), Hint = new LogIndex(index), Mark = mark };
     }
 
     [Fact]
@@ -75,21 +107,41 @@ public sealed class StaleReadTests
     {
         FrontNode node = FrontNode.FollowerOfN2();
         node.After(30_000);
-        node.Receive(node.From(3, MessageKind.Heartbeat, 5), node.From(2, MessageKind.PreVote, 7));
+        node.Receive(node.From(2, MessageKind.Heartbeat, 6));
+        ulong mark = node.SentMark();
+        node.Receive(node.From(3, MessageKind.Heartbeat, 5) with { Mark = mark }, node.From(2, MessageKind.PreVote, 7) with { Mark = mark });
         Assert.Equal(30_000, Stale(node).Ended.AgeMicros);
     }
 
-    /// <summary>A leader may have been replaced since a majority last answered it.</summary>
+    /// <summary>A leader may have been replaced since it sent what a majority last answered, however late the answer came in.</summary>
     [Fact]
-    public void A_leaders_age_counts_from_its_majority()
+    public void A_leaders_age_counts_from_what_its_majority_has_answered()
     {
         FrontNode node = FrontNode.LeaderOfThree();
-        node.Receive(node.From(2, MessageKind.HeartbeatResponse, 6));
-        for (int i = 0; i < 4; i++) node.Tick();
-        Assert.Equal(4 * FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
-        node.Receive(node.From(3, MessageKind.HeartbeatResponse, 6));
+        Message sent = HeartbeatSent(node); // Its second; the first was of the election.
         node.Tick();
-        Assert.Equal(FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
+        node.Receive(node.From(2, MessageKind.HeartbeatResponse, 6) with { ReadRound = sent.ReadRound });
+        node.Tick();
+        Assert.Equal(2 * FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
+        node.Receive(node.From(3, MessageKind.HeartbeatResponse, 6) with { ReadRound = sent.ReadRound });
+        node.Tick();
+        Assert.Equal(3 * FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
+    }
+
+    /// <summary>Whom it no longer leads, perhaps, for that its word does not count: a mark waits until the leader is proved to have led after it came in.</summary>
+    [Fact]
+    public void A_leader_brings_back_a_mark_only_once_a_majority_has_answered_what_it_sent_later()
+    {
+        FrontNode node = FrontNode.LeaderOfThree();
+        Message first = HeartbeatSent(node);
+        Assert.Equal(0UL, first.Mark);
+        node.Receive(node.From(3, MessageKind.HeartbeatResponse, 6) with { ReadRound = first.ReadRound, Mark = 77 });
+        Message second = HeartbeatSent(node); // The first has a majority, but may have been sent before the mark was.
+        Assert.Equal(0UL, second.Mark);
+        Assert.Equal(0UL, HeartbeatSent(node).Mark);
+        node.Receive(node.From(2, MessageKind.HeartbeatResponse, 6) with { ReadRound = second.ReadRound, Mark = 88 });
+        Message[] proved = [HeartbeatSent(node), HeartbeatSent(node, to: 2)];
+        Assert.Equal([77UL, 0UL], proved.Select(message => message.Mark));
     }
 
     /// <summary>Whoever sleeps hears nothing; that its leader's node lives does not say that its leader still leads.</summary>
@@ -99,6 +151,7 @@ public sealed class StaleReadTests
         FrontNode node = FrontNode.FollowerOfN2();
         node.HearFromN2();
         node.Receive(node.From(2, MessageKind.Heartbeat, 6) with { Commit = new LogIndex(10), Hint = new LogIndex(10) });
+        node.Receive(node.ProvedHeartbeat(commit: 10));
         node.Receive(node.From(2, MessageKind.Hibernate, 6) with { Index = new LogIndex(10) });
         Assert.True(node.Group.IsAsleep);
         for (int i = 0; i < 40; i++)
@@ -110,8 +163,8 @@ public sealed class StaleReadTests
         node.Links.Take();
         Assert.Equal(40 * FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
         Assert.False(node.Group.IsAsleep);
-        Assert.Contains(node.Links.Take().SelectMany(frame => frame.Raft()), sent => sent.Message.Kind == MessageKind.HeartbeatResponse && sent.Message.To == node.Group.Leader);
-        node.Receive(node.From(2, MessageKind.Heartbeat, 6) with { Commit = new LogIndex(10), Hint = new LogIndex(10) });
+        Message woken = Assert.Single(node.TakeRaftMessages(), sent => sent.Kind == MessageKind.HeartbeatResponse && sent.To == node.Group.Leader);
+        node.Receive(node.From(2, MessageKind.Heartbeat, 6) with { Hint = new LogIndex(10), Mark = woken.Mark });
         Assert.Equal(0, Stale(node).Ended.AgeMicros);
     }
 
@@ -120,6 +173,8 @@ public sealed class StaleReadTests
     public void A_leader_asleep_is_woken_and_younger_only_when_a_majority_has_answered()
     {
         FrontNode node = FrontNode.LeaderOfThree();
+        node.Receive(node.From(2, MessageKind.HeartbeatResponse, 6) with { ReadRound = HeartbeatSent(node).ReadRound });
+        node.Tick();
         node.Receive(node.From(2, MessageKind.AppendResponse, 6) with { Index = new LogIndex(11) }, node.From(3, MessageKind.AppendResponse, 6) with { Index = new LogIndex(11) });
         for (int i = 0; i < 1_000 && !node.Group.IsAsleep; i++)
         {
@@ -130,20 +185,23 @@ public sealed class StaleReadTests
         Assert.True(node.Group.IsAsleep);
         for (int i = 0; i < 100; i++) node.Tick();
         long? asleep = Stale(node).Ended.AgeMicros;
-        Assert.InRange(asleep!.Value, 100 * FrontNode.TickMicros, 110 * FrontNode.TickMicros);
+        Assert.InRange(asleep!.Value, 100 * FrontNode.TickMicros, 150 * FrontNode.TickMicros);
         Assert.False(node.Group.IsAsleep);
-        for (int i = 0; i < 3; i++) node.Tick();
-        Assert.Equal(asleep + 3 * FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
-        node.Receive(node.From(2, MessageKind.HeartbeatResponse, 6));
+        node.Tick();
+        Assert.Equal(asleep + FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
+        Message sent = HeartbeatSent(node);
+        node.Receive(node.From(2, MessageKind.HeartbeatResponse, 6) with { ReadRound = sent.ReadRound });
         node.Tick();
         Assert.Equal(FrontNode.TickMicros, Stale(node).Ended.AgeMicros);
     }
 
     [Fact]
-    public void Alone_a_leader_is_up_to_date_as_of_its_last_tick()
+    public void Alone_a_leader_is_up_to_date_as_of_its_last_heartbeat()
     {
         FrontNode node = FrontNode.Alone();
+        node.Put();
         node.Tick();
+        for (int i = 0; i < 10 && Stale(node).Ended.AgeMicros > 0; i++) node.Tick();
         node.After(7_000);
         Assert.Equal(7_000, Stale(node).Ended.AgeMicros);
     }
@@ -203,6 +261,19 @@ public sealed class StaleReadTests
         Assert.Equal("two"u8, node.Call(at with { Revision = 2 }).Ended.Value.Span);
         KvResponse refused = node.Call(at with { Revision = 3 }).Ended;
         Assert.Equal((ErrorCode.BadRevision, 2UL, "revision 3 is above 2, the newest one at index 13"), (refused.Error, refused.Revision, refused.Detail));
+    }
+
+    /// <summary>Ticks until this leader sends its next heartbeats; the one to a replica.</summary>
+    private static Message HeartbeatSent(FrontNode node, ulong to = 3)
+    {
+        node.Links.Take();
+        for (int i = 0; i < 10; i++)
+        {
+            node.Tick();
+            if (node.TakeRaftMessages().Where(message => message.Kind == MessageKind.Heartbeat && message.To.Value == to).ToArray() is [var sent]) return sent;
+        }
+
+        throw new InvalidOperationException("no heartbeat");
     }
 
     private static Message NoOp(FrontNode node, ulong index) => node.From(2, MessageKind.Append, 6) with

@@ -80,10 +80,10 @@ public sealed class GroupWorkerTests
         leader.Trace.Take();
         leader.Read("r");
         leader.Settle();
-        Assert.Equal(["send s1 r1>r2 Heartbeat t6 commit 12 round 1", "send s1 r1>r3 Heartbeat t6 commit 0 round 1"], leader.Trace.Take());
-        leader.Receive(Some.Message(MessageKind.HeartbeatResponse, 3, 1, 6) with { ReadRound = 0 });
+        Assert.Equal(["send s1 r1>r2 Heartbeat t6 commit 12 round 2", "send s1 r1>r3 Heartbeat t6 commit 0 round 2"], leader.Trace.Take());
+        leader.Receive(Some.Message(MessageKind.HeartbeatResponse, 3, 1, 6) with { ReadRound = 1 });
         Assert.DoesNotContain("r served by s1 at 12/t6", leader.Trace.Take());
-        leader.Receive(Some.Message(MessageKind.HeartbeatResponse, 2, 1, 6) with { ReadRound = 1 });
+        leader.Receive(Some.Message(MessageKind.HeartbeatResponse, 2, 1, 6) with { ReadRound = 2 });
         Assert.Equal(["r served by s1 at 12/t6"], leader.Trace.Take());
     }
 

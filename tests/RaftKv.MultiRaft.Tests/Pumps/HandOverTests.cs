@@ -96,7 +96,7 @@ public sealed class HandOverTests
         leader.Propose("p");
         leader.Read("r");
         leader.Settle();
-        leader.Receive(Some.Message(MessageKind.HeartbeatResponse, 2, 1, 6) with { ReadRound = 1 });
+        leader.Receive(Some.Message(MessageKind.HeartbeatResponse, 2, 1, 6) with { ReadRound = 2 });
         Assert.Equal(["p NotLeader", "r served by s1 at 11/t6"], leader.Trace.Take().Where(what => !what.StartsWith("send", StringComparison.Ordinal)));
     }
 

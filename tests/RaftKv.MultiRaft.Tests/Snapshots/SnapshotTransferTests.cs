@@ -427,7 +427,7 @@ public sealed class SnapshotTransferTests
             foreach (ulong other in new ulong[] { 1, 3 }) two.Arrive((1UL, Some.Message(MessageKind.AppendResponse, other, 2, 6, index: 12)));
             two.Read("r");
             two.Step();
-            two.Arrive((1UL, Some.Message(MessageKind.HeartbeatResponse, 3, 2, 6) with { ReadRound = 1 }));
+            two.Arrive((1UL, Some.Message(MessageKind.HeartbeatResponse, 3, 2, 6) with { ReadRound = 2 }));
             two.Step();
             two.Apply();
         });

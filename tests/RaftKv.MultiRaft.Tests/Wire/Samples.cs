@@ -55,6 +55,7 @@ internal static class Samples
         Commit = new LogIndex(9),
         Hint = new LogIndex(8),
         ReadRound = 100 + (ulong)kind,
+        Mark = RaftMessageCodec.HasMark(kind) ? 0x6162636465666768UL : 0,
         Rejected = kind is MessageKind.PreVoteResponse or MessageKind.AppendResponse,
         IsHandOver = kind == MessageKind.Vote,
     });
@@ -62,10 +63,11 @@ internal static class Samples
     public static Message RandomMessage(Random random)
     {
         MessageKind[] kinds = Enum.GetValues<MessageKind>();
+        MessageKind kind = kinds[random.Next(kinds.Length)];
         LogIndex index = new((ulong)random.NextInt64(1L << 40));
         return new Message
         {
-            Kind = kinds[random.Next(kinds.Length)],
+            Kind = kind,
             From = new ReplicaId(Number(random)),
             To = new ReplicaId(Number(random)),
             Term = new Term(Number(random)),
@@ -74,6 +76,7 @@ internal static class Samples
             Commit = new LogIndex(Number(random)),
             Hint = new LogIndex(Number(random)),
             ReadRound = Number(random),
+            Mark = RaftMessageCodec.HasMark(kind) ? Number(random) : 0,
             Rejected = random.Next(2) == 0,
             IsHandOver = random.Next(2) == 0,
             Entries = Enumerable.Range(1, random.Next(4)).Select(n => RandomEntry(random, index + (ulong)n)).ToArray(),

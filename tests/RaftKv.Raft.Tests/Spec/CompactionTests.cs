@@ -257,7 +257,7 @@ public sealed class CompactionTests
         leader.Compact();
         Assert.Equal("", leader.LogTerms);
         Assert.True(leader.Read(1));
-        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 1));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 2));
         Assert.Equal(new ReadGrant(1, new LogIndex(6), new Term(1)), Assert.Single(leader.Grants));
         leader.Propose("y");
         leader.Receive(Some.Ack(2, 1, 1, 7));

@@ -19,8 +19,8 @@ public sealed class FollowerReadTests
     {
         Replica leader = Replica.LeadingOf(Some.Voters(3));
         Assert.DoesNotContain(leader.Answer(Ask(2, 1, 6, number: 40)), IsAnswer);
-        Assert.Empty(leader.Answer(Some.HeartbeatResponse(2, 1, 6, round: 0)));
-        Message answer = Assert.Single(leader.Answer(Some.HeartbeatResponse(2, 1, 6, round: 1)));
+        Assert.Empty(leader.Answer(Some.HeartbeatResponse(2, 1, 6, round: 1)));
+        Message answer = Assert.Single(leader.Answer(Some.HeartbeatResponse(2, 1, 6, round: 2)));
         Assert.Equal((MessageKind.ReadIndexResponse, new ReplicaId(2), 40UL, leader.Group.Commit), (answer.Kind, answer.To, answer.ReadRound, answer.Index));
         Assert.Empty(leader.Grants);
     }
@@ -127,11 +127,11 @@ public sealed class FollowerReadTests
     {
         Replica leader = Replica.Leading(3, Disk.Of(1, 0, 1, 1, 1));
         leader.Receive(Ask(2, 1, 2, number: 40));
-        leader.Receive(Some.HeartbeatResponse(2, 1, 2, round: 0));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 2, round: 1));
         leader.TakeSent();
         leader.Receive(Some.Ack(2, 1, 2, 3));
         Assert.DoesNotContain(leader.TakeSent(), IsAnswer);
-        leader.Receive(Some.HeartbeatResponse(2, 1, 2, round: 1));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 2, round: 2));
         Assert.Equal(3UL, Assert.Single(leader.TakeSent(), IsAnswer).Index.Value);
     }
 

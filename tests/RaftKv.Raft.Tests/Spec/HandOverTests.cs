@@ -37,7 +37,7 @@ public sealed class HandOverTests
         leader.Transfer(2);
         Assert.Equal(ProposeStatus.NotLeader, leader.Propose("x").Status);
         Assert.True(leader.Read(1));
-        leader.Receive(Some.HeartbeatResponse(2, 1, 6, round: 1));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 6, round: 2));
         Assert.Single(leader.Grants);
     }
 

@@ -48,10 +48,10 @@ public sealed class JointConsensusTests
     {
         Replica leader = JointLeader();
         Assert.True(leader.Read(7));
-        leader.Receive(Some.HeartbeatResponse(2, 1, 6, round: 1));
-        leader.Receive(Some.HeartbeatResponse(3, 1, 6, round: 1));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 6, round: 2));
+        leader.Receive(Some.HeartbeatResponse(3, 1, 6, round: 2));
         Assert.Empty(leader.Grants);
-        leader.Receive(Some.HeartbeatResponse(4, 1, 6, round: 1));
+        leader.Receive(Some.HeartbeatResponse(4, 1, 6, round: 2));
         Assert.Equal(7UL, Assert.Single(leader.Grants).Context);
     }
 

@@ -16,8 +16,8 @@ public sealed class ReadIndexTests
         for (int i = 0; i < answersNeeded; i++)
         {
             Assert.Empty(leader.Grants);
-            leader.Receive(Some.HeartbeatResponse((ulong)i + 2, 1, 1, round: 1));
-            if (i == 0 && answersNeeded > 1) leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 1));
+            leader.Receive(Some.HeartbeatResponse((ulong)i + 2, 1, 1, round: 2));
+            if (i == 0 && answersNeeded > 1) leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 2));
         }
 
         Assert.Equal(new ReadGrant(7, new LogIndex(1), new Term(1)), Assert.Single(leader.Grants));
@@ -62,13 +62,13 @@ public sealed class ReadIndexTests
         Replica leader = Replica.Leading(3, Disk.Of(1, 0, 1, 1, 1));
         leader.Read(7);
         leader.TickAfter(100);
-        leader.Receive(Some.HeartbeatResponse(2, 1, 2, round: 0));
-        leader.Receive(Some.HeartbeatResponse(3, 1, 2, round: 0));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 2, round: 2));
+        leader.Receive(Some.HeartbeatResponse(3, 1, 2, round: 2));
         leader.Receive(Some.Ack(2, 1, 2, 2)); // All of the old term is on a majority; still nothing is known to be committed.
         Assert.Empty(leader.Grants);
-        Assert.DoesNotContain(leader.TakeSent(), message => message.ReadRound > 0);
+        Assert.DoesNotContain(leader.TakeSent(), message => message.ReadRound > 2);
         leader.Receive(Some.Ack(2, 1, 2, 3));
-        leader.Receive(Some.HeartbeatResponse(2, 1, 2, round: 1));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 2, round: 3));
         Assert.Equal(3UL, Assert.Single(leader.Grants).Index.Value);
     }
 
@@ -94,10 +94,10 @@ public sealed class ReadIndexTests
         leader.Propose("x");
         leader.Read(7);
         leader.Receive(Some.Ack(2, 1, 1, 2));
-        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 1));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 2));
         Assert.Equal(1UL, Assert.Single(leader.Grants).Index.Value);
         leader.Read(8);
-        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 2));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 3));
         Assert.Equal(2UL, leader.Grants[1].Index.Value);
     }
 
@@ -108,14 +108,14 @@ public sealed class ReadIndexTests
         Replica leader = Established();
         leader.TakeSent();
         leader.Read(1);
-        Assert.Equal(2, leader.TakeSent().Count(message => message is { Kind: MessageKind.Heartbeat, ReadRound: 1 }));
+        Assert.Equal(2, leader.TakeSent().Count(message => message is { Kind: MessageKind.Heartbeat, ReadRound: 2 }));
         leader.Read(2);
         leader.Read(3);
         Assert.Empty(leader.TakeSent());
-        Message[] next = leader.Answer(Some.HeartbeatResponse(2, 1, 1, round: 1));
+        Message[] next = leader.Answer(Some.HeartbeatResponse(2, 1, 1, round: 2));
         Assert.Equal([1UL], leader.Grants.Select(grant => grant.Context));
-        Assert.Equal(2, next.Count(message => message is { Kind: MessageKind.Heartbeat, ReadRound: 2 }));
-        leader.Receive(Some.HeartbeatResponse(3, 1, 1, round: 2));
+        Assert.Equal(2, next.Count(message => message is { Kind: MessageKind.Heartbeat, ReadRound: 3 }));
+        leader.Receive(Some.HeartbeatResponse(3, 1, 1, round: 3));
         Assert.Equal([1UL, 2UL, 3UL], leader.Grants.Select(grant => grant.Context));
     }
 
@@ -124,16 +124,16 @@ public sealed class ReadIndexTests
     public void A_late_answer_to_an_earlier_round_confirms_nothing()
     {
         Replica leader = Established();
-        leader.TickAfter(100); // A heartbeat of round 0 is on its way.
+        leader.TickAfter(100); // A heartbeat of round 2 is on its way.
         leader.Read(1);
-        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 0));
-        leader.Receive(Some.HeartbeatResponse(3, 1, 1, round: 0));
-        Assert.Empty(leader.Grants);
-        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 1));
-        leader.Read(2);
-        leader.Receive(Some.HeartbeatResponse(3, 1, 1, round: 1)); // Late, and to the round before.
-        Assert.Equal([1UL], leader.Grants.Select(grant => grant.Context));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 2));
         leader.Receive(Some.HeartbeatResponse(3, 1, 1, round: 2));
+        Assert.Empty(leader.Grants);
+        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 3));
+        leader.Read(2);
+        leader.Receive(Some.HeartbeatResponse(3, 1, 1, round: 3)); // Late, and to the round before.
+        Assert.Equal([1UL], leader.Grants.Select(grant => grant.Context));
+        leader.Receive(Some.HeartbeatResponse(3, 1, 1, round: 4));
         Assert.Equal([1UL, 2UL], leader.Grants.Select(grant => grant.Context));
     }
 
@@ -183,7 +183,7 @@ public sealed class ReadIndexTests
         leader.Read(8);
         leader.Receive(Some.Heartbeat(2, 1, 2));
         Assert.Equal([7UL, 8UL], leader.ReadsDropped);
-        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 1));
+        leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 2));
         leader.Receive(Some.Heartbeat(2, 1, 2));
         Assert.Empty(leader.Grants);
         Assert.Equal(2, leader.ReadsDropped.Count);
@@ -246,7 +246,7 @@ public sealed class ReadIndexTests
     public void A_confirmation_of_a_round_never_asked_for_stops_the_process()
     {
         Replica leader = Established();
-        Assert.Throws<InvariantViolatedException>(() => leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 1)));
+        Assert.Throws<InvariantViolatedException>(() => leader.Receive(Some.HeartbeatResponse(2, 1, 1, round: 2)));
     }
 
     /// <summary>A leader of term 1 whose no-op, entry 1, is committed.</summary>

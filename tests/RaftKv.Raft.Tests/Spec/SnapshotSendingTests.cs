@@ -172,7 +172,7 @@ public sealed class SnapshotSendingTests
         leader.EndSnapshot(3, leader.Last);
         cluster.Heartbeat(1);
         leader.TickAfter(100);
-        Assert.Contains(leader.TakeSent(), message => message.ToString() == "r1>r3 Heartbeat t1 commit 8 round 0");
+        Assert.Contains(leader.TakeSent(), message => message.ToString() == "r1>r3 Heartbeat t1 commit 8 round 5");
         Assert.Equal([Laggard], leader.SnapshotsAsked);
     }
 
