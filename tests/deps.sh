@@ -35,6 +35,7 @@ missing_packages() {
   have_command ip || echo iproute2
   have_command iptables || echo iptables
   have_faketime || echo libfaketime
+  have_command chromium || have_command chromium-browser || echo chromium
   have_command mkfs.ext4 || echo e2fsprogs
 }
 

@@ -168,9 +168,6 @@ public sealed partial class RaftGroup
         if (Role != Role.Leader) return;
         UpdateProgress(nextOfNew: entry.Index);
         _reads.ForgetConfirmed(); // Other voters have promised nothing yet.
-#if MUTANTS
-        if (Mutants.On(Mutant.ReadRoundWaitsForWhoLeft)) return;
-#endif
         TryGrantReads(); // Who is still to answer the round may be no voter any more; of one that is left alone nobody else will.
     }
 

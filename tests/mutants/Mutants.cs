@@ -101,9 +101,6 @@ public enum Mutant
     /// <summary>A voter that has an uncommitted configuration without itself does not campaign, though nobody else can win (thesis §4.2.2).</summary>
     LeavingVoterDoesNotCampaign,
 
-    /// <summary>A read round that only a voter who has left could still confirm is not granted to the leader that is left alone.</summary>
-    ReadRoundWaitsForWhoLeft,
-
     /// <summary>A leader that sleeps is not woken when its members' nodes have taken its own for gone.</summary>
     SleepingLeaderIsForgotten,
 

@@ -12,9 +12,14 @@ public static class CallText
     /// <summary>Who, when, what, and the answer, on one line.</summary>
     public static string Of(ClientCall call)
     {
-        string prefix = call.Kind == CallKind.List ? $" {Quoted(call.Prefix)}" : "";
+        string asked = call.Kind switch
+        {
+            CallKind.List => $"list {Quoted(call.Prefix)}",
+            CallKind.Batch or CallKind.Txn => $"{call.Kind.ToString().ToLowerInvariant()} {Of(call.Operations)}",
+            _ => Of(call.Operations),
+        };
         string times = call.LatestEffect == Operation.Never ? $"from {At(call.Call)}" : $"{At(call.Call)} to {At(call.Return)}";
-        return $"p{call.Process} {times}: {call.Kind.ToString().ToLowerInvariant()}{prefix} {Of(call.Operations)} → {Answer(call)}";
+        return $"p{call.Process} {times}: {asked} → {Answer(call)}";
     }
 
     /// <summary>A moment of the run.</summary>
