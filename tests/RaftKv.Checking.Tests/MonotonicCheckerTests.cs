@@ -75,10 +75,12 @@ public sealed class MonotonicCheckerTests
     }
 
     [Fact]
-    public void A_stale_read_says_its_index_and_its_age()
+    public void A_stale_read_says_its_index_and_of_one_of_unknown_age_only_that_is_checked()
     {
-        ClientCall read = Stale(40, 41, "a", 1, index: 1, age: 100);
-        AssertInvalid(Check(_first, read with { AgeMillis = null }), "does not say how old it may be", calls: 1);
+        ClientCall read = Stale(40, 41, "a", 1, index: 1, age: 1);
+        AssertInvalid(Check(_first, _second, read), "older than it says", calls: 2);
+        AssertValid(Check(_first, _second, read with { AgeMillis = null }));
+        AssertInvalid(Check(_first, _second, Stale(40, 41, "a", 1, index: 2, age: 100) with { AgeMillis = null }), "the last write by then is at index 2", calls: 2);
         AssertInvalid(Check(_first, read with { Results = [read.Results[0] with { Position = null }] }), "does not say of which index it is", calls: 1);
     }
 

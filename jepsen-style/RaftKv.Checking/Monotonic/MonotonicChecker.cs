@@ -8,7 +8,7 @@ namespace RaftKv.Checking.Monotonic;
 /// <remarks>
 /// <para>Of an answer that repeats an earlier attempt's the revision is of then, so replays are left out, and the writes of batches with an idempotency key, whose
 /// items are replayed each for itself.</para>
-/// <para>A stale read may miss what was written within its age before its call, nothing older: every write of the shard that had returned by then is at its
+/// <para>A stale read of unknown age may miss whatever it likes; one with an age may miss what was written within its age before its call, nothing older: every write of the shard that had returned by then is at its
 /// index or before it.</para>
 /// </remarks>
 public static class MonotonicChecker
@@ -101,9 +101,10 @@ public static class MonotonicChecker
                 KvResult found = read.Results[0];
                 string name = CallText.Quoted(found.Key);
                 if (found.Position is not { } position) return Find($"the stale read of {name} called at {CallText.At(read.Call)} does not say of which index it is", read);
-                if (read.AgeMillis is not { } age) return Find($"the stale read of {name} called at {CallText.At(read.Call)} does not say how old it may be", read);
+                if (Wrong(read, found, position) is { } wrong) return wrong;
+                if (read.AgeMillis is not { } age) continue; // Whoever has not heard its leader since it started does not know.
                 Checked++;
-                if ((TooOld(read, position, age) ?? Wrong(read, found, position)) is { } finding) return finding;
+                if (TooOld(read, position, age) is { } tooOld) return tooOld;
             }
 
             return null;
