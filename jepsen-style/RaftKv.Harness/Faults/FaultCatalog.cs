@@ -55,11 +55,14 @@ internal static class FaultCatalog
     ];
 
     /// <summary>Why this machine cannot inject it; null if it can.</summary>
-    public static string? MissingFor(Fault fault)
+    public static string? MissingFor(Fault fault) => MissingFor(fault.Needs);
+
+    public static string? MissingFor(FaultNeeds needs)
     {
-        if (fault.Needs.HasFlag(FaultNeeds.Root) && Environment.UserName != "root") return "needs root";
-        if (fault.Needs.HasFlag(FaultNeeds.Strace) && !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(directory => File.Exists(Path.Combine(directory, "strace")))) return "needs strace";
-        return null;
+        if (needs.HasFlag(FaultNeeds.Root) && Environment.UserName != "root") return "needs root";
+        string[] tools = [.. needs.HasFlag(FaultNeeds.Strace) ? ["strace"] : Array.Empty<string>(), .. needs.HasFlag(FaultNeeds.Namespaces) ? ["ip", "iptables", "tc", "nsenter"] : Array.Empty<string>()];
+        string[] directories = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':');
+        return tools.FirstOrDefault(tool => !directories.Any(directory => File.Exists(Path.Combine(directory, tool)))) is { } missing ? $"needs {missing}" : null;
     }
 
     /// <summary>Throws <see cref="CommandException"/> that names what there is.</summary>
