@@ -1,9 +1,10 @@
 using System.Text.Json;
+using RaftKv.Harness.Faults;
 using RaftKv.Harness.Reports;
 
 namespace RaftKv.Harness.Tests;
 
-/// <summary>Whole runs against real nodes, without root: CI's share of the harness.</summary>
+/// <summary>Whole runs against real nodes: CI's share of the harness.</summary>
 public sealed class ShortRunTests : IDisposable
 {
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("harness-tests-");
@@ -20,9 +21,17 @@ public sealed class ShortRunTests : IDisposable
         await RunAsync("set", "power-cut-all");
     }
 
-    private async Task RunAsync(string workload, string faults)
+    [Fact]
+    public async Task Nodes_in_namespaces_survive_connections_that_are_half_open_and_leave_no_network_behind()
     {
-        (int exitCode, string output, string error) = await JepsenStyle.RunAsync("run", workload, "--faults", faults, "--time", "20s", "--rate", "200", "--concurrency", "8", "--shards", "2", "--seed", "11", "--out", _directory.FullName);
+        Assert.SkipWhen(FaultCatalog.MissingFor(FaultNeeds.Root | FaultNeeds.Namespaces) is not null, $"{FaultCatalog.MissingFor(FaultNeeds.Root | FaultNeeds.Namespaces)}");
+        await RunAsync("register", "packet-partition", seconds: 12);
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries("/sys/class/net").Concat(Directory.EnumerateFileSystemEntries("/run/netns")), path => Path.GetFileName(path).StartsWith($"js{Environment.ProcessId}", StringComparison.Ordinal));
+    }
+
+    private async Task RunAsync(string workload, string faults, int seconds = 20)
+    {
+        (int exitCode, string output, string error) = await JepsenStyle.RunAsync("run", workload, "--faults", faults, "--time", $"{seconds}s", "--rate", "200", "--concurrency", "8", "--shards", "2", "--seed", "11", "--out", _directory.FullName);
         Assert.True(exitCode == ExitCode.Valid, output + error);
         Assert.Contains("VALID: ", output, StringComparison.Ordinal);
 

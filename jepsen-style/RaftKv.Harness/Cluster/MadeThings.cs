@@ -11,6 +11,8 @@ namespace RaftKv.Harness.Cluster;
 /// <code>
 /// owner PID STARTED        the harness; while it lives, clean leaves its things alone
 /// mount PATH               a disk image
+/// namespace NAME           of the network: a node's
+/// link NAME                of the network: a bridge, or our end of a pair that leads into a namespace
 /// process PID STARTED      a node. STARTED is its start in clock ticks since boot (proc(5), stat, field 22): a process id alone may be somebody else's by now
 /// </code>
 /// Owned by one run; not thread-safe.
@@ -37,6 +39,10 @@ internal sealed class MadeThings
 
     public void AddMount(string mountPoint) => Add("mount", mountPoint);
 
+    public void AddNamespace(string name) => Add("namespace", name);
+
+    public void AddLink(string name) => Add("link", name);
+
     /// <summary>Everything is gone. Until then whatever could not be removed stays known to <see cref="CleanAsync"/>.</summary>
     public void Forget() => File.Delete(_file);
 
@@ -62,6 +68,11 @@ internal sealed class MadeThings
                 if ((await Shell.TryAsync("umount", "-l", mountPoint)).ExitCode == 0) removed.Add($"mount {mountPoint}");
             }
 
+            // A namespace whose last process is still ending goes a little later; its links go at once.
+            foreach (string link in things["link"])
+                if ((await Shell.TryAsync("ip", "link", "delete", link)).ExitCode == 0) removed.Add($"link {link}");
+            foreach (string name in things["namespace"])
+                if ((await Shell.TryAsync("ip", "netns", "delete", name)).ExitCode == 0) removed.Add($"namespace {name}");
             File.Delete(file);
         }
 

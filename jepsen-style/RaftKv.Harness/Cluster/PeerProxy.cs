@@ -14,21 +14,24 @@ internal sealed class PeerProxy : IAsyncDisposable
 
     /// <summary>Frames between reading and sending; more than these a slow link holds back at its sender, as a socket would.</summary>
     private const int MaxFrames = 256;
-    private readonly Socket _listener;
+    private const int KeepAliveSeconds = 2;
+    private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    private readonly IPEndPoint _place;
     private readonly IPEndPoint _target;
     private readonly Link _forth;
     private readonly Link _back;
     private readonly CancellationTokenSource _stop = new();
-    private readonly Task _accepting;
+    private Task _accepting = Task.CompletedTask;
     private readonly Lock _lock = new();
     private readonly HashSet<Socket> _open = [];
 
     /// <param name="forth">From the node that dials to the one that listens.</param>
-    public PeerProxy(int port, IPEndPoint target, Link forth, Link back)
+    public PeerProxy(IPEndPoint place, IPEndPoint target, Link forth, Link back) => (_place, _target, _forth, _back) = (place, target, forth, back);
+
+    /// <summary>From now on it can be dialled.</summary>
+    public void Start()
     {
-        (_target, _forth, _back) = (target, forth, back);
-        _listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        _listener.Bind(new IPEndPoint(IPAddress.Loopback, port));
+        _listener.Bind(_place);
         _listener.Listen();
         _accepting = AcceptAsync();
     }
@@ -81,7 +84,8 @@ internal sealed class PeerProxy : IAsyncDisposable
         lock (_lock) _open.UnionWith([dialler, target]);
         try
         {
-            dialler.NoDelay = target.NoDelay = true;
+            Tune(dialler);
+            Tune(target);
             await _forth.WaitUntilOpenAsync(end.Token); // The kernel has answered already; what a firewall would drop waits here.
             await target.ConnectAsync(_target, end.Token);
             Task forth = CarryAsync(dialler, target, _forth, end.Token);
@@ -99,6 +103,16 @@ internal sealed class PeerProxy : IAsyncDisposable
             lock (_lock) _open.ExceptWith([dialler, target]);
             dialler.Dispose();
         }
+    }
+
+    /// <summary>As the nodes do. Keepalives find out that the other end has gone while packets were dropped: through us a node would else never learn it.</summary>
+    private static void Tune(Socket socket)
+    {
+        socket.NoDelay = true;
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 1);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
     }
 
     /// <summary>Reads and sends are apart, so that a delay does not make a queue out of the sender's bytes.</summary>

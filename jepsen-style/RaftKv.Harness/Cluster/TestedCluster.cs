@@ -1,12 +1,11 @@
-using System.Net;
 using RaftKv.Client;
 using RaftKv.Harness.Plans;
 
 namespace RaftKv.Harness.Cluster;
 
 /// <summary>
-/// Real nodes on 127.0.0.1, each with a directory of its own, and between each two of them proxies in this process, one for each that dials: so links can fail without
-/// any privilege. A node is told the proxies' ports in place of the others' own (<c>--initial-cluster</c>; a cluster's identity does not depend on addresses).
+/// Real nodes on 127.0.0.1, or each in a network namespace, each with a directory of its own, and between each two of them proxies in this process, one for each that dials: so links can
+/// fail without any privilege. A node is told the proxies' places in place of the others' own (<c>--initial-cluster</c>; a cluster's identity does not depend on addresses).
 /// </summary>
 internal sealed class TestedCluster : IAsyncDisposable
 {
@@ -20,13 +19,11 @@ internal sealed class TestedCluster : IAsyncDisposable
     private readonly List<PeerProxy> _proxies = [];
     private readonly MadeThings _made;
 
-    private TestedCluster(RunPlan plan, string program, string directory, bool hasImages, MadeThings made)
+    private TestedCluster(RunPlan plan, string program, string directory, bool hasImages, RunNetwork? network, MadeThings made)
     {
-        _made = made;
-        FreePorts ports = new();
+        (_made, Network) = (made, network);
         int count = plan.Nodes;
-        int[] clientPorts = [.. Enumerable.Range(0, count).Select(_ => ports.Next())];
-        int[] peerPorts = [.. Enumerable.Range(0, count).Select(_ => ports.Next())];
+        Addresses = new ClusterAddresses(count, network?.Block, new FreePorts().Next);
         string[] names = [.. Enumerable.Range(1, count).Select(number => $"n{number}")];
         _links = new Link[count, count];
         for (int from = 0; from < count; from++)
@@ -39,28 +36,27 @@ internal sealed class TestedCluster : IAsyncDisposable
             List<string> members = [];
             for (int other = 0; other < count; other++)
             {
-                int port = peerPorts[other];
-                if (other != own)
-                {
-                    port = ports.Next();
-                    _proxies.Add(new PeerProxy(port, new IPEndPoint(IPAddress.Loopback, peerPorts[other]), _links[own, other], _links[other, own]));
-                }
-
-                members.Add($"{names[other]}=127.0.0.1:{port}");
+                if (other != own) _proxies.Add(new PeerProxy(Addresses.Proxy(own, other), Addresses.Peer(other), _links[own, other], _links[other, own]));
+                members.Add($"{names[other]}={(other == own ? Addresses.Peer(own) : Addresses.Proxy(own, other))}");
             }
 
             string home = Path.Combine(directory, names[own]);
             string[] sized = hasImages ? SmallDiskOptions : [];
             string[] command =
             [
-                program, "--name", names[own], "--data-dir", Path.Combine(home, hasImages ? "disk/data" : "data"), "--listen-client", $"127.0.0.1:{clientPorts[own]}", "--listen-peer", $"127.0.0.1:{peerPorts[own]}",
+                .. network?.Enter(own) ?? [], program, "--name", names[own], "--data-dir", Path.Combine(home, hasImages ? "disk/data" : "data"), "--listen-client", $"{Addresses.Client(own)}", "--listen-peer", $"{Addresses.Peer(own)}",
                 "--initial-cluster", string.Join(',', members), "--initial-shards", $"{plan.Shards}", "--replicas", $"{Math.Min(3, count)}", .. sized, .. plan.NodeOptions.SelectMany(option => option.Split('=', 2)),
             ];
-            Nodes[own] = new HarnessNode(own, names[own], new ClientEndpoint("127.0.0.1", clientPorts[own]), home, Path.Combine(home, "node.log"), command, made);
+            Nodes[own] = new HarnessNode(own, names[own], new ClientEndpoint($"{Addresses.Client(own).Address}", Addresses.Client(own).Port), home, Path.Combine(home, "node.log"), command, made);
         }
     }
 
     public HarnessNode[] Nodes { get; }
+
+    public ClusterAddresses Addresses { get; }
+
+    /// <summary>With a namespace for each node, if the run's faults need that.</summary>
+    public RunNetwork? Network { get; }
 
     /// <summary>One for each direction between two nodes.</summary>
     public IReadOnlyList<Link> Links { get; }
@@ -74,13 +70,17 @@ internal sealed class TestedCluster : IAsyncDisposable
             if ((i + choice) % 3 == 0) _proxies[i].Reset();
     }
 
-    /// <summary>Starts all nodes, and returns when each says that it is ready. Throws <see cref="NodeDiedException"/> if one does not, <see cref="ToolFailedException"/> for want of a disk image.</summary>
+    /// <summary>Starts all nodes, and returns when each says that it is ready. Throws <see cref="NodeDiedException"/> if one does not, <see cref="ToolFailedException"/> for want of a disk image or a namespace.</summary>
     /// <param name="hasImages">Each node on a disk image of its own; needs root.</param>
-    public static async Task<TestedCluster> StartAsync(RunPlan plan, string program, string directory, bool hasImages, MadeThings made, CancellationToken stop)
+    /// <param name="hasNamespaces">Each node in a network namespace of its own; needs root.</param>
+    public static async Task<TestedCluster> StartAsync(RunPlan plan, string program, string directory, bool hasImages, bool hasNamespaces, MadeThings made, CancellationToken stop)
     {
-        TestedCluster cluster = new(plan, program, directory, hasImages, made);
+        RunNetwork? network = hasNamespaces ? await RunNetwork.ChooseAsync(plan.Nodes) : null;
+        TestedCluster cluster = new(plan, program, directory, hasImages, network, made);
         try
         {
+            if (network is not null) await network.MakeAsync(made);
+            foreach (PeerProxy proxy in cluster._proxies) proxy.Start();
             if (hasImages)
                 foreach (HarnessNode node in cluster.Nodes) node.Disk = await DiskImage.CreateAsync(Path.Combine(directory, $"{node.Name}.img"), Path.Combine(node.Directory, "disk"), ImageBytes, made);
             foreach (HarnessNode node in cluster.Nodes) node.Start();
@@ -98,6 +98,7 @@ internal sealed class TestedCluster : IAsyncDisposable
     public async Task HealAsync(CancellationToken stop)
     {
         foreach (Link link in Links) link.Set(LinkState.Healthy);
+        if (Network is not null) await Network.FlushAsync();
         foreach (HarnessNode node in Nodes)
         {
             node.Resume();
@@ -117,6 +118,7 @@ internal sealed class TestedCluster : IAsyncDisposable
             if (node.Disk is { } disk) await disk.DeleteAsync();
         }
 
+        if (Network is not null) await Network.DeleteAsync();
         _made.Forget();
     }
 

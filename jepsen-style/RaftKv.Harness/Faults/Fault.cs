@@ -25,6 +25,9 @@ internal enum FaultNeeds
 
     /// <summary>Each node on a disk image of its own.</summary>
     Image = 4,
+
+    /// <summary>Each node in a network namespace of its own, and in it iptables and tc.</summary>
+    Namespaces = 8,
 }
 
 /// <summary>

@@ -5,6 +5,8 @@ namespace RaftKv.Harness.Faults;
 /// <summary>Every fault by its name, and groups of them.</summary>
 internal static class FaultCatalog
 {
+    private const double LossOfPackets = 0.2;
+
     public static IReadOnlyList<Fault> All { get; } =
     [
         new KillFault("kill", "kill -9 of one node, started again", scene => scene.AnyNode() is { } node ? [node] : []),
@@ -30,6 +32,15 @@ internal static class FaultCatalog
         new WorseLinksFault("reorder", "of three frames between nodes one is overtaken by the next", "frames overtaken", new LinkState(ReorderPerMillion: 333_000), counters => counters.Reordered),
         new WorseLinksFault("late-replay", "between nodes old frames come once more, also those of earlier connections", "frames replayed", new LinkState(ReplayPerMillion: 200_000), counters => counters.Replayed),
         new ResetFault(),
+        new PacketFault("packet-partition", "the nodes fall into two random halves: packets between them are dropped, connections stay half open", 2, "dropped", scene => PacketsOf(scene, Halves(scene))),
+        new PacketFault("packet-one-way", "packets from a random node to the others are dropped, or those to it", 2, "dropped", scene => PacketsOf(scene, OneWay(scene))),
+        new PacketFault("packet-loss", "of five packets between nodes one is dropped", 2, "dropped", scene => ("all pairs", PacketFault.Between(scene, AllPairs(scene), PacketRule.Lose(LossOfPackets)))),
+        new PacketFault("tcp-reset", "whatever a random node and the others send each other is answered with a TCP reset", 2, "refused",
+            scene => scene.AnyNode() is { } node ? (node.Name, PacketFault.Between(scene, PartitionFault.Between([node], Others(scene, node)), PacketRule.Reset)) : null),
+        new PacketFault("client-partition", "clients do not reach the node that leads most shards, the other nodes do", 1, "dropped",
+            scene => scene.Leader() is { } node ? ($"clients | {node.Name}", PacketFault.OfClients(scene, [node], PacketRule.Drop)) : null),
+        new PacketFault("client-loss", "of five packets between clients and nodes one is dropped", 1, "dropped", scene => ("all nodes", PacketFault.OfClients(scene, scene.Cluster.Nodes, PacketRule.Lose(LossOfPackets)))),
+        new BandwidthFault(),
         new TransferStormFault(),
         new PowerCutFault("power-cut", "the power of one node fails: what it had written and not synced is gone", hitsAll: false),
         new PowerCutFault("power-cut-all", "the power of all nodes fails at the same moment", hitsAll: true),
@@ -55,16 +66,24 @@ internal static class FaultCatalog
     ];
 
     /// <summary>Why this machine cannot inject it; null if it can.</summary>
-    public static string? MissingFor(Fault fault)
+    public static string? MissingFor(Fault fault) => MissingFor(fault.Needs);
+
+    public static string? MissingFor(FaultNeeds needs)
     {
-        if (fault.Needs.HasFlag(FaultNeeds.Root) && Environment.UserName != "root") return "needs root";
-        if (fault.Needs.HasFlag(FaultNeeds.Strace) && !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(directory => File.Exists(Path.Combine(directory, "strace")))) return "needs strace";
-        return null;
+        if (needs.HasFlag(FaultNeeds.Root) && Environment.UserName != "root") return "needs root";
+        string[] tools = [.. needs.HasFlag(FaultNeeds.Strace) ? ["strace"] : Array.Empty<string>(), .. needs.HasFlag(FaultNeeds.Namespaces) ? ["ip", "iptables", "tc", "nsenter"] : Array.Empty<string>()];
+        string[] directories = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':');
+        return tools.FirstOrDefault(tool => !directories.Any(directory => File.Exists(Path.Combine(directory, tool)))) is { } missing ? $"needs {missing}" : null;
     }
 
     /// <summary>Throws <see cref="CommandException"/> that names what there is.</summary>
     public static Fault Named(string name) => All.FirstOrDefault(fault => fault.Name == name)
         ?? throw new CommandException(ExitCode.Usage, NotYet.FirstOrDefault(row => row.Name.Split(", ").Contains(name)) is { Missing: { } missing } ? $"fault '{name}': not yet, it needs {missing}" : $"there is no fault '{name}'; jepsen-style list shows them");
+
+    private static (string, IEnumerable<PacketRule>)? PacketsOf(FaultScene scene, (string Target, IEnumerable<(HarnessNode, HarnessNode)> Cut)? cut) =>
+        cut is { } some ? (some.Target, PacketFault.Between(scene, some.Cut, PacketRule.Drop)) : null;
+
+    private static IEnumerable<(HarnessNode, HarnessNode)> AllPairs(FaultScene scene) => scene.Cluster.Nodes.SelectMany(node => Others(scene, node).Select(other => (node, other)));
 
     private static HarnessNode[] Others(FaultScene scene, HarnessNode node) => [.. scene.Cluster.Nodes.Where(other => other != node)];
 

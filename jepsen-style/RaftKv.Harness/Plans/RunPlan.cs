@@ -14,9 +14,10 @@ namespace RaftKv.Harness.Plans;
 /// <param name="Concurrency">Clients.</param>
 /// <param name="TimeoutMillis">Of each call.</param>
 /// <param name="NodeOptions">Further flags of every node, such as <c>--snapshot-entries</c>.</param>
+/// <param name="Namespaces">Each node in a network namespace of its own, also if no fault needs that.</param>
 internal sealed record RunPlan(
     string Workload, int Nodes = 3, int Shards = 4, ImmutableArray<string> Faults = default, double Seconds = 60, double Rate = 300, int Concurrency = 10, int Seed = 1,
-    int TimeoutMillis = 2_000, ImmutableArray<string> NodeOptions = default)
+    int TimeoutMillis = 2_000, ImmutableArray<string> NodeOptions = default, bool Namespaces = false)
 {
     public const int MaxNodes = 9;
     public const int MaxShards = 256;
@@ -57,6 +58,7 @@ internal sealed record RunPlan(
         words.Add(FormattableString.Invariant($"--time {Seconds}s --rate {Rate} --concurrency {Concurrency} --seed {Seed}"));
         if (TimeoutMillis != 2_000) words.Add(FormattableString.Invariant($"--timeout-ms {TimeoutMillis}"));
         words.AddRange(NodeOptions.Select(option => $"--node-option {option}"));
+        if (Namespaces) words.Add("--namespaces");
         return string.Join(' ', words);
     }
 

@@ -27,6 +27,7 @@ internal sealed class Run(RunPlan plan, string program, string directory, Action
         Fault[] faults = [.. plan.Faults.Select(FaultCatalog.Named)];
         foreach (Fault fault in faults)
             if ((FaultCatalog.MissingFor(fault) is { } missing ? $"fault '{fault.Name}' {missing}" : fault.UnfitFor(plan.Nodes)) is { } why) throw new CommandException(ExitCode.Usage, why);
+        if (plan.Namespaces && FaultCatalog.MissingFor(FaultNeeds.Root | FaultNeeds.Namespaces) is { } lacking) throw new CommandException(ExitCode.Usage, $"--namespaces {lacking}");
         TimeSpan time = TimeSpan.FromSeconds(plan.Seconds);
         IReadOnlyList<PlannedFault> schedule = FaultSchedule.Draw(faults, time, plan.Seed);
 
@@ -34,7 +35,7 @@ internal sealed class Run(RunPlan plan, string program, string directory, Action
         MadeThings made = MadeThings.Begin(Path.GetFileName(directory));
         using HistoryWriter history = new(Path.Combine(directory, "history.jsonl"), plan.Workload, plan.Seed);
         Recorder recorder = new(history);
-        await using TestedCluster cluster = await StartAsync(faults.Any(fault => fault.Needs.HasFlag(FaultNeeds.Image)), made, stop);
+        await using TestedCluster cluster = await StartAsync(faults.Any(fault => fault.Needs.HasFlag(FaultNeeds.Image)), plan.Namespaces || faults.Any(fault => fault.Needs.HasFlag(FaultNeeds.Namespaces)), made, stop);
         await using LeaderWatch leaders = new(cluster, _clock);
         FaultDriver driver = new(cluster, leaders, _clock, what => tell($"{_clock.Now.TotalSeconds,6:F1} s  {what}"));
         Worker[] workers = [.. Enumerable.Range(0, plan.Concurrency).Select(index => WorkerOf(index, cluster, recorder))];
@@ -91,11 +92,11 @@ internal sealed class Run(RunPlan plan, string program, string directory, Action
         return new RunResult(plan, verdict, reasons, calls, checks, driver.Records, leaders.Changes, ended, began);
     }
 
-    private async Task<TestedCluster> StartAsync(bool hasImages, MadeThings made, CancellationToken stop)
+    private async Task<TestedCluster> StartAsync(bool hasImages, bool hasNamespaces, MadeThings made, CancellationToken stop)
     {
         try
         {
-            return await TestedCluster.StartAsync(plan, program, directory, hasImages, made, stop);
+            return await TestedCluster.StartAsync(plan, program, directory, hasImages, hasNamespaces, made, stop);
         }
         catch (Exception failure) when (failure is NodeDiedException or ToolFailedException)
         {

@@ -24,9 +24,10 @@ internal static class RunVerb
         Option<int?> seed = Number("--seed", "Equal seeds make equal choices. [default: by chance]");
         Option<int?> timeout = Number("--timeout-ms", $"Of each call. [default: {s_defaults.TimeoutMillis}]");
         Option<string[]> nodeOptions = new("--node-option") { Description = "A further flag of every node, such as --snapshot-entries=100. May be given several times.", HelpName = "FLAG=VALUE", AllowMultipleArgumentsPerToken = false };
+        Option<bool> namespaces = new("--namespaces") { Description = "Each node in a network namespace of its own, also if no fault needs that. Needs root." };
         Option<string> output = new("--out") { Description = "A directory for the run's is made in it.", HelpName = "DIR", DefaultValueFactory = _ => "out" };
         Option<bool> keep = new("--keep") { Description = "Keep the nodes' data also when the run is valid." };
-        Command command = new("run", "Start a cluster, let clients work on it under faults, and check every answer.") { what, nodes, shards, faults, time, rate, concurrency, seed, timeout, nodeOptions, output, keep };
+        Command command = new("run", "Start a cluster, let clients work on it under faults, and check every answer.") { what, nodes, shards, faults, time, rate, concurrency, seed, timeout, nodeOptions, namespaces, output, keep };
         command.SetAction(async (result, _) =>
         {
             RunPlan plan = result.GetValue(what)!.EndsWith(".json", StringComparison.Ordinal) ? RunPlan.Read(result.GetValue(what)!) : (s_defaults with { Workload = result.GetValue(what)!, Seed = Random.Shared.Next(1, 1_000_000) }).Complete();
@@ -41,6 +42,7 @@ internal static class RunVerb
                 Seed = result.GetValue(seed) ?? plan.Seed,
                 TimeoutMillis = result.GetValue(timeout) ?? plan.TimeoutMillis,
                 NodeOptions = result.GetValue(nodeOptions) is { Length: > 0 } flags ? [.. flags] : plan.NodeOptions,
+                Namespaces = result.GetValue(namespaces) || plan.Namespaces,
             };
             return await RunAsync(screen, plan.Checked(), result.GetValue(output)!, result.GetValue(keep));
         });
