@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using RaftKv.Bench;
 using RaftKv.Harness.Cluster;
 using RaftKv.Harness.Plans;
 
@@ -8,9 +9,10 @@ namespace RaftKv.Harness.Failover;
 /// <summary>How a failover benchmark is to be made.</summary>
 /// <param name="Repetitions">Of each fault, with each system.</param>
 /// <param name="Etcd">The program; null: RaftKv alone.</param>
+/// <param name="IsHttp1">RaftKv is spoken to over HTTP/1.1; else over HTTP/2, as etcd is.</param>
 /// <param name="Build">Of raftkv-node.</param>
 /// <param name="Directory">Absolute, on a disk; the results are in it, and while clusters run their data.</param>
-internal sealed record FailoverSettings(IReadOnlyList<string> Faults, int Repetitions, int Shards, int Seed, string NodeProgram, string Build, string? Etcd, string Directory)
+internal sealed record FailoverSettings(IReadOnlyList<string> Faults, int Repetitions, int Shards, bool IsHttp1, int Seed, string NodeProgram, string Build, string? Etcd, string Directory)
 {
     public string ResultsFile => Path.Combine(Directory, "results.jsonl");
 
@@ -36,7 +38,7 @@ internal sealed class FailoverRun(FailoverSettings settings, StepProgress progre
     public async Task<IReadOnlyList<FailoverResult>> RunAsync(CancellationToken stop)
     {
         PlannedRepetition[] plan = [.. FailoverPlan.Of(settings.Faults, settings.Repetitions, settings.Systems)];
-        Dictionary<PlannedRepetition, FailoverResult> done = FailoverPlan.ReadDone(settings.ResultsFile, settings.Build, settings.Shards);
+        Dictionary<PlannedRepetition, FailoverResult> done = FailoverPlan.ReadDone(settings.ResultsFile, settings.Build, settings.Shards, settings.IsHttp1);
         PlannedRepetition[] missing = [.. plan.Where(planned => !done.ContainsKey(planned))];
         if (missing.Length < plan.Length) progress.Step($"{plan.Length - missing.Length} of {plan.Length} repetitions of build {settings.Build} were made before");
         foreach (var life in missing.GroupBy(planned => (planned.Fault, Life: (planned.Number - 1) / RepetitionsPerCluster)))
@@ -66,14 +68,13 @@ internal sealed class FailoverRun(FailoverSettings settings, StepProgress progre
             string why;
             try
             {
-                DateTimeOffset at = DateTimeOffset.UtcNow;
                 FailoverCluster cluster = await ClusterAsync(planned, directory, stop);
                 string leader = (await cluster.SettledAsync(stop)).Leader.Name;
                 Measured measured = await new Repetition(cluster, LeaderFault.Make(planned.Fault), Seeds.Of(settings.Seed, planned.Number, tried)).RunAsync(stop);
                 if (measured.Bite.HasBitten)
                 {
                     return new FailoverResult(
-                        settings.Build, planned.Fault, planned.System, settings.Shards, planned.Number, at, measured.Bite.Target, measured.LeaderAfter, measured.GapMillis, measured.QuietGapMillis, measured.Acknowledged,
+                        settings.Build, planned.Fault, planned.System, settings.Shards, settings.IsHttp1, planned.Number, measured.StruckAt, measured.Bite.Target, measured.LeaderAfter, measured.GapMillis, measured.GapStartMillis, measured.QuietGapMillis, measured.Acknowledged,
                         measured.Refused, measured.Unknown, measured.Bite.Evidence);
                 }
 
@@ -102,7 +103,7 @@ internal sealed class FailoverRun(FailoverSettings settings, StepProgress progre
         int seed = Seeds.Of(settings.Seed, planned.Number);
         return _clusters[planned.System] = planned.System == EtcdFailover.Name
             ? await EtcdFailover.StartAsync(settings.Etcd!, directory, seed, hasImages, stop)
-            : await RaftKvFailover.StartAsync(settings.NodeProgram, directory, settings.Shards, seed, hasImages, stop);
+            : await RaftKvFailover.StartAsync(settings.NodeProgram, directory, settings.Shards, settings.IsHttp1 ? LoadProtocol.RaftKvHttp1 : LoadProtocol.RaftKvHttp2, seed, hasImages, stop);
     }
 
     /// <summary>Logs stay, data go.</summary>

@@ -17,7 +17,7 @@ internal sealed record FailoverRow(
     {
         double[] gaps = [.. results.Select(result => result.GapMillis)];
         return new FailoverRow(
-            fault, system, results.Count, WriteGap.Percentile(gaps, 0.5), WriteGap.Percentile(gaps, 0.99), gaps.Max(), WriteGap.Percentile(results.Select(result => result.QuietGapMillis), 0.99),
+            fault, system, results.Count, Quantile.Of(gaps, 0.5), Quantile.Of(gaps, 0.99), gaps.Max(), Quantile.Of(results.Select(result => result.QuietGapMillis), 0.99),
             results.Count(result => result.Failed > 0), Sum(results.Select(result => result.Refused)), Sum(results.Select(result => result.Unknown)));
     }
 

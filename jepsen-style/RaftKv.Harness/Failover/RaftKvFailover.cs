@@ -16,12 +16,12 @@ internal sealed class RaftKvFailover : FailoverCluster
     private readonly NodeClient _asker = new(TimeSpan.FromSeconds(1));
     private readonly ulong[] _shards;
 
-    private RaftKvFailover(TestedCluster cluster, int shards)
+    private RaftKvFailover(TestedCluster cluster, int shards, LoadProtocol protocol)
     {
         _cluster = cluster;
         ShardMap map = ShardMap.Initial([.. cluster.Nodes.Select(node => node.Name)], shards, Members);
         _shards = [.. map.Shards.Select(shard => shard.Id)];
-        LoadPlan load = FailoverLoad.Of(LoadProtocol.RaftKvHttp1, cluster.Nodes);
+        LoadPlan load = FailoverLoad.Of(protocol, cluster.Nodes);
         ImmutableArray<ImmutableArray<int>> lanes = KeySpace.LanesOf(map, _shards, load.Keys);
         // Clients are dealt to members and to lanes in turn: the numbers of both must have no divisor in common, or a shard would hear of one member only.
         Load = load with { Lanes = shards % Members == 0 ? [.. lanes, lanes[0]] : lanes };
@@ -35,11 +35,11 @@ internal sealed class RaftKvFailover : FailoverCluster
 
     public override LoadPlan Load { get; }
 
-    public static async Task<FailoverCluster> StartAsync(string program, string directory, int shards, int seed, bool hasImages, CancellationToken stop)
+    public static async Task<FailoverCluster> StartAsync(string program, string directory, int shards, LoadProtocol protocol, int seed, bool hasImages, CancellationToken stop)
     {
         RunPlan plan = (new RunPlan("failover", Members, shards, Seed: seed)).Complete();
         MadeThings made = MadeThings.Begin(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}-{Path.GetFileName(directory)}-{Name}"));
-        return new RaftKvFailover(await TestedCluster.StartAsync(plan, program, Path.Combine(directory, Name), hasImages, made, stop), shards);
+        return new RaftKvFailover(await TestedCluster.StartAsync(plan, program, Path.Combine(directory, Name), hasImages, made, stop), shards, protocol);
     }
 
     /// <inheritdoc/>

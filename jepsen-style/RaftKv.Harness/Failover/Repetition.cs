@@ -7,7 +7,8 @@ namespace RaftKv.Harness.Failover;
 
 /// <summary>What one repetition has shown.</summary>
 /// <param name="Bite">If it did not bite, the rest is worth nothing.</param>
-internal sealed record Measured(FaultBite Bite, string LeaderAfter, double GapMillis, double QuietGapMillis, long Acknowledged, ImmutableSortedDictionary<string, long> Refused, ImmutableSortedDictionary<string, long> Unknown);
+internal sealed record Measured(
+    FaultBite Bite, DateTimeOffset StruckAt, string LeaderAfter, double GapMillis, double GapStartMillis, double QuietGapMillis, long Acknowledged, ImmutableSortedDictionary<string, long> Refused, ImmutableSortedDictionary<string, long> Unknown);
 
 /// <summary>
 /// One repetition: a cluster that is well, a steady stream of writes, the fault hits the leader, the watch until writes are steady again, no more writes, healing, until the cluster is well. Only the watch counts:
@@ -39,6 +40,7 @@ internal sealed class Repetition(FailoverCluster cluster, LeaderFault fault, int
         await load.WaitAsync(Steady + (MoreAtMost * new Random(seed).NextDouble()), _ => { }, stop);
 
         load.CountInto(tally);
+        DateTimeOffset struckAt = DateTimeOffset.UtcNow;
         long from = Stopwatch.GetTimestamp();
         long to;
         FaultBite bite;
@@ -56,8 +58,10 @@ internal sealed class Repetition(FailoverCluster cluster, LeaderFault fault, int
         }
 
         Leadership after = await cluster.SettledAsync(stop);
+        WriteGap gap = Longest(log, before.Led, from, to);
+        WriteGap quiet = Longest(log, before.Led, from - Ticks(Steady), from);
         return new Measured(
-            bite, after.Leader.Name, LongestMillis(log, before.Led, from, to), LongestMillis(log, before.Led, from - Ticks(Steady), from), tally.Puts.Count,
+            bite, struckAt, after.Leader.Name, Millis(gap.Length), Millis(gap.Start - from), Millis(quiet.Length), tally.Puts.Count,
             tally.Refused.ToImmutableSortedDictionary(StringComparer.Ordinal), tally.Unknown.ToImmutableSortedDictionary(StringComparer.Ordinal));
     }
 
@@ -85,8 +89,9 @@ internal sealed class Repetition(FailoverCluster cluster, LeaderFault fault, int
         while (watched < WatchAtLeast || (watched < WatchAtMost && !log.HasSucceededSince(shards, Stopwatch.GetTimestamp() - Ticks(Well))));
     }
 
-    private static double LongestMillis(AcknowledgementLog log, ImmutableArray<int> shards, long from, long to) =>
-        Math.Round(Stopwatch.GetElapsedTime(0, shards.Max(shard => WriteGap.Longest(log.Of(shard), from, to))).TotalMilliseconds, 1);
+    private static WriteGap Longest(AcknowledgementLog log, ImmutableArray<int> shards, long from, long to) => shards.Select(shard => WriteGap.Longest(log.Of(shard), from, to)).MaxBy(gap => gap.Length);
+
+    private static double Millis(long ticks) => Math.Round(ticks * 1000.0 / Stopwatch.Frequency, 1);
 
     private static long Ticks(TimeSpan time) => (long)(time.TotalSeconds * Stopwatch.Frequency);
 }

@@ -5,28 +5,33 @@ namespace RaftKv.Harness.Failover;
 /// last write before the fault counts as a beginning, and a gap that is open when the watch ends counts up to there. Of several shards that the struck node led: the longest of theirs.
 /// Writes of all clients count alike, whichever node acknowledged them. Pure; times are in one unit of any kind.
 /// </summary>
-internal static class WriteGap
+/// <param name="Start">The write that it follows.</param>
+internal readonly record struct WriteGap(long Start, long Length)
 {
     /// <param name="acknowledged">Of one shard, ascending.</param>
     /// <param name="from">When the fault began.</param>
     /// <param name="to">When the watch ended; later ones do not count. ≥ <paramref name="from"/>.</param>
-    public static long Longest(IEnumerable<long> acknowledged, long from, long to)
+    public static WriteGap Longest(IEnumerable<long> acknowledged, long from, long to)
     {
         long last = from;
-        long longest = 0;
+        WriteGap longest = default;
         foreach (long at in acknowledged.TakeWhile(at => at <= to))
         {
-            if (at > from) longest = Math.Max(longest, at - last);
+            if (at > from && at - last > longest.Length) longest = new WriteGap(last, at - last);
             last = at;
         }
 
-        return Math.Max(longest, to - last);
+        return to - last > longest.Length ? new WriteGap(last, to - last) : longest;
     }
+}
 
+/// <summary>Of few figures, all of which are known.</summary>
+internal static class Quantile
+{
     /// <summary>The smallest value that at least this share of all did not exceed (nearest rank).</summary>
     /// <param name="values">In any order, at least one.</param>
     /// <param name="share">In (0, 1].</param>
-    public static double Percentile(IEnumerable<double> values, double share)
+    public static double Of(IEnumerable<double> values, double share)
     {
         double[] sorted = [.. values.Order()];
         return sorted[Math.Max(1, (int)Math.Ceiling(share * sorted.Length)) - 1];

@@ -18,6 +18,7 @@ internal static class FailoverVerb
         Option<int?> repetitions = RunVerb.Number("--reps", $"Of each fault, with each system. [default: {DefaultRepetitions}]");
         Option<string> faults = new("--faults") { Description = "What hits the leader.", HelpName = "NAME,...", DefaultValueFactory = _ => string.Join(',', LeaderFault.Names) };
         Option<int?> shards = RunVerb.Number("--shards", "Of RaftKv; etcd has none. [default: 1]");
+        Option<string> protocol = new("--protocol") { Description = "How RaftKv is spoken to; etcd is over HTTP/2.", HelpName = "http1|http2", DefaultValueFactory = _ => "http2" };
         Option<string> peer = new("--peer") { Description = "Measured beside it, repetition by repetition.", HelpName = "etcd|none", DefaultValueFactory = _ => "etcd" };
         Option<string> etcd = new("--etcd") { Description = "The etcd to compare with.", HelpName = "PROGRAM", DefaultValueFactory = _ => "etcd" };
         Option<int?> seed = RunVerb.Number("--seed", "Equal seeds make equal choices. [default: 1]");
@@ -26,15 +27,17 @@ internal static class FailoverVerb
         Option<string> format = new("--output", "-o") { Description = "How to show the result.", HelpName = "table|json", DefaultValueFactory = _ => "table" };
         Command command = new("failover", "Measure how long writes stop when the leader is killed, paused, cut off, told to stop, or its disk hangs. A repetition takes some 7 s. Goes on where it was stopped, as long as the nodes' build is the same.")
         {
-            repetitions, faults, shards, peer, etcd, seed, output, fresh, format,
+            repetitions, faults, shards, protocol, peer, etcd, seed, output, fresh, format,
         };
         command.SetAction(async (result, _) =>
         {
             string shown = result.GetValue(format)!;
             if (shown is not ("table" or "json")) throw new CommandException(ExitCode.Usage, $"--output {shown}: must be table or json");
+            string spoken = result.GetValue(protocol)!;
+            if (spoken is not ("http1" or "http2")) throw new CommandException(ExitCode.Usage, $"--protocol {spoken}: must be http1 or http2");
             FailoverSettings settings = await SettingsAsync(
                 FaultsIn(result.GetValue(faults)!), InRange("--reps", result.GetValue(repetitions) ?? DefaultRepetitions, MaxRepetitions), InRange("--shards", result.GetValue(shards) ?? 1, RunPlan.MaxShards),
-                result.GetValue(seed) ?? 1, result.GetValue(peer)!, result.GetValue(etcd)!, Path.GetFullPath(result.GetValue(output)!));
+                isHttp1: spoken == "http1", result.GetValue(seed) ?? 1, result.GetValue(peer)!, result.GetValue(etcd)!, Path.GetFullPath(result.GetValue(output)!));
             if (result.GetValue(fresh)) File.Delete(settings.ResultsFile);
             return await RunAsync(screen, settings, result.GetValue(etcd)!, isJson: shown == "json");
         });
@@ -66,7 +69,7 @@ internal static class FailoverVerb
     }
 
     /// <summary>Throws <see cref="CommandException"/> for what this machine, or the command line, lacks; nothing was started then.</summary>
-    private static async Task<FailoverSettings> SettingsAsync(string[] faults, int repetitions, int shards, int seed, string peer, string etcd, string directory)
+    private static async Task<FailoverSettings> SettingsAsync(string[] faults, int repetitions, int shards, bool isHttp1, int seed, string peer, string etcd, string directory)
     {
         if (peer is not ("etcd" or "none")) throw new CommandException(ExitCode.Usage, $"--peer {peer}: must be etcd or none");
         string? imaged = faults.FirstOrDefault(LeaderFault.NeedsImages);
@@ -75,7 +78,7 @@ internal static class FailoverVerb
         if (peer == "etcd") await EtcdVersionAsync(etcd, CancellationToken.None);
         Directory.CreateDirectory(directory);
         if (BlockDevice.Under(directory).IsInMemory) throw new CommandException(ExitCode.Usage, $"--out {directory} is in memory, where a sync costs nothing; name one on a disk");
-        return new FailoverSettings(faults, repetitions, shards, seed, program, await NodeBuild.OfAsync(program), peer == "etcd" ? etcd : null, directory);
+        return new FailoverSettings(faults, repetitions, shards, isHttp1, seed, program, await NodeBuild.OfAsync(program), peer == "etcd" ? etcd : null, directory);
     }
 
     private static async Task<string> EtcdVersionAsync(string program, CancellationToken stop) =>
