@@ -73,6 +73,13 @@ internal static class FailoverLoad
 
     public static LoadPlan Of(LoadProtocol protocol, IEnumerable<HarnessNode> nodes) => new()
     {
-        Protocol = protocol, Endpoints = [.. nodes.Select(node => node.Client)], Clients = Clients, Connections = Clients, Keys = 10_000, Pace = Turn, RequestTimeout = Turn, Roams = true,
+        Protocol = protocol,
+        Endpoints = [.. nodes.Select(node => node.Client)],
+        Clients = Clients,
+        Connections = Clients,
+        Keys = 10_000,
+        Pace = Turn,
+        RequestTimeout = Turn,
+        Roams = true,
     };
 }
