@@ -11,7 +11,7 @@ export DOTNET_NOLOGO = 1
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build up test faults sim golden mutants bench jepsen jepsen-all kill-table microbench fmt clean
+.PHONY: help build up test faults sim golden mutants bench jepsen jepsen-all failover kill-table microbench fmt clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,11 @@ jepsen-all: ## Every workload under every fault, some two hours; goes on where i
 	@tests/deps.sh run
 	@$(MAKE) --no-print-directory build
 	@exec bin/jepsen-style matrix $(if $(SEED),--seed $(SEED))
+
+failover: ## How long writes stop when a leader does, beside etcd: REPS=20, FAULTS=kill,pause,isolate,stop,hang; goes on where it was stopped (FRESH=1: anew)
+	@tests/deps.sh test
+	@$(MAKE) --no-print-directory build
+	@exec bin/jepsen-style failover $(if $(REPS),--reps $(REPS)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(if $(FRESH),--fresh)
 
 kill-table: ## Nodes with deliberate faults must be convicted by jepsen-style: MUTANT="AckBeforeSync" for one of them
 	@$(MAKE) --no-print-directory build

@@ -81,7 +81,7 @@ internal static class BenchCompareVerb
             List<BenchOutput> outputs = [];
             foreach (Suite suite in suites)
             {
-                outputs.Add(await screen.WithSpinnerAsync(suite.Name, say => suite.Run(settings, new BenchProgress(screen, text => say($"{suite.Name}: {text}")), cancellation)));
+                outputs.Add(await screen.WithSpinnerAsync(suite.Name, say => suite.Run(settings, new StepProgress(screen, text => say($"{suite.Name}: {text}")), cancellation)));
                 if (!isJson) CompareText.Show(screen, outputs[^1]);
             }
 
@@ -137,5 +137,5 @@ internal static class BenchCompareVerb
     private static double LoadAverage() => double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
 
     /// <summary>One bench.</summary>
-    private sealed record Suite(string Name, string Description, bool NeedsEtcd, Func<CompareSettings, BenchProgress, CancellationToken, Task<BenchOutput>> Run);
+    private sealed record Suite(string Name, string Description, bool NeedsEtcd, Func<CompareSettings, StepProgress, CancellationToken, Task<BenchOutput>> Run);
 }

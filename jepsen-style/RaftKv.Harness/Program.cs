@@ -12,7 +12,7 @@ internal static class Program
     public static async Task<int> RunAsync(string[] arguments, Screen screen)
     {
         RootCommand root = new("Breaks real RaftKv nodes on purpose, and checks every answer. Exit codes: 0 valid, 1 invalid, 2 usage, 3 unknown.");
-        foreach (Command command in (Command[])[RunVerb.Create(screen), SuiteVerb.CreateTour(screen), SuiteVerb.CreateMatrix(screen), ListVerb.Create(screen), CheckVerb.Create(screen), ReportVerb.Create(screen), CleanVerb.Create(screen)]) root.Subcommands.Add(command);
+        foreach (Command command in (Command[])[RunVerb.Create(screen), SuiteVerb.CreateTour(screen), SuiteVerb.CreateMatrix(screen), FailoverVerb.Create(screen), ListVerb.Create(screen), CheckVerb.Create(screen), ReportVerb.Create(screen), CleanVerb.Create(screen)]) root.Subcommands.Add(command);
         root.SetAction(result =>
         {
             new HelpAction().Invoke(result);

@@ -7,7 +7,7 @@ using RaftKv.Shardctl.Bench.Servers;
 namespace RaftKv.Shardctl.Bench;
 
 /// <summary>Puts several loads on several clusters, in turn, several times over. Only one cluster runs at a time: the others are held.</summary>
-internal sealed class BenchRounds(CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+internal sealed class BenchRounds(CompareSettings settings, StepProgress progress, CancellationToken cancellation)
 {
     /// <summary>A run during which leadership moved is made anew, this often.</summary>
     private const int MaxRepeats = 3;

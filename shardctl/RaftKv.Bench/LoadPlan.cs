@@ -75,6 +75,18 @@ public sealed record LoadPlan
     /// <summary>After so long without an answer a request is given up, and its connection with it. Above 0.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// A client begins a request once in so long, however long the one before has taken, and its time runs from when it is due; clients take turns, so that the stream
+    /// is steady. Zero: a client begins the next as soon as it is answered.
+    /// </summary>
+    public TimeSpan Pace { get; init; }
+
+    /// <summary>
+    /// Whether a client goes on to the next endpoint when its own takes no connection, loses it, does not answer in time or definitely refuses. What was refused is made
+    /// again there until <see cref="RequestTimeout"/> is over; what may have been applied never. Every client has a connection of its own then.
+    /// </summary>
+    public bool Roams { get; init; }
+
     /// <summary>Equal seeds draw equal keys, values and kinds of request, for each client in its order.</summary>
     public int Seed { get; init; } = 1;
 
@@ -90,6 +102,8 @@ public sealed record LoadPlan
         if (Duration <= TimeSpan.Zero || Duration.TotalSeconds > MaxSeconds) throw new LoadException($"--seconds {Duration.TotalSeconds}: must be above 0 and at most {MaxSeconds}");
         if (WarmUp < TimeSpan.Zero || WarmUp.TotalSeconds > MaxSeconds) throw new LoadException($"--warm-up {WarmUp.TotalSeconds}: must be from 0 to {MaxSeconds}");
         if (RequestTimeout <= TimeSpan.Zero) throw new LoadException($"request-timeout {RequestTimeout.TotalSeconds}: must be above 0");
+        if (Pace < TimeSpan.Zero) throw new LoadException($"pace {Pace.TotalSeconds}: must not be below 0");
+        if (Roams && Connections != Clients) throw new LoadException($"--connections {Connections}: of clients that roam every one has its own, so there are {Clients}");
         if (HasIdempotencyKeys && Protocol == LoadProtocol.EtcdGrpc) throw new LoadException("etcd has no idempotency keys");
         if (Protocol == LoadProtocol.RaftKvHttp1 && Connections != Clients) throw new LoadException($"--connections {Connections}: over HTTP/1.1 every client has its own, so there are {Clients}");
         if (Lanes.Any(lane => lane.IsEmpty || lane.Any(key => key < 0 || key >= Keys))) throw new LoadException("a lane is empty or names a key that does not exist");

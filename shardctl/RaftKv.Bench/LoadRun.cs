@@ -98,13 +98,13 @@ public sealed class Load : IAsyncDisposable
     public IReadOnlyDictionary<string, long> FailedConnects => _loop.FailedConnects;
 
     /// <summary>Starts the load of a plan, without end. Throws <see cref="LoadException"/>.</summary>
-    /// <param name="gaps">Hears of every success.</param>
-    public static Load Start(LoadPlan plan, GapWatch? gaps = null) => Start(plan, new RandomWorkload(plan), gaps);
+    /// <param name="observer">Hears of every answer, such as a <see cref="GapWatch"/>.</param>
+    public static Load Start(LoadPlan plan, IAnswerObserver? observer = null) => Start(plan, new RandomWorkload(plan), observer);
 
-    internal static Load Start(LoadPlan plan, Workload workload, GapWatch? gaps = null)
+    internal static Load Start(LoadPlan plan, Workload workload, IAnswerObserver? observer = null)
     {
         plan.Check();
-        LoadLoop loop = new(plan, workload, gaps);
+        LoadLoop loop = new(plan, workload, observer);
         loop.Start();
         return new Load(loop);
     }

@@ -17,7 +17,7 @@ internal readonly ref struct Operation
 }
 
 /// <summary>What became of a request.</summary>
-internal enum AnswerKind
+public enum AnswerKind
 {
     Done,
 

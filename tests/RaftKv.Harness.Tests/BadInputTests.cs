@@ -19,10 +19,18 @@ public sealed class BadInputTests : IDisposable
     [InlineData("--time 5s: too short for 1 process faults", "run", "register", "--time", "5s", "--faults", "kill")]
     [InlineData("no-such.json: Could not find file", "run", "no-such.json")]
     [InlineData("no-such.jsonl: Could not find file", "check", "no-such.jsonl")]
+    [InlineData("there is no fault 'sigh' of leaders; there are kill, pause, isolate, stop, hang", "failover", "--faults", "kill,sigh")]
+    [InlineData("--faults names none", "failover", "--faults", ",")]
+    [InlineData("--reps 0: must be from 1 to 10000", "failover", "--reps", "0")]
+    [InlineData("--shards 999: must be from 1 to 256", "failover", "--shards", "999")]
+    [InlineData("--peer zookeeper: must be etcd or none", "failover", "--peer", "zookeeper")]
+    [InlineData("--etcd no-such-program: this is no etcd", "failover", "--etcd", "no-such-program", "--faults", "kill")]
+    [InlineData("--protocol spdy: must be http1 or http2", "failover", "--protocol", "spdy")]
+    [InlineData("--output yaml: must be table or json", "failover", "-o", "yaml")]
     public async Task Is_named(string named, params string[] arguments)
     {
-        bool isRun = arguments[0] == "run";
-        (int exitCode, _, string error) = await JepsenStyle.RunAsync(isRun ? [.. arguments, "--out", _directory.FullName] : arguments);
+        bool makesFiles = arguments[0] is "run" or "failover";
+        (int exitCode, _, string error) = await JepsenStyle.RunAsync(makesFiles ? [.. arguments, "--out", _directory.FullName] : arguments);
         Assert.Equal(ExitCode.Usage, exitCode);
         string line = Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.StartsWith("jepsen-style: ", line, StringComparison.Ordinal);

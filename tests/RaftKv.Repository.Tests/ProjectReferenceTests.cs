@@ -25,7 +25,7 @@ public sealed class ProjectReferenceTests
         ["RaftKv.CommandLine"] = [],
         ["shardctl"] = ["RaftKv.CommandLine", "RaftKv.Client", "RaftKv.Bench", "RaftKv.Contracts", "RaftKv.RaftLog", "RaftKv.Storage", "RaftKv.Kv"],
         ["RaftKv.Checking"] = [],
-        ["RaftKv.Harness"] = ["RaftKv.Checking", "RaftKv.CommandLine", "RaftKv.Client", "RaftKv.Contracts"],
+        ["RaftKv.Harness"] = ["RaftKv.Checking", "RaftKv.CommandLine", "RaftKv.Client", "RaftKv.Bench", "RaftKv.Contracts"],
         ["RaftKv.Benchmarks"] = ["RaftKv.Kv", "RaftKv.RaftLog", "RaftKv.Storage", "RaftKv.Checking"],
         ["RaftKv.Simulator"] = ["RaftKv.RaftLog", "RaftKv.Kv", "RaftKv.Controller", "RaftKv.Client", "RaftKv.Checking"],
     };

@@ -6,7 +6,8 @@ namespace RaftKv.Harness.Cluster;
 
 /// <summary>
 /// Stands between a node that dials and the peer port of another: so the network between nodes on one machine can fail without any privilege. Each
-/// connection is two streams of frames; what happens to each is the <see cref="Link"/>'s of its direction.
+/// connection is two streams of frames; what happens to each is the <see cref="Link"/>'s of its direction. Of a protocol that is not ours, what came at once counts as a frame: then
+/// links can be cut and be slow, no more.
 /// </summary>
 internal sealed class PeerProxy : IAsyncDisposable
 {
@@ -18,15 +19,24 @@ internal sealed class PeerProxy : IAsyncDisposable
     private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly IPEndPoint _place;
     private readonly IPEndPoint _target;
-    private readonly Link _forth;
-    private readonly Link _back;
+    private readonly Func<int, (Link Forth, Link Back)?> _linksOf;
+    private readonly bool _hasOurFrames;
     private readonly CancellationTokenSource _stop = new();
     private Task _accepting = Task.CompletedTask;
     private readonly Lock _lock = new();
-    private readonly HashSet<Socket> _open = [];
+
+    /// <summary>With the link that leads from the node that dialled.</summary>
+    private readonly Dictionary<Socket, Link> _open = [];
 
     /// <param name="forth">From the node that dials to the one that listens.</param>
-    public PeerProxy(IPEndPoint place, IPEndPoint target, Link forth, Link back) => (_place, _target, _forth, _back) = (place, target, forth, back);
+    public PeerProxy(IPEndPoint place, IPEndPoint target, Link forth, Link back)
+        : this(place, target, _ => (forth, back), hasOurFrames: true)
+    {
+    }
+
+    /// <param name="linksOf">From the port from which a node has dialled; null if it is nobody's: then nothing is carried.</param>
+    public PeerProxy(IPEndPoint place, IPEndPoint target, Func<int, (Link Forth, Link Back)?> linksOf, bool hasOurFrames) =>
+        (_place, _target, _linksOf, _hasOurFrames) = (place, target, linksOf, hasOurFrames);
 
     /// <summary>From now on it can be dialled.</summary>
     public void Start()
@@ -39,15 +49,15 @@ internal sealed class PeerProxy : IAsyncDisposable
     /// <summary>Closes every connection with a reset.</summary>
     public void Reset()
     {
-        Socket[] open;
+        KeyValuePair<Socket, Link>[] open;
         lock (_lock) open = [.. _open];
-        foreach (Socket socket in open)
+        foreach (Socket socket in open.Select(one => one.Key))
         {
             socket.LingerState = new LingerOption(true, 0); // Close is a reset then.
             socket.Dispose();
         }
 
-        if (open.Length > 0) _forth.Counters.Reset();
+        foreach (Link link in open.Select(one => one.Value).Distinct()) link.Counters.Reset();
     }
 
     public async ValueTask DisposeAsync()
@@ -79,17 +89,23 @@ internal sealed class PeerProxy : IAsyncDisposable
 
     private async Task ServeAsync(Socket dialler)
     {
+        if (_linksOf(((IPEndPoint)dialler.RemoteEndPoint!).Port) is not var (toTarget, toDialler))
+        {
+            dialler.Dispose();
+            return;
+        }
+
         using Socket target = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-        lock (_lock) _open.UnionWith([dialler, target]);
+        lock (_lock) _open[dialler] = _open[target] = toTarget;
         try
         {
             Tune(dialler);
             Tune(target);
-            await _forth.WaitUntilOpenAsync(end.Token); // The kernel has answered already; what a firewall would drop waits here.
+            await toTarget.WaitUntilOpenAsync(end.Token); // The kernel has answered already; what a firewall would drop waits here.
             await target.ConnectAsync(_target, end.Token);
-            Task forth = CarryAsync(dialler, target, _forth, end.Token);
-            Task back = CarryAsync(target, dialler, _back, end.Token);
+            Task forth = CarryAsync(dialler, target, toTarget, end.Token);
+            Task back = CarryAsync(target, dialler, toDialler, end.Token);
             await Task.WhenAny(forth, back);
             await end.CancelAsync();
             await Task.WhenAll(forth, back);
@@ -100,7 +116,12 @@ internal sealed class PeerProxy : IAsyncDisposable
         }
         finally
         {
-            lock (_lock) _open.ExceptWith([dialler, target]);
+            lock (_lock)
+            {
+                _open.Remove(dialler);
+                _open.Remove(target);
+            }
+
             dialler.Dispose();
         }
     }
@@ -116,7 +137,7 @@ internal sealed class PeerProxy : IAsyncDisposable
     }
 
     /// <summary>Reads and sends are apart, so that a delay does not make a queue out of the sender's bytes.</summary>
-    private static async Task CarryAsync(Socket from, Socket to, Link link, CancellationToken end)
+    private async Task CarryAsync(Socket from, Socket to, Link link, CancellationToken end)
     {
         Channel<FrameOnItsWay> way = Channel.CreateBounded<FrameOnItsWay>(MaxFrames);
         using CancellationTokenSource both = CancellationTokenSource.CreateLinkedTokenSource(end);
@@ -130,7 +151,7 @@ internal sealed class PeerProxy : IAsyncDisposable
             List<FrameOnItsWay> onward = [];
             while (await from.ReceiveAsync(buffer, SocketFlags.None, both.Token) is > 0 and int read && !sending.IsCompleted)
             {
-                foreach (byte[] frame in frames.Add(buffer.AsSpan(0, read)))
+                foreach (byte[] frame in _hasOurFrames ? frames.Add(buffer.AsSpan(0, read)) : [buffer[..read]])
                 {
                     onward.Clear();
                     link.Pass(frame, isFirst, ref held, onward);

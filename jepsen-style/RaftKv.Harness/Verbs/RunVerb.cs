@@ -70,7 +70,7 @@ internal static class RunVerb
         }
     }
 
-    private static Option<int?> Number(string name, string description) => new(name) { Description = description, HelpName = "N", CustomParser = Whole };
+    internal static Option<int?> Number(string name, string description) => new(name) { Description = description, HelpName = "N", CustomParser = Whole };
 
     private static int? Whole(ArgumentResult argument)
     {

@@ -32,7 +32,7 @@ internal static class SuiteVerb
     private static async Task<int> RunAsync(Screen screen, IReadOnlyList<(string Name, RunPlan Plan)> plans, string output, bool resumes)
     {
         string program = NodeProgramFile.Find(Environment.GetEnvironmentVariable(NodeProgramFile.Variable));
-        string build = await BuildOfAsync(program);
+        string build = await NodeBuild.OfAsync(program);
         Directory.CreateDirectory(output);
         string file = Path.Combine(output, "results.jsonl");
         Dictionary<string, SuiteEntry> done = resumes ? Suite.ReadDone(file, build) : [];
@@ -85,15 +85,6 @@ internal static class SuiteVerb
         screen.Line(string.Create(CultureInfo.InvariantCulture, $"build {build}: {valid} valid, {invalid} invalid, {entries.Count - valid - invalid} unknown of {planned} runs; {entries.Sum(entry => entry.Calls)} calls, {entries.Sum(entry => entry.Faults)} faults; reports in {output}"),
             invalid > 0 ? "bold red" : valid == planned ? "bold green" : "bold yellow");
         return invalid > 0 ? ExitCode.Invalid : valid == planned ? ExitCode.Valid : ExitCode.Unknown;
-    }
-
-    /// <summary>What the node's program says of itself.</summary>
-    private static async Task<string> BuildOfAsync(string program)
-    {
-        using Process process = Process.Start(new ProcessStartInfo(program, ["--version"]) { RedirectStandardOutput = true })!;
-        string version = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return version.Trim();
     }
 
     private static Option<string> Output(string directory) => new("--out") { Description = "Where its runs are kept.", HelpName = "DIR", DefaultValueFactory = _ => directory };

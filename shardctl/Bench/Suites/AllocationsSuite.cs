@@ -15,7 +15,7 @@ internal static class AllocationsSuite
     private const double MaxFollowerBytes = 512;
     private const double MaxDifference = 0.05;
 
-    public static async Task<BenchOutput> RunAsync(CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+    public static async Task<BenchOutput> RunAsync(CompareSettings settings, StepProgress progress, CancellationToken cancellation)
     {
         AllocationOutput alone = await MeasureAsync(settings, 1, "one shard", progress, cancellation);
         AllocationOutput crowded = await MeasureAsync(settings, ManyShards, $"one shard beside {ManyShards - 1} idle ones", progress, cancellation);
@@ -50,7 +50,7 @@ internal static class AllocationsSuite
 
     private static double? LessOf(ImmutableArray<double?> bytes) => bytes.Contains(null) ? null : bytes.Min();
 
-    private static async Task<AllocationOutput> MeasureAsync(CompareSettings settings, int shards, string load, BenchProgress progress, CancellationToken cancellation)
+    private static async Task<AllocationOutput> MeasureAsync(CompareSettings settings, int shards, string load, StepProgress progress, CancellationToken cancellation)
     {
         await using RaftKvCluster cluster = settings.NewRaftKv(shards);
         progress.Step($"{load}: starting");

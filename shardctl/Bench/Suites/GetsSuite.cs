@@ -9,7 +9,7 @@ internal static class GetsSuite
 {
     public const string Name = "gets";
 
-    public static async Task<BenchOutput> RunAsync(CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+    public static async Task<BenchOutput> RunAsync(CompareSettings settings, StepProgress progress, CancellationToken cancellation)
     {
         await using EtcdCluster etcd = settings.NewEtcd();
         await using RaftKvCluster raftKv = settings.NewRaftKv(shards: 1);

@@ -11,7 +11,7 @@ internal static class IdleSuite
     private const double MaxCoreShare = 0.02;
     private const long MaxResidentBytes = 200 * 1024 * 1024;
 
-    public static async Task<BenchOutput> RunAsync(CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+    public static async Task<BenchOutput> RunAsync(CompareSettings settings, StepProgress progress, CancellationToken cancellation)
     {
         IdleOutput raftKv = await MeasureAsync(settings.NewRaftKv(Shards), Shards, settings, progress, cancellation);
         IdleOutput etcd = await MeasureAsync(settings.NewEtcd(), 1, settings, progress, cancellation);
@@ -25,7 +25,7 @@ internal static class IdleSuite
             Idle: [raftKv, etcd]);
     }
 
-    private static async Task<IdleOutput> MeasureAsync(BenchCluster cluster, int shards, CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+    private static async Task<IdleOutput> MeasureAsync(BenchCluster cluster, int shards, CompareSettings settings, StepProgress progress, CancellationToken cancellation)
     {
         await using (cluster)
         {

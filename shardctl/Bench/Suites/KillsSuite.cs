@@ -25,7 +25,7 @@ internal static class KillsSuite
     private static readonly TimeSpan WatchAtMost = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
-    public static async Task<BenchOutput> RunAsync(CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+    public static async Task<BenchOutput> RunAsync(CompareSettings settings, StepProgress progress, CancellationToken cancellation)
     {
         KillsOutput raftKv = await RunRaftKvAsync(settings, progress, cancellation);
         KillsOutput etcd = await RunEtcdAsync(settings, progress, cancellation);
@@ -38,7 +38,7 @@ internal static class KillsSuite
             Kills: [raftKv, etcd]);
     }
 
-    private static async Task<KillsOutput> RunRaftKvAsync(CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+    private static async Task<KillsOutput> RunRaftKvAsync(CompareSettings settings, StepProgress progress, CancellationToken cancellation)
     {
         await using RaftKvCluster cluster = settings.NewRaftKv(Shards);
         ulong[] shards = [.. cluster.Map.Shards.Select(shard => shard.Id)];
@@ -47,7 +47,7 @@ internal static class KillsSuite
         return await RunAsync(cluster, plan, async leader => [.. (await cluster.ShardsLedByAsync(leader, cancellation)).Select(shard => Array.IndexOf(shards, shard))], settings, progress, cancellation);
     }
 
-    private static async Task<KillsOutput> RunEtcdAsync(CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+    private static async Task<KillsOutput> RunEtcdAsync(CompareSettings settings, StepProgress progress, CancellationToken cancellation)
     {
         await using EtcdCluster cluster = settings.NewEtcd();
         return await RunAsync(cluster, Loads.Own(LoadProtocol.EtcdGrpc, Clients), _ => Task.FromResult<int[]>([0]), settings, progress, cancellation);
@@ -55,7 +55,7 @@ internal static class KillsSuite
 
     /// <param name="lanesOf">The lanes of keys that a server leads.</param>
     private static async Task<KillsOutput> RunAsync(
-        BenchCluster cluster, LoadPlan plan, Func<BenchServer, Task<int[]>> lanesOf, CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+        BenchCluster cluster, LoadPlan plan, Func<BenchServer, Task<int[]>> lanesOf, CompareSettings settings, StepProgress progress, CancellationToken cancellation)
     {
         progress.Step($"starting {cluster.Name}");
         await cluster.StartAsync(cancellation);

@@ -10,7 +10,7 @@ internal static class PutsSuite
     public const string Name = "puts";
     private const string WithKeys = ", with idempotency keys";
 
-    public static async Task<BenchOutput> RunAsync(CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+    public static async Task<BenchOutput> RunAsync(CompareSettings settings, StepProgress progress, CancellationToken cancellation)
     {
         await using EtcdCluster etcd = settings.NewEtcd();
         await using RaftKvCluster raftKv = settings.NewRaftKv(shards: 1);

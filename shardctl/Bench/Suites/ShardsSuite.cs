@@ -15,7 +15,7 @@ internal static class ShardsSuite
     private const int FewConnections = 9;
     private const double Goal = 0.85;
 
-    public static async Task<BenchOutput> RunAsync(CompareSettings settings, BenchProgress progress, CancellationToken cancellation)
+    public static async Task<BenchOutput> RunAsync(CompareSettings settings, StepProgress progress, CancellationToken cancellation)
     {
         await using RaftKvCluster one = settings.NewRaftKv(1, "1 shard");
         await using RaftKvCluster many = settings.NewRaftKv(Shards, $"{Shards} shards");

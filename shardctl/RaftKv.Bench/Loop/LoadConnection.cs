@@ -5,12 +5,18 @@ using RaftKv.Bench.Wire;
 
 namespace RaftKv.Bench.Loop;
 
+/// <summary>Where a connection may lead, and how it is spoken there.</summary>
+internal sealed record LoadTarget(IPEndPoint EndPoint, Func<ClientWire> MakeWire);
+
 /// <summary>
 /// One connection of a load: a socket that never blocks, a protocol, and for each slot a client with at most one request under way. When the
-/// connection is lost, it is made anew, with a new protocol, after a pause.
+/// connection is lost, it is made anew, with a new protocol: to the next of its targets, after a pause if none of them did any good.
 /// </summary>
+/// <param name="targets">The first one is tried first.</param>
+/// <param name="roams">It goes on also when it is refused: see <see cref="LoadPlan.Roams"/>.</param>
+/// <param name="dues">For each slot: when its first request is due. Of a load without a pace that does not matter.</param>
 /// <remarks>Owned by its loop's thread.</remarks>
-internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpoint, Func<ClientWire> makeWire, int firstClient, int slots) : IDisposable
+internal sealed class LoadConnection(LoadLoop loop, int number, LoadTarget[] targets, bool roams, int firstClient, long[] dues) : IDisposable
 {
     private const int ReceiveBytes = 64 * 1024;
     private static readonly long s_pause = Stopwatch.Frequency / 20;
@@ -18,13 +24,30 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
     private readonly ByteQueue _received = new();
     private readonly ByteQueue _toSend = new();
     private readonly List<Answer> _answers = [];
-    private readonly Request[] _requests = new Request[slots];
+    private readonly Request[] _requests = [.. dues.Select(due => new Request { DueAt = due })];
     private Socket? _socket;
     private ClientWire? _wire;
     private PollEvents _waitsFor;
     private bool _isOpen;
+    private int _target;
+
+    /// <summary>Targets in a row that did no good.</summary>
+    private int _failures;
+    private bool _wasRefused;
     private long _connectAt;
     private long _connectingSince;
+
+    private enum Stage
+    {
+        /// <summary>Nothing is to be asked.</summary>
+        Idle,
+
+        /// <summary>It is due, and was sent to nobody, or definitely refused.</summary>
+        Waiting,
+
+        /// <summary>It was sent, and has no answer.</summary>
+        UnderWay,
+    }
 
     /// <summary>Requests without an answer.</summary>
     public int UnderWay { get; private set; }
@@ -37,7 +60,13 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
         {
             if (!_isOpen) Open();
             else if ((events & ~PollEvents.Writable) != 0) Receive(now);
-            StartIdle(now);
+            if ((_wire!.IsClosing || _wasRefused) && UnderWay == 0)
+            {
+                Leave();
+                return;
+            }
+
+            StartDue(now);
             Send();
         }
         catch (WireException broken)
@@ -53,9 +82,10 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
     /// <summary>What time brings: connecting, giving up what takes too long, and asking again for work when there was none.</summary>
     public void OnTime(long now)
     {
+        if (loop.PaceTicks > 0) BecomeDue(now);
         if (_socket is null && now >= _connectAt && !loop.IsDraining) Connect(now);
         if (_socket is not null && !_isOpen && now - _connectingSince > loop.TimeoutTicks) Lose("no-connection-in-time");
-        if (_requests.Any(request => request.IsUnderWay && now - request.SentAt > loop.TimeoutTicks)) LoseToTimeout(now);
+        GiveUp(now);
         if (_isOpen) OnReady(PollEvents.Writable, now);
     }
 
@@ -64,6 +94,7 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
     private void Connect(long now)
     {
         _connectingSince = now;
+        IPEndPoint endpoint = targets[_target].EndPoint;
         _socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { Blocking = false, NoDelay = true };
         try
         {
@@ -88,7 +119,7 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
         int error = (int)_socket!.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.Error)!;
         if (error != 0) throw new SocketException(error);
         _isOpen = true;
-        _wire = makeWire();
+        _wire = targets[_target].MakeWire();
         _wire.Begin(_toSend);
     }
 
@@ -101,24 +132,54 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
         _received.Advance(count);
         _answers.Clear();
         _received.Take(_wire!.Read(_received.Waiting, _toSend, _answers));
-        foreach (Answer answer in _answers) Finish(answer, now);
+        foreach (Answer answer in _answers) OnAnswer(answer, now);
+    }
+
+    private void OnAnswer(in Answer answer, long now)
+    {
+        if (answer.Kind is AnswerKind.Done or AnswerKind.Absent) _failures = 0;
+        if (!roams || answer.Kind != AnswerKind.Refused)
+        {
+            Finish(answer, now);
+            return;
+        }
+
+        // Made again it may be of another key: that was refused, too, had it been asked for.
+        _requests[answer.Slot].Stage = Stage.Waiting;
+        UnderWay--;
+        _wasRefused = true;
     }
 
     private void Finish(in Answer answer, long now)
     {
         ref Request request = ref _requests[answer.Slot];
-        request.IsUnderWay = false;
-        UnderWay--;
-        loop.OnAnswer(firstClient + answer.Slot, request.IsRead, answer, now - request.SentAt, now);
+        if (request.Stage == Stage.UnderWay) UnderWay--;
+        request.Stage = Stage.Idle;
+        loop.OnAnswer(firstClient + answer.Slot, request.IsRead, answer, now - request.StartedAt, now);
     }
 
-    private void StartIdle(long now)
+    /// <summary>A client that was held up does not catch up.</summary>
+    private void BecomeDue(long now)
     {
-        for (int slot = 0; slot < _requests.Length && UnderWay < _requests.Length && !loop.IsDraining; slot++)
+        foreach (ref Request request in _requests.AsSpan())
         {
-            if (_requests[slot].IsUnderWay || !loop.Workload.TryNext(firstClient + slot, out Operation operation)) continue;
-            _wire!.Write(slot, operation, _toSend);
-            _requests[slot] = new Request { IsUnderWay = true, IsRead = operation.IsRead, SentAt = now };
+            if (request.Stage != Stage.Idle || now < request.DueAt || loop.IsDraining) continue;
+            request.Stage = Stage.Waiting;
+            request.StartedAt = request.DueAt;
+            request.DueAt = Math.Max(request.DueAt + loop.PaceTicks, now);
+        }
+    }
+
+    private void StartDue(long now)
+    {
+        for (int slot = 0; slot < _requests.Length && UnderWay < _requests.Length && !loop.IsDraining && !_wire!.IsClosing && !_wasRefused; slot++)
+        {
+            ref Request request = ref _requests[slot];
+            if (request.Stage == Stage.UnderWay || (request.Stage == Stage.Idle && loop.PaceTicks > 0) || !loop.Workload.TryNext(firstClient + slot, out Operation operation)) continue;
+            if (request.Stage == Stage.Idle) request.StartedAt = now;
+            request.Stage = Stage.UnderWay;
+            request.IsRead = operation.IsRead;
+            _wire.Write(slot, operation, _toSend);
             UnderWay++;
         }
     }
@@ -138,11 +199,20 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
         _waitsFor = wanted;
     }
 
-    private void LoseToTimeout(long now)
+    /// <summary>Requests whose time is over. The connection of one that was sent goes with it.</summary>
+    private void GiveUp(long now)
     {
+        bool wasSent = false;
         for (int slot = 0; slot < _requests.Length; slot++)
-            if (_requests[slot].IsUnderWay && now - _requests[slot].SentAt > loop.TimeoutTicks) Finish(new Answer(slot, AnswerKind.Unknown, "no-answer-in-time"), now);
-        Lose("connection-given-up");
+        {
+            Request request = _requests[slot];
+            if (request.Stage == Stage.Idle || now - request.StartedAt <= loop.TimeoutTicks) continue;
+            bool isUnderWay = request.Stage == Stage.UnderWay;
+            wasSent |= isUnderWay;
+            Finish(isUnderWay ? new Answer(slot, AnswerKind.Unknown, "no-answer-in-time") : new Answer(slot, AnswerKind.Refused, "no-server-in-time"), now);
+        }
+
+        if (wasSent) Lose("connection-given-up");
     }
 
     /// <summary>The requests under way have no answer any more: what became of them nobody knows.</summary>
@@ -151,13 +221,25 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
         loop.OnLost(reason, wasOpen: _isOpen);
         long now = Stopwatch.GetTimestamp();
         for (int slot = 0; slot < _requests.Length; slot++)
-            if (_requests[slot].IsUnderWay) Finish(new Answer(slot, AnswerKind.Unknown, reason), now);
+            if (_requests[slot].Stage == Stage.UnderWay) Finish(new Answer(slot, AnswerKind.Unknown, reason), now);
+        Close(isFailure: true);
+    }
+
+    /// <summary>Without a loss: nothing is under way, and the peer has said that it takes no more, or has refused.</summary>
+    private void Leave() => Close(isFailure: _wasRefused && !_wire!.IsClosing);
+
+    private void Close(bool isFailure)
+    {
         _socket?.Dispose();
         _socket = null;
         _isOpen = false;
+        _wasRefused = false;
         _received.Clear();
         _toSend.Clear();
-        _connectAt = now + s_pause;
+        _target = (_target + 1) % targets.Length;
+        if (isFailure) _failures++;
+        bool isRoundOver = isFailure && _failures % targets.Length == 0;
+        _connectAt = isRoundOver ? Stopwatch.GetTimestamp() + s_pause : 0;
     }
 
     private static string ReasonOf(SocketError error) => error switch
@@ -169,8 +251,13 @@ internal sealed class LoadConnection(LoadLoop loop, int number, IPEndPoint endpo
 
     private struct Request
     {
-        public bool IsUnderWay;
+        public Stage Stage;
         public bool IsRead;
-        public long SentAt;
+
+        /// <summary>When it was sent first, or, where there is a pace, due.</summary>
+        public long StartedAt;
+
+        /// <summary>Of the next one.</summary>
+        public long DueAt;
     }
 }

@@ -30,7 +30,8 @@ internal sealed class LoadLoop : IDisposable
         Workload = workload;
         _observer = observer;
         TimeoutTicks = (long)(plan.RequestTimeout.TotalSeconds * Stopwatch.Frequency);
-        _turnMillis = (int)Math.Clamp(plan.RequestTimeout.TotalMilliseconds / 10, 1, 100);
+        PaceTicks = (long)(plan.Pace.TotalSeconds * Stopwatch.Frequency);
+        _turnMillis = plan.Pace > TimeSpan.Zero ? 1 : (int)Math.Clamp(plan.RequestTimeout.TotalMilliseconds / 10, 1, 100);
         _connections = [.. Connections(plan)];
         _thread = new Thread(Run) { Name = "load", IsBackground = true };
     }
@@ -49,6 +50,9 @@ internal sealed class LoadLoop : IDisposable
     internal Workload Workload { get; }
 
     internal long TimeoutTicks { get; }
+
+    /// <summary>0: there is no pace.</summary>
+    internal long PaceTicks { get; }
 
     internal bool IsDraining => _isDraining;
 
@@ -122,14 +126,14 @@ internal sealed class LoadLoop : IDisposable
     private IEnumerable<LoadConnection> Connections(LoadPlan plan)
     {
         IPEndPoint[] endpoints = [.. plan.Endpoints.Select(Resolve)];
+        long start = Stopwatch.GetTimestamp();
         int client = 0;
         for (int i = 0; i < plan.Connections; i++)
         {
             // What does not divide evenly goes to the first ones.
             int slots = (plan.Clients / plan.Connections) + (i < plan.Clients % plan.Connections ? 1 : 0);
-            int at = i % endpoints.Length;
-            string authority = plan.Endpoints[at].ToString();
-            yield return new LoadConnection(this, i, endpoints[at], MakerOf(plan.Protocol, authority, slots), client, slots);
+            LoadTarget[] targets = [.. Enumerable.Range(i, plan.Roams ? endpoints.Length : 1).Select(at => at % endpoints.Length).Select(at => new LoadTarget(endpoints[at], MakerOf(plan.Protocol, plan.Endpoints[at].ToString(), slots)))];
+            yield return new LoadConnection(this, i, targets, plan.Roams, client, [.. Enumerable.Range(client, slots).Select(one => start + (PaceTicks * one / plan.Clients))]);
             client += slots;
         }
     }
@@ -155,7 +159,7 @@ internal sealed class LoadLoop : IDisposable
 }
 
 /// <summary>Hears of every answer, on the loop's thread.</summary>
-internal interface IAnswerObserver
+public interface IAnswerObserver
 {
     /// <param name="now">By <see cref="Stopwatch.GetTimestamp"/>.</param>
     void OnAnswer(int client, AnswerKind kind, long now);

@@ -7,6 +7,9 @@ namespace RaftKv.Bench.Wire;
 /// <remarks>Owned by its connection; not thread-safe. One life is one connection: after it is lost, a new wire begins.</remarks>
 internal abstract class ClientWire
 {
+    /// <summary>The peer takes no more requests here; those under way it still answers.</summary>
+    public bool IsClosing { get; protected set; }
+
     /// <summary>What is said before the first request.</summary>
     public virtual void Begin(ByteQueue to)
     {

@@ -107,7 +107,7 @@ internal abstract class Http2Wire : ClientWire
             case FrameType.Settings: OnSettings(frame, payload, to); break;
             case FrameType.WindowUpdate: OnWindowUpdate(frame, payload, to); break;
             case FrameType.Ping when !frame.Has(Http2Frame.Acknowledgement): Http2Frame.Add(to, FrameType.Ping, Http2Frame.Acknowledgement, 0, payload); break;
-            case FrameType.GoAway: throw new WireException("go-away");
+            case FrameType.GoAway: OnGoAway(payload, answers); break;
             case FrameType.PushPromise: throw new WireException("bad-http2");
             default: break; // What is unknown is to be ignored: RFC 9113 §4.1.
         }
@@ -169,6 +169,20 @@ internal abstract class Http2Wire : ClientWire
         if (!_slotOf.Remove(frame.Stream, out int slot)) return;
         _exchanges[slot].End();
         answers.Add(error == ErrorRefusedStream ? new Answer(slot, AnswerKind.Refused, "stream-refused") : new Answer(slot, AnswerKind.Unknown, $"stream-reset-{error}"));
+    }
+
+    /// <summary>RFC 9113 §6.8: streams up to the one that is named are answered still; those above were not looked at. There may be a second one, with a lower number.</summary>
+    private void OnGoAway(ReadOnlySpan<byte> payload, List<Answer> answers)
+    {
+        if (payload.Length < 8) throw new WireException("bad-http2");
+        IsClosing = true;
+        int last = NumberIn(payload[..4], 4);
+        foreach (int stream in _slotOf.Keys.Where(stream => stream > last).ToArray())
+        {
+            _slotOf.Remove(stream, out int slot);
+            _exchanges[slot].End();
+            answers.Add(new Answer(slot, AnswerKind.Refused, "go-away"));
+        }
     }
 
     private void OnSettings(in Http2Frame frame, ReadOnlySpan<byte> payload, ByteQueue to)

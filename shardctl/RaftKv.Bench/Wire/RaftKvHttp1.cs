@@ -42,10 +42,14 @@ internal sealed class RaftKvHttp1(string host) : ClientWire
         int headBytes = bytes.IndexOf("\r\n\r\n"u8) + 4;
         if (headBytes < 4) return bytes.Length <= MaxHeadBytes ? 0 : throw new WireException("bad-http");
         int status = StatusOf(bytes);
-        int bodyBytes = ContentLengthOf(bytes[..(headBytes - 2)]);
+        ReadOnlySpan<byte> head = bytes[..(headBytes - 2)];
+        ReadOnlySpan<byte> length = FieldIn(head, "Content-Length: "u8);
+        if (length.IsEmpty) throw new WireException("no-content-length");
+        if (!Utf8Parser.TryParse(length, out int bodyBytes, out _) || bodyBytes < 0) throw new WireException("bad-http");
         if (bytes.Length - headBytes < bodyBytes) return 0;
         if (!_isUnderWay) throw new WireException("answer-without-request");
         _isUnderWay = false;
+        IsClosing = Ascii.EqualsIgnoreCase(FieldIn(head, "Connection: "u8), "close"u8);
         answers.Add(RaftKvAnswers.Of(0, status, bytes.Slice(headBytes, bodyBytes)));
         return headBytes + bodyBytes;
     }
@@ -53,17 +57,12 @@ internal sealed class RaftKvHttp1(string host) : ClientWire
     private static int StatusOf(ReadOnlySpan<byte> head) =>
         head.StartsWith("HTTP/1.1 "u8) && Utf8Parser.TryParse(head[9..12], out int status, out int digits) && digits == 3 ? status : throw new WireException("bad-http");
 
-    /// <summary>Bodies of unknown length are not read: no answer of a node has one.</summary>
-    private static int ContentLengthOf(ReadOnlySpan<byte> head)
+    /// <summary>What the head says of a field, empty if nothing. Bodies of unknown length are not read: no answer of a node has one.</summary>
+    private static ReadOnlySpan<byte> FieldIn(ReadOnlySpan<byte> head, ReadOnlySpan<byte> name)
     {
-        ReadOnlySpan<byte> name = "Content-Length: "u8;
         for (ReadOnlySpan<byte> rest = head; !rest.IsEmpty; rest = rest[(rest.IndexOf(EndOfLine) + 2)..])
-        {
-            if (rest.Length < name.Length || !Ascii.EqualsIgnoreCase(rest[..name.Length], name)) continue;
-            return Utf8Parser.TryParse(rest[name.Length..], out int length, out _) && length >= 0 ? length : throw new WireException("bad-http");
-        }
-
-        throw new WireException("no-content-length");
+            if (rest.Length >= name.Length && Ascii.EqualsIgnoreCase(rest[..name.Length], name)) return rest[name.Length..rest.IndexOf(EndOfLine)];
+        return [];
     }
 
     private static void AddNumber(ByteQueue to, int number)

@@ -67,6 +67,53 @@ public sealed class LoadRunTests
     }
 
     [Fact]
+    public async Task What_one_server_refuses_a_roaming_client_makes_again_at_the_next()
+    {
+        using FakeServer refusing = new((_, _) => FakeAnswer.Overloaded);
+        using FakeServer server = new((_, _) => FakeAnswer.Done);
+        LoadResult result = await RunAsync(Plan(refusing) with { Endpoints = [refusing.Endpoint, server.Endpoint], Roams = true });
+        Assert.True(refusing.Given(FakeAnswer.Overloaded) > 0);
+        Assert.True(result.Tally.Puts.Count > 0);
+        Assert.Equal(0, result.Tally.Failures);
+        Assert.Empty(result.LostConnections);
+    }
+
+    [Fact]
+    public async Task What_may_have_been_applied_a_roaming_client_does_not_make_again()
+    {
+        using FakeServer closing = new((_, _) => FakeAnswer.Close);
+        using FakeServer server = new((_, _) => FakeAnswer.Done);
+        LoadPlan plan = Plan(closing) with { Endpoints = [closing.Endpoint, server.Endpoint], Roams = true, WarmUp = TimeSpan.Zero };
+        LoadResult result = await RunAsync(plan);
+        // Half of the clients begin there; each goes on to the other one, and stays.
+        Assert.Equal((Clients / 2, Clients / 2), (closing.Given(FakeAnswer.Close), (int)result.LostConnections["connection-closed"]));
+        Assert.Equal(["connection-closed"], result.Tally.Unknown.Keys);
+    }
+
+    [Fact]
+    public async Task A_request_that_is_due_and_that_no_server_takes_in_time_has_failed()
+    {
+        FakeServer gone = new((_, _) => FakeAnswer.Done);
+        LoadPlan plan = Plan(gone) with { Roams = true, Pace = TimeSpan.FromMilliseconds(20), RequestTimeout = TimeSpan.FromMilliseconds(20) };
+        gone.Dispose();
+        Tally tally = new();
+        await using Load load = Load.Start(plan);
+        load.CountInto(tally);
+        await load.WaitAsync(TimeSpan.FromMilliseconds(400), _ => { }, TestContext.Current.CancellationToken);
+        await load.StopAsync();
+        Assert.Equal(["no-server-in-time"], tally.Refused.Keys);
+        Assert.Equal(0, tally.Operations);
+    }
+
+    [Fact]
+    public async Task Clients_with_a_pace_take_turns()
+    {
+        using FakeServer server = new((_, _) => FakeAnswer.Done);
+        await RunAsync(Plan(server) with { Pace = TimeSpan.FromHours(1) });
+        Assert.Equal(1, server.Given(FakeAnswer.Done)); // The first client's; the next one's turn is in an eighth of an hour.
+    }
+
+    [Fact]
     public async Task Filling_writes_every_key_although_some_writes_fail()
     {
         int number = 0;

@@ -149,8 +149,17 @@ public sealed class Http2Tests
     [Fact]
     public void A_peer_that_allows_too_few_streams_is_told_of() => Assert.Equal("more-than-2-streams", Refused(Settings(3, 2)));
 
+    /// <summary>RFC 9113 §6.8.</summary>
     [Fact]
-    public void A_peer_that_goes_away_ends_the_connection() => Assert.Equal("go-away", Refused(Frame(FrameType.GoAway, 0, 0, new byte[8])));
+    public void A_peer_that_goes_away_still_answers_up_to_the_stream_that_it_names()
+    {
+        _wire.Write(0, Bytes.Put("k", "v"), _sent);
+        _wire.Write(1, Bytes.Put("k", "v"), _sent);
+        Assert.False(_wire.IsClosing);
+        Read([.. Frame(FrameType.GoAway, 0, 0, [0, 0, 0, 1, 0, 0, 0, 0]), .. Headers(1, Status200, isLast: true)]);
+        Assert.True(_wire.IsClosing);
+        Assert.Equal([new Answer(1, AnswerKind.Refused, "go-away"), new Answer(0, AnswerKind.Done)], _answers);
+    }
 
     [Theory]
     [InlineData("004001 00 00 00000001", "a frame that is too long")]
@@ -159,6 +168,7 @@ public sealed class Http2Tests
     [InlineData("000001 01 00 00000001 88 000000 04 00 00000000", "something else within a header block")]
     [InlineData("000003 08 00 00000000 000001", "a window update that is too short")]
     [InlineData("000004 05 04 00000001 00000002", "a push")]
+    [InlineData("000004 07 00 00000000 00000001", "a farewell that is too short")]
     public void What_breaks_the_protocol_ends_the_connection(string frames, string why) => Assert.True(Refused(Bytes.Hex(frames)) == "bad-http2", why);
 
     private void Read(byte[] bytes) => Assert.Equal(bytes.Length, _wire.Read(bytes, _sent, _answers));

@@ -35,6 +35,18 @@ public sealed class RaftKvHttp1Tests
         Assert.Equal([new Answer(0, kind, reason)], Answers($"HTTP/1.1 {status}\r\ncontent-length: {body.Length}\r\n\r\n{body}", 1000));
 
     [Theory]
+    [InlineData("", false)]
+    [InlineData("Connection: keep-alive\r\n", false)]
+    [InlineData("connection: Close\r\n", true)]
+    public void A_server_may_say_that_this_was_its_last_answer(string field, bool isLast)
+    {
+        RaftKvHttp1 wire = new("h:1");
+        wire.Write(0, Bytes.Get("k"), new ByteQueue());
+        wire.Read(Bytes.Ascii($"HTTP/1.1 200 OK\r\n{field}Content-Length: 0\r\n\r\n"), new ByteQueue(), []);
+        Assert.Equal(isLast, wire.IsClosing);
+    }
+
+    [Theory]
     [InlineData("SSH-2.0-OpenSSH_9.2\r\n\r\n", "bad-http")]
     [InlineData("HTTP/1.1 2xx OK\r\nContent-Length: 0\r\n\r\n", "bad-http")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "bad-http")]

@@ -1,8 +1,8 @@
-namespace RaftKv.Shardctl.Bench;
+namespace RaftKv.CommandLine;
 
 /// <summary>Says how far a long run has come: beside a spinner on a terminal, else a line for each step on standard error.</summary>
 /// <param name="spinner">Takes the place of what it said before.</param>
-internal sealed class BenchProgress(Screen screen, Action<string> spinner)
+public sealed class StepProgress(Screen screen, Action<string> spinner)
 {
     private string _step = "";
 
