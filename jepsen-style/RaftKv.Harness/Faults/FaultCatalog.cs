@@ -44,6 +44,7 @@ internal static class FaultCatalog
         new TransferStormFault(),
         new PowerCutFault("power-cut", "the power of one node fails: what it had written and not synced is gone", hitsAll: false),
         new PowerCutFault("power-cut-all", "the power of all nodes fails at the same moment", hitsAll: true),
+        new LastDiskFault(),
         new SickDiskFault("dead-disk", "a node's disk answers everything with EIO, and what was not synced is lost", "exit code 86", exitCode => exitCode == 86, disk => { disk.Shutdown(); return Task.CompletedTask; }, disk => disk.RemountAsync(), endsNode: true),
         new SickDiskFault("full-disk", "others fill a node's disk: puts for its shards are refused, deletes go on", "it goes on, or exit code 86", exitCode => exitCode is null or 86, SickDiskFault.FillAsync, SickDiskFault.EmptyAsync, endsNode: false),
         new SickDiskFault("frozen-disk", "a node's disk does not answer at all: it must give up its leaderships", "it goes on, or exit code 86", exitCode => exitCode is null or 86, disk => disk.FreezeAsync(), disk => disk.ThawAsync(), endsNode: false),
