@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using RaftKv.Client;
 using RaftKv.CommandLine.Native;
 
@@ -101,6 +102,11 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
         Signals.SendContinue(ProcessId);
         IsPaused = false;
     }
+
+    /// <summary>A control group for it; it is not in it yet.</summary>
+    public ControlGroup MakeGroup(GroupController controller) => ControlGroup.Create(GroupTree.Of(controller)!, string.Create(CultureInfo.InvariantCulture, $"jepsen-style-{Environment.ProcessId}-{name}"), made);
+
+    public void Enter(ControlGroup group) => group.Add(ProcessId, ProcessFacts.GroupsOf(ProcessId));
 
     public Task WaitForExitAsync() => _process?.WaitForExitAsync() ?? Task.CompletedTask;
 

@@ -11,6 +11,7 @@ namespace RaftKv.Harness.Cluster;
 /// <code>
 /// owner PID STARTED        the harness; while it lives, clean leaves its things alone
 /// mount PATH               a disk image
+/// group PATH               a control group
 /// process PID STARTED      a node. STARTED is its start in clock ticks since boot (proc(5), stat, field 22): a process id alone may be somebody else's by now
 /// </code>
 /// Owned by one run; not thread-safe.
@@ -37,6 +38,8 @@ internal sealed class MadeThings
 
     public void AddMount(string mountPoint) => Add("mount", mountPoint);
 
+    public void AddGroup(string path) => Add("group", path);
+
     /// <summary>Everything is gone. Until then whatever could not be removed stays known to <see cref="CleanAsync"/>.</summary>
     public void Forget() => File.Delete(_file);
 
@@ -61,6 +64,9 @@ internal sealed class MadeThings
                 // Lazily: a process that was just killed may still hold it.
                 if ((await Shell.TryAsync("umount", "-l", mountPoint)).ExitCode == 0) removed.Add($"mount {mountPoint}");
             }
+
+            foreach (string group in things["group"].Distinct().Where(Directory.Exists))
+                if (await ControlGroup.TryRemoveAsync(group)) removed.Add($"control group {group}");
 
             File.Delete(file);
         }

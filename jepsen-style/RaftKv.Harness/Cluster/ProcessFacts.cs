@@ -11,17 +11,52 @@ internal static class ProcessFacts
     /// <summary>When it started, in clock ticks since boot; null if it has gone, or only waits to be reaped. An id alone may be another process's by now.</summary>
     public static string? StartOf(int id) => Stat(id) is { } fields && fields[0] is not ("Z" or "X") ? fields[22 - 3] : null;
 
+    /// <summary>How many files it has open; 0 if it has gone.</summary>
+    public static int OpenFiles(int id) => Directory.Exists(PathOf(id, "fd")) ? Directory.GetFileSystemEntries(PathOf(id, "fd")).Length : 0;
+
+    /// <summary>How many it may have open: the soft limit.</summary>
+    public static long FileLimit(int id)
+    {
+        const string Row = "Max open files";
+        return long.Parse(File.ReadLines(PathOf(id, "limits")).First(line => line.StartsWith(Row, StringComparison.Ordinal))[Row.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The control groups that it is in, a line each.</summary>
+    public static string[] GroupsOf(int id) => File.ReadAllLines(PathOf(id, "cgroup"));
+
+    /// <summary>Whether a variable of its environment had a value when it started.</summary>
+    public static bool HasVariable(int id, string name, string value) => File.ReadAllText(PathOf(id, "environ")).Split('\0').Contains($"{name}={value}");
+
+    /// <summary>How many of its threads have a name.</summary>
+    public static int ThreadsNamed(int id, string name) => Threads(id).Count(thread => Read(Path.Combine(thread, "comm"))?.TrimEnd('\n') == name);
+
     /// <summary>The fields from the third on, which is the state. The second, the name, may hold blanks and parentheses; it ends at the last one.</summary>
-    private static string[]? Stat(int id)
+    private static string[]? Stat(int id) => Read(PathOf(id, "stat")) is { } stat ? stat[(stat.LastIndexOf(')') + 2)..].Split(' ') : null;
+
+    /// <summary>A folder each.</summary>
+    private static string[] Threads(int id)
     {
         try
         {
-            string stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat"));
-            return stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            return Directory.GetDirectories(PathOf(id, "task"));
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return [];
+        }
+    }
+
+    private static string? Read(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return null;
         }
     }
+
+    private static string PathOf(int id, string file) => string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/{file}");
 }

@@ -25,6 +25,10 @@ internal enum FaultNeeds
 
     /// <summary>Each node on a disk image of its own.</summary>
     Image = 4,
+
+    /// <summary>Control groups for CPU and memory, of version 1 or 2.</summary>
+    ControlGroups = 16,
+    Prlimit = 32,
 }
 
 /// <summary>

@@ -44,6 +44,10 @@ internal static class FaultCatalog
         new SpoiltDirectoryFault("bit-flip-log", "a bit of a node's raft log is flipped while it is down", mustRefuse: false, (data, random) => SpoiltDirectoryFault.FlipBit(Path.Combine(data, "log"), "*", random)),
         new SpoiltDirectoryFault("bit-flip-store", "a bit of a table file of a node's stores is flipped while it is down", mustRefuse: false, (data, random) => SpoiltDirectoryFault.FlipBit(Path.Combine(data, "shards"), "*.sst", random)),
         new SpoiltDirectoryFault("missing-file", "a node comes back without the file that names a store's current state", mustRefuse: false, (data, random) => SpoiltDirectoryFault.DeleteFile(Path.Combine(data, "shards"), "CURRENT", random)),
+        new CpuQuotaFault(),
+        new MemoryLimitFault(),
+        new DescriptorsFault(),
+        new ThreadPoolFault(),
     ];
 
     /// <summary>Those of the table that need what RaftKv, or this harness, does not have yet: name, and what is missing.</summary>
@@ -51,16 +55,20 @@ internal static class FaultCatalog
     [
         ("split, merge, move", "the shard controller"), ("membership", "the shard controller"), ("upgrade, downgrade", "a second release"), ("tls", "TLS"), ("auth", "users and roles"),
         ("torn-tail, read-only, old-disk", "more ways to treat a disk image"), ("hung-disk", "evidence of a sync that does not return; frozen-disk is the same with root"),
-        ("clock-jump, clock-strobe, clock-rate, suspend", "libfaketime for each node"), ("cpu-quota, memory-limit, descriptors, thread-pool", "control groups"), ("overload, huge-values, killed-clients, slow-readers", "clients that misbehave"),
+        ("clock-jump, clock-strobe, clock-rate, suspend", "libfaketime for each node"), ("overload, huge-values, killed-clients, slow-readers", "clients that misbehave"),
     ];
 
     /// <summary>Why this machine cannot inject it; null if it can.</summary>
     public static string? MissingFor(Fault fault)
     {
         if (fault.Needs.HasFlag(FaultNeeds.Root) && Environment.UserName != "root") return "needs root";
-        if (fault.Needs.HasFlag(FaultNeeds.Strace) && !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(directory => File.Exists(Path.Combine(directory, "strace")))) return "needs strace";
+        if (fault.Needs.HasFlag(FaultNeeds.Strace) && !IsInstalled("strace")) return "needs strace";
+        if (fault.Needs.HasFlag(FaultNeeds.Prlimit) && !IsInstalled("prlimit")) return "needs prlimit";
+        if (fault.Needs.HasFlag(FaultNeeds.ControlGroups) && (GroupTree.Of(GroupController.Cpu) is null || GroupTree.Of(GroupController.Memory) is null)) return "needs control groups";
         return null;
     }
+
+    private static bool IsInstalled(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(directory => File.Exists(Path.Combine(directory, program)));
 
     /// <summary>Throws <see cref="CommandException"/> that names what there is.</summary>
     public static Fault Named(string name) => All.FirstOrDefault(fault => fault.Name == name)
