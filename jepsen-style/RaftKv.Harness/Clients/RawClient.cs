@@ -36,13 +36,16 @@ internal sealed class RawClient : IDisposable
     }
 
     /// <summary>Throws <see cref="SocketException"/> when the node has ended the connection.</summary>
-    public Task SendAsync(string text) => SendAsync(Encoding.UTF8.GetBytes(text));
+    public Task SendAsync(string text, CancellationToken stop = default) => SendAsync(Encoding.UTF8.GetBytes(text), stop);
 
-    /// <inheritdoc cref="SendAsync(string)"/>
-    public async Task SendAsync(ReadOnlyMemory<byte> bytes)
+    /// <inheritdoc cref="SendAsync(string, CancellationToken)"/>
+    public async Task SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken stop = default)
     {
-        while (bytes.Length > 0) bytes = bytes[await _socket.SendAsync(bytes)..];
+        while (bytes.Length > 0) bytes = bytes[await _socket.SendAsync(bytes, stop)..];
     }
+
+    /// <summary>What has come, at least a byte; 0 when the node has ended the connection. Throws <see cref="SocketException"/>.</summary>
+    public ValueTask<int> ReceiveAsync(Memory<byte> buffer, CancellationToken stop) => _socket.ReceiveAsync(buffer, stop);
 
     /// <summary>Ends it with a reset, as when a client dies with data unread.</summary>
     public void Abort()

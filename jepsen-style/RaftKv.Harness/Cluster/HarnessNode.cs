@@ -48,7 +48,8 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
         IsMeantToBeDown = false;
         IsPaused = false;
         _logLengthBefore = NodeLog.LengthOf(logFile);
-        Process process = LoggedProcess.Start(logFile, [.. before, .. command]);
+        Clock?.OnStart();
+        Process process = LoggedProcess.Start(logFile, [.. before, .. Clock?.Command ?? [], .. command]);
         ProcessId = process.Id;
         made.AddProcess(process.Id);
         Starts++;
@@ -62,6 +63,9 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
 
     /// <summary>Its own, if the run's faults need that.</summary>
     public DiskImage? Disk { get; set; }
+
+    /// <summary>Its own, if the run's faults need that.</summary>
+    public NodeClock? Clock { get; set; }
 
     /// <summary>Of its last life, 128 + the signal's number if it was killed; null while it runs.</summary>
     public int? ExitCode => _process is { HasExited: true } process ? process.ExitCode : null;

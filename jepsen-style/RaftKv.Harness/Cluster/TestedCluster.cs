@@ -1,5 +1,6 @@
 using System.Net;
 using RaftKv.Client;
+using RaftKv.Harness.Faults;
 using RaftKv.Harness.Plans;
 
 namespace RaftKv.Harness.Cluster;
@@ -20,9 +21,10 @@ internal sealed class TestedCluster : IAsyncDisposable
     private readonly List<PeerProxy> _proxies = [];
     private readonly MadeThings _made;
 
-    private TestedCluster(RunPlan plan, string program, string directory, bool hasImages, MadeThings made)
+    private TestedCluster(RunPlan plan, string program, string directory, FaultNeeds needs, MadeThings made)
     {
         _made = made;
+        bool hasImages = needs.HasFlag(FaultNeeds.Image);
         FreePorts ports = new();
         int count = plan.Nodes;
         int[] clientPorts = [.. Enumerable.Range(0, count).Select(_ => ports.Next())];
@@ -57,6 +59,7 @@ internal sealed class TestedCluster : IAsyncDisposable
                 "--initial-cluster", string.Join(',', members), "--initial-shards", $"{plan.Shards}", "--replicas", $"{Math.Min(3, count)}", .. sized, .. plan.NodeOptions.SelectMany(option => option.Split('=', 2)),
             ];
             Nodes[own] = new HarnessNode(own, names[own], new ClientEndpoint("127.0.0.1", clientPorts[own]), home, Path.Combine(home, "node.log"), command, made);
+            if (needs.HasFlag(FaultNeeds.Clock)) Nodes[own].Clock = new NodeClock(Path.Combine(home, "clock"), bendsAll: (own + plan.Seed) % 2 == 0);
         }
     }
 
@@ -75,13 +78,13 @@ internal sealed class TestedCluster : IAsyncDisposable
     }
 
     /// <summary>Starts all nodes, and returns when each says that it is ready. Throws <see cref="NodeDiedException"/> if one does not, <see cref="ToolFailedException"/> for want of a disk image.</summary>
-    /// <param name="hasImages">Each node on a disk image of its own; needs root.</param>
-    public static async Task<TestedCluster> StartAsync(RunPlan plan, string program, string directory, bool hasImages, MadeThings made, CancellationToken stop)
+    /// <param name="needs">Of the run's faults: with disk images each node is on one of its own, with clocks each has one of its own.</param>
+    public static async Task<TestedCluster> StartAsync(RunPlan plan, string program, string directory, FaultNeeds needs, MadeThings made, CancellationToken stop)
     {
-        TestedCluster cluster = new(plan, program, directory, hasImages, made);
+        TestedCluster cluster = new(plan, program, directory, needs, made);
         try
         {
-            if (hasImages)
+            if (needs.HasFlag(FaultNeeds.Image))
                 foreach (HarnessNode node in cluster.Nodes) node.Disk = await DiskImage.CreateAsync(Path.Combine(directory, $"{node.Name}.img"), Path.Combine(node.Directory, "disk"), ImageBytes, made);
             foreach (HarnessNode node in cluster.Nodes) node.Start();
             await cluster.WaitUntilReadyAsync(StartPatience, stop);

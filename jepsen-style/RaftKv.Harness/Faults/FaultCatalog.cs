@@ -48,6 +48,14 @@ internal static class FaultCatalog
         new MemoryLimitFault(),
         new DescriptorsFault(),
         new ThreadPoolFault(),
+        new ClockJumpFault(),
+        new ClockStrobeFault(),
+        new ClockRateFault(),
+        new SuspendFault(),
+        new OverloadFault(),
+        new HugeValuesFault(),
+        new KilledClientsFault(),
+        new SlowReadersFault(),
     ];
 
     /// <summary>Those of the table that need what RaftKv, or this harness, does not have yet: name, and what is missing.</summary>
@@ -55,7 +63,6 @@ internal static class FaultCatalog
     [
         ("split, merge, move", "the shard controller"), ("membership", "the shard controller"), ("upgrade, downgrade", "a second release"), ("tls", "TLS"), ("auth", "users and roles"),
         ("torn-tail, read-only, old-disk", "more ways to treat a disk image"), ("hung-disk", "evidence of a sync that does not return; frozen-disk is the same with root"),
-        ("clock-jump, clock-strobe, clock-rate, suspend", "libfaketime for each node"), ("overload, huge-values, killed-clients, slow-readers", "clients that misbehave"),
     ];
 
     /// <summary>Why this machine cannot inject it; null if it can.</summary>
@@ -63,6 +70,7 @@ internal static class FaultCatalog
     {
         if (fault.Needs.HasFlag(FaultNeeds.Root) && Environment.UserName != "root") return "needs root";
         if (fault.Needs.HasFlag(FaultNeeds.Strace) && !IsInstalled("strace")) return "needs strace";
+        if (fault.Needs.HasFlag(FaultNeeds.Clock) && NodeClock.Library is null) return "needs libfaketime";
         if (fault.Needs.HasFlag(FaultNeeds.Prlimit) && !IsInstalled("prlimit")) return "needs prlimit";
         if (fault.Needs.HasFlag(FaultNeeds.ControlGroups) && (GroupTree.Of(GroupController.Cpu) is null || GroupTree.Of(GroupController.Memory) is null)) return "needs control groups";
         return null;
