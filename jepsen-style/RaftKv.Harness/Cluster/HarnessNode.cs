@@ -56,6 +56,14 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
         _process = process;
     }
 
+    /// <summary>Starts a tool that works on the process that runs; who asks for it ends it.</summary>
+    public Process StartTool(params IEnumerable<string> command)
+    {
+        Process tool = LoggedProcess.Start(Path.Combine(directory, "tool.log"), command);
+        made.AddProcess(tool.Id);
+        return tool;
+    }
+
     /// <summary>A fault expects that it ends by itself.</summary>
     public void MayEnd() => IsMeantToBeDown = true;
 

@@ -43,6 +43,12 @@ internal sealed class LeaderWatch : IAsyncDisposable
         lock (_lock) return _leaders.Values.GroupBy(leader => leader.Leader).OrderByDescending(group => group.Count()).ThenBy(group => group.Key, StringComparer.Ordinal).FirstOrDefault()?.Key;
     }
 
+    /// <summary>How many shards a node leads as far as is known.</summary>
+    public int LedBy(string name)
+    {
+        lock (_lock) return _leaders.Values.Count(leader => leader.Leader == name);
+    }
+
     /// <summary>Those that are known to have had a leader.</summary>
     public ulong[] Shards()
     {

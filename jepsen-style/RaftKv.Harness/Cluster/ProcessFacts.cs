@@ -30,6 +30,9 @@ internal static class ProcessFacts
     /// <summary>How many of its threads have a name.</summary>
     public static int ThreadsNamed(int id, string name) => Threads(id).Count(thread => Read(Path.Combine(thread, "comm"))?.TrimEnd('\n') == name);
 
+    /// <summary>The threads that are in a system call, by its number; one that a tracer holds at the call's door counts too.</summary>
+    public static string[] ThreadsIn(int id, int call) => [.. Threads(id).Where(thread => Read(Path.Combine(thread, "syscall"))?.StartsWith(string.Create(CultureInfo.InvariantCulture, $"{call} "), StringComparison.Ordinal) == true)];
+
     /// <summary>The fields from the third on, which is the state. The second, the name, may hold blanks and parentheses; it ends at the last one.</summary>
     private static string[]? Stat(int id) => Read(PathOf(id, "stat")) is { } stat ? stat[(stat.LastIndexOf(')') + 2)..].Split(' ') : null;
 

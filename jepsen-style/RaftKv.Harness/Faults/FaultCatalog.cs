@@ -36,6 +36,9 @@ internal static class FaultCatalog
         new SickDiskFault("dead-disk", "a node's disk answers everything with EIO, and what was not synced is lost", "exit code 86", exitCode => exitCode == 86, disk => { disk.Shutdown(); return Task.CompletedTask; }, disk => disk.RemountAsync(), endsNode: true),
         new SickDiskFault("full-disk", "others fill a node's disk: puts for its shards are refused, deletes go on", "it goes on, or exit code 86", exitCode => exitCode is null or 86, SickDiskFault.FillAsync, SickDiskFault.EmptyAsync, endsNode: false),
         new SickDiskFault("frozen-disk", "a node's disk does not answer at all: it must give up its leaderships", "it goes on, or exit code 86", exitCode => exitCode is null or 86, disk => disk.FreezeAsync(), disk => disk.ThawAsync(), endsNode: false),
+        new ReadOnlyDiskFault(),
+        new TornTailFault(),
+        new HungDiskFault(),
         new SyncFault("crash-at-sync", "kill -9 of a node at the N-th sync after its start, between write and answer", "signal=SIGKILL:when=N", "killed", exitCode => exitCode == 128 + 9),
         new SyncFault("sync-fails", "the syncs of a node fail with EIO from the N-th on: it must end at once", "error=EIO:when=N+", "exit code 86", exitCode => exitCode == 86),
         new SyncFault("slow-disk", "every sync of a node takes 200 ms longer", "delay_enter=200000:when=N+", "it goes on", exitCode => exitCode is null),
@@ -62,7 +65,7 @@ internal static class FaultCatalog
     public static IReadOnlyList<(string Name, string Missing)> NotYet { get; } =
     [
         ("split, merge, move", "the shard controller"), ("membership", "the shard controller"), ("upgrade, downgrade", "a second release"), ("tls", "TLS"), ("auth", "users and roles"),
-        ("torn-tail, read-only, old-disk", "more ways to treat a disk image"), ("hung-disk", "evidence of a sync that does not return; frozen-disk is the same with root"),
+        ("old-disk", "a way to cut a node off that no other fault heals"),
     ];
 
     /// <summary>Why this machine cannot inject it; null if it can.</summary>

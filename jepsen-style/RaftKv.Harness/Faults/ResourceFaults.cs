@@ -111,7 +111,7 @@ internal sealed class DescriptorsFault() : Fault("descriptors", FaultTrack.Proce
             limit = ProcessFacts.OpenFiles(id) + Spare;
             await SetLimitAsync(id, limit);
             for (int i = 0; i < Clients; i++) clients.Add(await RawClient.ConnectAsync(node.Client)); // The kernel takes them; the node is to accept them.
-            foreach (RawClient client in clients) await client.SendAsync("GET /livez HTTP/1.1\r\nHost: raftkv\r\n\r\n");
+            foreach (RawClient client in clients) await client.SendAsync("GET /livez HTTP/1.1\r\nHost: raftkv\r\n\r\n", CancellationToken.None);
             TimeSpan end = scene.Clock.Now + duration;
             while (scene.Clock.Now < end && node.IsRunning && !stop.IsCancellationRequested)
             {
