@@ -5,7 +5,7 @@ namespace RaftKv.Harness.Cluster;
 /// <summary>What a node itself says of the time.</summary>
 internal sealed class ClockWitness(HarnessNode node) : IDisposable
 {
-    private readonly NodeClient _asker = new(TimeSpan.FromMilliseconds(500));
+    private readonly NodeClient _asker = new(TimeSpan.FromSeconds(2));
 
     /// <summary>How far its wall clock is ahead of ours, up to some milliseconds: a change of role is dated by it, and how long ago that was is told beside it. Null if it does not answer.</summary>
     public async Task<TimeSpan?> WallAheadAsync()

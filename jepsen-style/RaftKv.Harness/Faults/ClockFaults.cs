@@ -189,8 +189,8 @@ internal sealed class SuspendFault() : ClockFault("suspend", FaultTrack.Process,
     {
         if (await AnyNodeAsync(scene, stop) is not { } node) return FaultBite.Missed("no node ran whose clocks can be bent");
         using ClockWitness witness = new(node);
+        TimeSpan? before = await AskAsync(scene, witness, stop);
         Stopwatch real = Stopwatch.StartNew();
-        TimeSpan? before = await witness.UptimeAsync();
         TimeSpan lost;
         try
         {
@@ -205,9 +205,20 @@ internal sealed class SuspendFault() : ClockFault("suspend", FaultTrack.Process,
             node.Resume();
         }
 
-        TimeSpan? after = null;
-        for (TimeSpan resumed = scene.Clock.Now; after is null && scene.Clock.Now - resumed < Patience; await HoldAsync(Look, CancellationToken.None)) after = await witness.UptimeAsync();
+        TimeSpan? after = await AskAsync(scene, witness, stop);
         TimeSpan unseen = before is { } from && after is { } to ? real.Elapsed - (to - from) : TimeSpan.Zero;
         return FaultBite.Of(node.Name, unseen > lost / 2, ("milliseconds held", Math.Round(lost.TotalMilliseconds)), ("milliseconds that its clock did not see", Math.Round(unseen.TotalMilliseconds)));
+    }
+
+    /// <summary>Its uptime, once it answers; null if it does not for as long as patience lasts.</summary>
+    private static async Task<TimeSpan?> AskAsync(FaultScene scene, ClockWitness witness, CancellationToken stop)
+    {
+        TimeSpan end = scene.Clock.Now + Patience;
+        while (true)
+        {
+            if (await witness.UptimeAsync() is { } uptime) return uptime;
+            if (scene.Clock.Now > end || stop.IsCancellationRequested) return null;
+            await HoldAsync(Look, stop);
+        }
     }
 }

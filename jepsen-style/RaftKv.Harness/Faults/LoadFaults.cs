@@ -20,7 +20,7 @@ internal abstract class LoadFault(string name, string summary) : Fault(name, Fau
 
     protected static string Get(string key) => $"GET /v1/kv/{key} HTTP/1.1\r\nHost: raftkv\r\n\r\n";
 
-    protected static HttpClient PatientClient(HarnessNode node) => new() { BaseAddress = node.Client.Url, Timeout = TimeSpan.FromSeconds(5) };
+    protected static HttpClient ClientOf(HarnessNode node, int seconds) => new() { BaseAddress = node.Client.Url, Timeout = TimeSpan.FromSeconds(seconds) };
 }
 
 /// <summary>Puts are sent to a node at a rate that does not depend on its answers.</summary>
@@ -115,7 +115,7 @@ internal sealed class HugeValuesFault() : LoadFault("huge-values", "values as lo
     public override async Task<FaultBite> BiteAsync(FaultScene scene, TimeSpan duration, CancellationToken stop)
     {
         if (scene.AnyNode() is not { } node) return FaultBite.Missed("no node ran");
-        using HttpClient http = PatientClient(node);
+        using HttpClient http = ClientOf(node, seconds: 5);
         int taken = 0;
         int refused = 0;
         int wrong = 0;
@@ -186,7 +186,9 @@ internal sealed class SlowReadersFault() : LoadFault("slow-readers", "clients as
 {
     private const int Connections = 32;
     private const int ReceiveBytes = 4_096;
-    private const string Key = Prefix + "large";
+
+    /// <summary>In several shards: one of them has a leader.</summary>
+    private const int Keys = 16;
 
     /// <summary>Until the value is there.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
@@ -194,8 +196,7 @@ internal sealed class SlowReadersFault() : LoadFault("slow-readers", "clients as
     /// <inheritdoc/>
     public override async Task<FaultBite> BiteAsync(FaultScene scene, TimeSpan duration, CancellationToken stop)
     {
-        if (scene.AnyNode() is not { } node) return FaultBite.Missed("no node ran");
-        if (!await WriteAsync(scene, node, stop)) return FaultBite.Missed($"{node.Name} took no large value");
+        if (await WriteAsync(scene, stop) is not ({ } node, { } key)) return FaultBite.Missed("no node took a large value");
         List<RawClient> clients = [];
         try
         {
@@ -205,7 +206,7 @@ internal sealed class SlowReadersFault() : LoadFault("slow-readers", "clients as
                 {
                     RawClient client = await RawClient.ConnectAsync(node.Client, ReceiveBytes);
                     clients.Add(client);
-                    await client.SendAsync(Get(Key), stop);
+                    await client.SendAsync(Get(key), stop);
                 }
                 catch (Exception exception) when (IsBroken(exception))
                 {
@@ -224,16 +225,19 @@ internal sealed class SlowReadersFault() : LoadFault("slow-readers", "clients as
         }
     }
 
-    private static async Task<bool> WriteAsync(FaultScene scene, HarnessNode node, CancellationToken stop)
+    /// <summary>The value, and a node that has taken it, so that it reaches the leader; nothing if none does for as long as patience lasts.</summary>
+    private static async Task<(HarnessNode? Node, string? Key)> WriteAsync(FaultScene scene, CancellationToken stop)
     {
-        using HttpClient http = PatientClient(node);
         for (TimeSpan start = scene.Clock.Now; scene.Clock.Now - start < s_patience && !stop.IsCancellationRequested; await HoldAsync(TimeSpan.FromMilliseconds(200), stop))
         {
+            if (scene.AnyNode() is not { } node) continue;
+            string key = string.Create(CultureInfo.InvariantCulture, $"{Prefix}large{scene.Random.Next(Keys)}");
+            using HttpClient http = ClientOf(node, seconds: 1);
             try
             {
                 using ByteArrayContent value = new(new byte[Contracts.Limits.Default.MaxValueBytes]);
-                using HttpResponseMessage answer = await http.PutAsync(new Uri($"v1/kv/{Key}", UriKind.Relative), value, stop);
-                if (answer.IsSuccessStatusCode) return true;
+                using HttpResponseMessage answer = await http.PutAsync(new Uri($"v1/kv/{key}", UriKind.Relative), value, stop);
+                if (answer.IsSuccessStatusCode) return (node, key);
             }
             catch (Exception exception) when (IsBroken(exception))
             {
@@ -241,6 +245,6 @@ internal sealed class SlowReadersFault() : LoadFault("slow-readers", "clients as
             }
         }
 
-        return false;
+        return default;
     }
 }

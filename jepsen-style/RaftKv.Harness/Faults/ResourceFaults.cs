@@ -44,6 +44,9 @@ internal sealed class MemoryLimitFault() : Fault("memory-limit", FaultTrack.Proc
     private const int MostKibi = 8 * 1024;
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>So much longer it may take until it asks for more: it may be cut off from all work.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(8);
+
     /// <inheritdoc/>
     public override async Task<FaultBite> BiteAsync(FaultScene scene, TimeSpan duration, CancellationToken stop)
     {
@@ -62,7 +65,7 @@ internal sealed class MemoryLimitFault() : Fault("memory-limit", FaultTrack.Proc
             Task exited = node.WaitForExitAsync();
             TimeSpan end = scene.Clock.Now + duration;
             TimeSpan half = scene.Clock.Now + (duration / 2);
-            while (!exited.IsCompleted && !stop.IsCancellationRequested && scene.Clock.Now < end)
+            while (!exited.IsCompleted && !stop.IsCancellationRequested && scene.Clock.Now < (group.MemoryRefusals == 0 ? end + s_patience : end))
             {
                 await Task.WhenAny(exited, HoldAsync(s_look, stop));
                 most = Math.Max(most, group.MemoryBytes);

@@ -22,7 +22,7 @@ internal sealed record HistoryHead(string Format, int Version, string Workload, 
 }
 
 /// <summary>The last line.</summary>
-internal sealed record HistoryEnd(long Calls);
+internal sealed record HistoryEnd([property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long Calls);
 
 /// <summary>A history file that is none, or not whole; the message names the line.</summary>
 internal sealed class HistoryFileException(string message) : Exception(message);
