@@ -85,6 +85,15 @@ public sealed class MonotonicCheckerTests
     }
 
     [Fact]
+    public void An_age_is_as_right_as_the_clock_that_measured_it()
+    {
+        ClientCall[] history = [_first, _second, Stale(40, 41, "a", 1, index: 1, age: 9)];
+        AssertValid(MonotonicChecker.Check(history, new ClockError(LostMicros: 1 * Milli)));
+        AssertValid(MonotonicChecker.Check(history, new ClockError(SlowestPerMille: 900)));
+        AssertInvalid(MonotonicChecker.Check(history, new ClockError(SlowestPerMille: 910, FastestPerMille: 1_200)), "older than it says", calls: 2);
+    }
+
+    [Fact]
     public void Keys_with_a_ttl_may_be_gone() =>
         AssertValid(Check(AskPut("k", "a", ttl: 1).During(0, 10 * Milli, Written("k", 1)), Stale(40, 41, null, 0, index: 2, age: 1)));
 

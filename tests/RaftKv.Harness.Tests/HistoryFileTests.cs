@@ -21,11 +21,19 @@ public sealed class HistoryFileTests : IDisposable
     public void Dispose() => File.Delete(_path);
 
     [Fact]
+    public void What_faults_did_to_clocks_is_read_back()
+    {
+        ClockError clocks = new(FastestPerMille: 1_300, LostMicros: 7);
+        using (HistoryWriter writer = new(_path, "ttl", 1, clocks)) writer.Finish();
+        Assert.Equal(clocks, HistoryReader.Read(_path).Head.Clocks);
+    }
+
+    [Fact]
     public void What_is_written_is_read_back()
     {
         Write(finish: true);
         (HistoryHead head, List<ClientCall> calls) = HistoryReader.Read(_path);
-        Assert.Equal(("register", 42), (head.Workload, head.Seed));
+        Assert.Equal(("register", 42, null), (head.Workload, head.Seed, head.Clocks));
         Assert.Equal(s_calls.Select(Text), calls.Select(Text));
     }
 

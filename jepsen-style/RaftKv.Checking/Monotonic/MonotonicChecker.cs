@@ -15,11 +15,14 @@ public static class MonotonicChecker
 {
     private const string Name = "monotonic";
 
-    public static CheckVerdict Check(IReadOnlyList<ClientCall> history)
+    public static CheckVerdict Check(IReadOnlyList<ClientCall> history) => Check(history, ClockError.None);
+
+    /// <param name="clocks">The age of a stale read is by the clock of the node that says it.</param>
+    public static CheckVerdict Check(IReadOnlyList<ClientCall> history, ClockError clocks)
     {
         long looked = 0;
         if (GoingBack(history, ref looked) is { } back) return new CheckVerdict(Name, looked, back);
-        StaleReads stale = new(history);
+        StaleReads stale = new(history, clocks);
         Finding? finding = stale.FirstFinding();
         looked += stale.Checked;
         return new CheckVerdict(Name, looked, finding, looked == 0 ? "no process saw a key twice, and nobody read stale" : null);
@@ -64,14 +67,16 @@ public static class MonotonicChecker
 
     private sealed class StaleReads
     {
+        private readonly ClockError _clocks;
         private readonly ClientCall[] _reads;
         private readonly Dictionary<ulong, List<(long Return, ulong Index, ClientCall Teller)>> _heights = [];
         private readonly Dictionary<string, List<PlacedWrite>> _placed = new(StringComparer.Ordinal);
         private readonly Dictionary<string, List<LogicalOperation>> _open = new(StringComparer.Ordinal);
         private readonly HashSet<string> _expiring = new(StringComparer.Ordinal);
 
-        public StaleReads(IReadOnlyList<ClientCall> history)
+        public StaleReads(IReadOnlyList<ClientCall> history, ClockError clocks)
         {
+            _clocks = clocks;
             _reads = [.. history.Where(call => call is { Kind: CallKind.Get, Freshness: Freshness.Stale, Outcome: OutcomeKind.Ok }).OrderBy(call => call.Call)];
             if (_reads.Length == 0) return;
             foreach (LogicalOperation write in LogicalRequest.OperationsOf(history).Where(operation => operation.MayHaveChanged))
@@ -121,7 +126,7 @@ public static class MonotonicChecker
         private Finding? TooOld(ClientCall read, Position position, long ageMillis)
         {
             if (!_heights.TryGetValue(position.Shard, out var heights)) return null;
-            long asOf = read.Call - ageMillis * 1_000;
+            long asOf = read.Call - _clocks.AtMost(ageMillis * 1_000);
             int behind = FirstFrom(heights.Count, i => heights[i].Return >= asOf);
             if (behind == 0 || heights[behind - 1].Index <= position.Index) return null;
             (_, ulong index, ClientCall teller) = heights[behind - 1];

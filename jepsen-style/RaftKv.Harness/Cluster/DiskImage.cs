@@ -78,6 +78,27 @@ internal sealed partial class DiskImage
         if (directory.IsInvalid || IoControl(directory, ShutdownRequest, ref how) != 0) throw new ToolFailedException($"shutting {MountPoint} down: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
     }
 
+    /// <summary>The file system meets an error, and makes itself read-only until it is mounted again, as it does when it no longer trusts its disk.</summary>
+    public void Fail()
+    {
+        string device = File.ReadLines("/proc/mounts").Select(line => line.Split(' ')).Last(fields => fields[1] == MountPoint.Replace(" ", "\\040", StringComparison.Ordinal))[0];
+        File.WriteAllText(Path.Combine("/sys/fs/ext4", Path.GetFileName(device), "trigger_fs_error"), "1");
+    }
+
+    /// <summary>Whether a new file is refused.</summary>
+    public bool IsReadOnly()
+    {
+        try
+        {
+            File.WriteAllText(Path.Combine(MountPoint, "probe"), "");
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     public long FreeBytes => new DriveInfo(MountPoint).AvailableFreeSpace;
 
     /// <summary>Unmounts and deletes it.</summary>
@@ -88,7 +109,7 @@ internal sealed partial class DiskImage
         File.Delete(_file);
     }
 
-    private Task MountAsync() => Shell.RunAsync("mount", "-o", "loop,commit=300,noatime", _file, MountPoint);
+    private Task MountAsync() => Shell.RunAsync("mount", "-o", "loop,commit=300,noatime,errors=remount-ro", _file, MountPoint);
 
     /// <summary>A process that was just killed may still be closing its files.</summary>
     private async Task UnmountAsync()

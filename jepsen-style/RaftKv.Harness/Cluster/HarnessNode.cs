@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using RaftKv.Client;
 using RaftKv.CommandLine.Native;
 
@@ -47,11 +48,20 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
         IsMeantToBeDown = false;
         IsPaused = false;
         _logLengthBefore = NodeLog.LengthOf(logFile);
-        Process process = LoggedProcess.Start(logFile, [.. before, .. command]);
+        Clock?.OnStart();
+        Process process = LoggedProcess.Start(logFile, [.. before, .. Clock?.Command ?? [], .. command]);
         ProcessId = process.Id;
         made.AddProcess(process.Id);
         Starts++;
         _process = process;
+    }
+
+    /// <summary>Starts a tool that works on the process that runs; who asks for it ends it.</summary>
+    public Process StartTool(params IEnumerable<string> command)
+    {
+        Process tool = LoggedProcess.Start(Path.Combine(directory, "tool.log"), command);
+        made.AddProcess(tool.Id);
+        return tool;
     }
 
     /// <summary>A fault expects that it ends by itself.</summary>
@@ -61,6 +71,9 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
 
     /// <summary>Its own, if the run's faults need that.</summary>
     public DiskImage? Disk { get; set; }
+
+    /// <summary>Its own, if the run's faults need that.</summary>
+    public NodeClock? Clock { get; set; }
 
     /// <summary>Of its last life, 128 + the signal's number if it was killed; null while it runs.</summary>
     public int? ExitCode => _process is { HasExited: true } process ? process.ExitCode : null;
@@ -101,6 +114,11 @@ internal sealed class HarnessNode(int index, string name, ClientEndpoint client,
         Signals.SendContinue(ProcessId);
         IsPaused = false;
     }
+
+    /// <summary>A control group for it; it is not in it yet.</summary>
+    public ControlGroup MakeGroup(GroupController controller) => ControlGroup.Create(GroupTree.Of(controller)!, string.Create(CultureInfo.InvariantCulture, $"jepsen-style-{Environment.ProcessId}-{name}"), made);
+
+    public void Enter(ControlGroup group) => group.Add(ProcessId, ProcessFacts.GroupsOf(ProcessId));
 
     public Task WaitForExitAsync() => _process?.WaitForExitAsync() ?? Task.CompletedTask;
 

@@ -31,10 +31,22 @@ internal sealed class LeaderWatch : IAsyncDisposable
         get { lock (_lock) return [.. _changes]; }
     }
 
+    /// <summary>How many times a shard got another leader than it had, after that moment of the run.</summary>
+    public int ChangesSince(long micros)
+    {
+        lock (_lock) return _changes.Where((change, i) => change.AtMicros >= micros && _changes.Take(i).LastOrDefault(earlier => earlier.Shard == change.Shard) is { } before && before.Leader != change.Leader).Count();
+    }
+
     /// <summary>Who leads most shards as far as is known.</summary>
     public string? BusiestLeader()
     {
         lock (_lock) return _leaders.Values.GroupBy(leader => leader.Leader).OrderByDescending(group => group.Count()).ThenBy(group => group.Key, StringComparer.Ordinal).FirstOrDefault()?.Key;
+    }
+
+    /// <summary>How many shards a node leads as far as is known.</summary>
+    public int LedBy(string name)
+    {
+        lock (_lock) return _leaders.Values.Count(leader => leader.Leader == name);
     }
 
     /// <summary>Those that are known to have had a leader.</summary>

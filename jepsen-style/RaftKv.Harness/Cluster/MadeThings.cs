@@ -13,6 +13,7 @@ namespace RaftKv.Harness.Cluster;
 /// mount PATH               a disk image
 /// namespace NAME           of the network: a node's
 /// link NAME                of the network: a bridge, or our end of a pair that leads into a namespace
+/// group PATH               a control group
 /// process PID STARTED      a node. STARTED is its start in clock ticks since boot (proc(5), stat, field 22): a process id alone may be somebody else's by now
 /// </code>
 /// Owned by one run; not thread-safe.
@@ -42,6 +43,8 @@ internal sealed class MadeThings
     public void AddNamespace(string name) => Add("namespace", name);
 
     public void AddLink(string name) => Add("link", name);
+
+    public void AddGroup(string path) => Add("group", path);
 
     /// <summary>Everything is gone. Until then whatever could not be removed stays known to <see cref="CleanAsync"/>.</summary>
     public void Forget() => File.Delete(_file);
@@ -73,6 +76,9 @@ internal sealed class MadeThings
                 if ((await Shell.TryAsync("ip", "link", "delete", link)).ExitCode == 0) removed.Add($"link {link}");
             foreach (string name in things["namespace"])
                 if ((await Shell.TryAsync("ip", "netns", "delete", name)).ExitCode == 0) removed.Add($"namespace {name}");
+            foreach (string group in things["group"].Distinct().Where(Directory.Exists))
+                if (await ControlGroup.TryRemoveAsync(group)) removed.Add($"control group {group}");
+
             File.Delete(file);
         }
 

@@ -1,4 +1,5 @@
 using RaftKv.Client;
+using RaftKv.Harness.Faults;
 using RaftKv.Harness.Plans;
 
 namespace RaftKv.Harness.Cluster;
@@ -19,9 +20,10 @@ internal sealed class TestedCluster : IAsyncDisposable
     private readonly List<PeerProxy> _proxies = [];
     private readonly MadeThings _made;
 
-    private TestedCluster(RunPlan plan, string program, string directory, bool hasImages, RunNetwork? network, MadeThings made)
+    private TestedCluster(RunPlan plan, string program, string directory, FaultNeeds needs, RunNetwork? network, MadeThings made)
     {
         (_made, Network) = (made, network);
+        bool hasImages = needs.HasFlag(FaultNeeds.Image);
         int count = plan.Nodes;
         Addresses = new ClusterAddresses(count, network?.Block, new FreePorts().Next);
         string[] names = [.. Enumerable.Range(1, count).Select(number => $"n{number}")];
@@ -48,6 +50,7 @@ internal sealed class TestedCluster : IAsyncDisposable
                 "--initial-cluster", string.Join(',', members), "--initial-shards", $"{plan.Shards}", "--replicas", $"{Math.Min(3, count)}", .. sized, .. plan.NodeOptions.SelectMany(option => option.Split('=', 2)),
             ];
             Nodes[own] = new HarnessNode(own, names[own], new ClientEndpoint($"{Addresses.Client(own).Address}", Addresses.Client(own).Port), home, Path.Combine(home, "node.log"), command, made);
+            if (needs.HasFlag(FaultNeeds.Clock)) Nodes[own].Clock = new NodeClock(Path.Combine(home, "clock"), bendsAll: (own + plan.Seed) % 2 == 0);
         }
     }
 
@@ -71,17 +74,16 @@ internal sealed class TestedCluster : IAsyncDisposable
     }
 
     /// <summary>Starts all nodes, and returns when each says that it is ready. Throws <see cref="NodeDiedException"/> if one does not, <see cref="ToolFailedException"/> for want of a disk image or a namespace.</summary>
-    /// <param name="hasImages">Each node on a disk image of its own; needs root.</param>
-    /// <param name="hasNamespaces">Each node in a network namespace of its own; needs root.</param>
-    public static async Task<TestedCluster> StartAsync(RunPlan plan, string program, string directory, bool hasImages, bool hasNamespaces, MadeThings made, CancellationToken stop)
+    /// <param name="needs">Of the run and its faults: with disk images, namespaces or clocks each node has one of its own.</param>
+    public static async Task<TestedCluster> StartAsync(RunPlan plan, string program, string directory, FaultNeeds needs, MadeThings made, CancellationToken stop)
     {
-        RunNetwork? network = hasNamespaces ? await RunNetwork.ChooseAsync(plan.Nodes) : null;
-        TestedCluster cluster = new(plan, program, directory, hasImages, network, made);
+        RunNetwork? network = needs.HasFlag(FaultNeeds.Namespaces) ? await RunNetwork.ChooseAsync(plan.Nodes) : null;
+        TestedCluster cluster = new(plan, program, directory, needs, network, made);
         try
         {
             if (network is not null) await network.MakeAsync(made);
             foreach (PeerProxy proxy in cluster._proxies) proxy.Start();
-            if (hasImages)
+            if (needs.HasFlag(FaultNeeds.Image))
                 foreach (HarnessNode node in cluster.Nodes) node.Disk = await DiskImage.CreateAsync(Path.Combine(directory, $"{node.Name}.img"), Path.Combine(node.Directory, "disk"), ImageBytes, made);
             foreach (HarnessNode node in cluster.Nodes) node.Start();
             await cluster.WaitUntilReadyAsync(StartPatience, stop);

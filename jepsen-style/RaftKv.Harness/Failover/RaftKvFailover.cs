@@ -4,6 +4,7 @@ using RaftKv.Bench;
 using RaftKv.Client;
 using RaftKv.Contracts;
 using RaftKv.Harness.Cluster;
+using RaftKv.Harness.Faults;
 using RaftKv.Harness.Plans;
 
 namespace RaftKv.Harness.Failover;
@@ -39,7 +40,7 @@ internal sealed class RaftKvFailover : FailoverCluster
     {
         RunPlan plan = (new RunPlan("failover", Members, shards, Seed: seed)).Complete();
         MadeThings made = MadeThings.Begin(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}-{Path.GetFileName(directory)}-{Name}"));
-        return new RaftKvFailover(await TestedCluster.StartAsync(plan, program, Path.Combine(directory, Name), hasImages, hasNamespaces: false, made, stop), shards, protocol);
+        return new RaftKvFailover(await TestedCluster.StartAsync(plan, program, Path.Combine(directory, Name), hasImages ? FaultNeeds.Image : FaultNeeds.Nothing, made, stop), shards, protocol);
     }
 
     /// <inheritdoc/>

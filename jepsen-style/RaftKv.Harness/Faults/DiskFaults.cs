@@ -1,3 +1,9 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using RaftKv.CommandLine.Native;
+using RaftKv.Harness.Cluster;
+
 namespace RaftKv.Harness.Faults;
 
 /// <summary>A node is started again under strace, which makes its syncs fail, late, or its last; afterwards once more without.</summary>
@@ -41,6 +47,67 @@ internal sealed class SyncFault(string name, string summary, string injection, s
         // A call that its thread does not live to see the end of stands nowhere: the node's end tells of it.
         int injected = exitCode == Killed ? 1 : File.Exists(log) ? File.ReadLines(log).Count(line => line.Contains("(INJECTED", StringComparison.Ordinal) || line.Contains("(DELAYED", StringComparison.Ordinal)) : 0;
         return FaultBite.Of($"{node.Name} from its sync {sync} on; expected: {expected}", injected > 0 && isExpected(exitCode), ("syncs hit", injected), ("exit code", exitCode ?? -1));
+    }
+}
+
+/// <summary>
+/// The syncs of the node that leads most shards do not return: strace takes hold of it as it runs, and keeps every thread that comes to a sync. It must give up its leaderships, or end.
+/// When strace goes, what it kept goes on.
+/// </summary>
+internal sealed class HungDiskFault() : Fault("hung-disk", FaultTrack.Process, "the syncs of the busiest leader do not return: it must give up its leaderships", FaultNeeds.Strace)
+{
+    private const int CannotSync = 86;
+    private const int LeastNodes = 3;
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_leastHung = TimeSpan.FromSeconds(1);
+
+    /// <summary>So much longer it may take until it has given up its leaderships.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(8);
+
+    /// <summary>fdatasync's number.</summary>
+    private static readonly int s_sync = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 75 : 83;
+
+    /// <inheritdoc/>
+    public override string? UnfitFor(int nodes) => nodes < LeastNodes ? $"{Name} needs {LeastNodes} nodes: the others must elect" : null;
+
+    /// <inheritdoc/>
+    public override async Task<FaultBite> BiteAsync(FaultScene scene, TimeSpan duration, CancellationToken stop)
+    {
+        if (scene.Leader() is not { } node) return FaultBite.Missed("no node ran");
+        int led = scene.Leaders.LedBy(node.Name);
+        int left = led;
+        TimeSpan hung = TimeSpan.Zero;
+        TimeSpan? gaveUp = null;
+        int? exitCode;
+        node.MayEnd();
+        string id = node.ProcessId.ToString(CultureInfo.InvariantCulture);
+        using Process strace = node.StartTool("strace", "-f", "-qq", "-o", Path.Combine(node.Directory, "strace.log"), "-p", id, "-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=3600000000");
+        try
+        {
+            Dictionary<string, TimeSpan> since = [];
+            TimeSpan start = scene.Clock.Now;
+            while (!stop.IsCancellationRequested && node.IsRunning && scene.Clock.Now - start is var past && (past < duration || ((left > 0 || hung < s_leastHung) && past < duration + s_patience)))
+            {
+                await HoldAsync(s_look, stop);
+                since = ProcessFacts.ThreadsIn(node.ProcessId, s_sync).ToDictionary(thread => thread, thread => since.GetValueOrDefault(thread, scene.Clock.Now));
+                foreach (TimeSpan from in since.Values) hung = TimeSpan.FromTicks(Math.Max(hung.Ticks, (scene.Clock.Now - from).Ticks));
+                left = scene.Leaders.LedBy(node.Name);
+                if (left == 0 && hung > TimeSpan.Zero) gaveUp ??= hung;
+            }
+
+            exitCode = node.ExitCode;
+        }
+        finally
+        {
+            Signals.SendTerminate(strace.Id);
+            await strace.WaitForExitAsync(CancellationToken.None);
+            if (node.IsRunning) node.MayNotEnd();
+            else node.Start();
+        }
+
+        return FaultBite.Of(
+            $"{node.Name}; expected: it goes on, or exit code {CannotSync}", hung >= s_leastHung && left == 0 && exitCode is null or CannotSync, ("milliseconds a thread was in one sync", Math.Round(hung.TotalMilliseconds)),
+            ("shards it led", led), ("shards it led in the end", left), ("milliseconds until it led none", Math.Round(gaveUp?.TotalMilliseconds ?? -1)), ("exit code", exitCode ?? -1));
     }
 }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using RaftKv.Checking;
 using RaftKv.Harness.Clients;
 using RaftKv.Harness.Cluster;
 
@@ -28,6 +29,13 @@ internal enum FaultNeeds
 
     /// <summary>Each node in a network namespace of its own, and in it iptables and tc.</summary>
     Namespaces = 8,
+
+    /// <summary>Control groups for CPU and memory, of version 1 or 2.</summary>
+    ControlGroups = 16,
+    Prlimit = 32,
+
+    /// <summary>Each node with a clock of its own: libfaketime.</summary>
+    Clock = 64,
 }
 
 /// <summary>
@@ -42,6 +50,9 @@ internal abstract class Fault(string name, FaultTrack track, string summary, Fau
     public string Summary => summary;
 
     public FaultNeeds Needs => needs;
+
+    /// <summary>What it does to nodes' clocks, for the checkers of promises that depend on them.</summary>
+    public virtual ClockError Clocks => ClockError.None;
 
     /// <summary>Whether it can be injected into a cluster of so many nodes; else why not.</summary>
     public virtual string? UnfitFor(int nodes) => null;

@@ -48,6 +48,9 @@ internal static class FaultCatalog
         new SickDiskFault("dead-disk", "a node's disk answers everything with EIO, and what was not synced is lost", "exit code 86", exitCode => exitCode == 86, disk => { disk.Shutdown(); return Task.CompletedTask; }, disk => disk.RemountAsync(), endsNode: true),
         new SickDiskFault("full-disk", "others fill a node's disk: puts for its shards are refused, deletes go on", "it goes on, or exit code 86", exitCode => exitCode is null or 86, SickDiskFault.FillAsync, SickDiskFault.EmptyAsync, endsNode: false),
         new SickDiskFault("frozen-disk", "a node's disk does not answer at all: it must give up its leaderships", "it goes on, or exit code 86", exitCode => exitCode is null or 86, disk => disk.FreezeAsync(), disk => disk.ThawAsync(), endsNode: false),
+        new ReadOnlyDiskFault(),
+        new TornTailFault(),
+        new HungDiskFault(),
         new SyncFault("crash-at-sync", "kill -9 of a node at the N-th sync after its start, between write and answer", "signal=SIGKILL:when=N", "killed", exitCode => exitCode == 128 + 9),
         new SyncFault("sync-fails", "the syncs of a node fail with EIO from the N-th on: it must end at once", "error=EIO:when=N+", "exit code 86", exitCode => exitCode == 86),
         new SyncFault("slow-disk", "every sync of a node takes 200 ms longer", "delay_enter=200000:when=N+", "it goes on", exitCode => exitCode is null),
@@ -56,14 +59,25 @@ internal static class FaultCatalog
         new SpoiltDirectoryFault("bit-flip-log", "a bit of a node's raft log is flipped while it is down", mustRefuse: false, (data, random) => SpoiltDirectoryFault.FlipBit(Path.Combine(data, "log"), "*", random)),
         new SpoiltDirectoryFault("bit-flip-store", "a bit of a table file of a node's stores is flipped while it is down", mustRefuse: false, (data, random) => SpoiltDirectoryFault.FlipBit(Path.Combine(data, "shards"), "*.sst", random)),
         new SpoiltDirectoryFault("missing-file", "a node comes back without the file that names a store's current state", mustRefuse: false, (data, random) => SpoiltDirectoryFault.DeleteFile(Path.Combine(data, "shards"), "CURRENT", random)),
+        new CpuQuotaFault(),
+        new MemoryLimitFault(),
+        new DescriptorsFault(),
+        new ThreadPoolFault(),
+        new ClockJumpFault(),
+        new ClockStrobeFault(),
+        new ClockRateFault(),
+        new SuspendFault(),
+        new OverloadFault(),
+        new HugeValuesFault(),
+        new KilledClientsFault(),
+        new SlowReadersFault(),
     ];
 
     /// <summary>Those of the table that need what RaftKv, or this harness, does not have yet: name, and what is missing.</summary>
     public static IReadOnlyList<(string Name, string Missing)> NotYet { get; } =
     [
         ("split, merge, move", "the shard controller"), ("membership", "the shard controller"), ("upgrade, downgrade", "a second release"), ("tls", "TLS"), ("auth", "users and roles"),
-        ("torn-tail, read-only, old-disk", "more ways to treat a disk image"), ("hung-disk", "evidence of a sync that does not return; frozen-disk is the same with root"),
-        ("clock-jump, clock-strobe, clock-rate, suspend", "libfaketime for each node"), ("cpu-quota, memory-limit, descriptors, thread-pool", "control groups"), ("overload, huge-values, killed-clients, slow-readers", "clients that misbehave"),
+        ("old-disk", "a way to cut a node off that no other fault heals"),
     ];
 
     /// <summary>Why this machine cannot inject it; null if it can.</summary>
@@ -72,10 +86,14 @@ internal static class FaultCatalog
     public static string? MissingFor(FaultNeeds needs)
     {
         if (needs.HasFlag(FaultNeeds.Root) && Environment.UserName != "root") return "needs root";
-        string[] tools = [.. needs.HasFlag(FaultNeeds.Strace) ? ["strace"] : Array.Empty<string>(), .. needs.HasFlag(FaultNeeds.Namespaces) ? ["ip", "iptables", "tc", "nsenter"] : Array.Empty<string>()];
-        string[] directories = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':');
-        return tools.FirstOrDefault(tool => !directories.Any(directory => File.Exists(Path.Combine(directory, tool)))) is { } missing ? $"needs {missing}" : null;
+        string[] tools = [.. needs.HasFlag(FaultNeeds.Strace) ? ["strace"] : Array.Empty<string>(), .. needs.HasFlag(FaultNeeds.Namespaces) ? ["ip", "iptables", "tc", "nsenter"] : Array.Empty<string>(), .. needs.HasFlag(FaultNeeds.Prlimit) ? ["prlimit"] : Array.Empty<string>()];
+        if (tools.FirstOrDefault(tool => !IsInstalled(tool)) is { } tool) return $"needs {tool}";
+        if (needs.HasFlag(FaultNeeds.Clock) && NodeClock.Library is null) return "needs libfaketime";
+        if (needs.HasFlag(FaultNeeds.ControlGroups) && (GroupTree.Of(GroupController.Cpu) is null || GroupTree.Of(GroupController.Memory) is null)) return "needs control groups";
+        return null;
     }
+
+    private static bool IsInstalled(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(directory => File.Exists(Path.Combine(directory, program)));
 
     /// <summary>Throws <see cref="CommandException"/> that names what there is.</summary>
     public static Fault Named(string name) => All.FirstOrDefault(fault => fault.Name == name)

@@ -14,13 +14,9 @@ internal sealed class PowerCutFault(string name, string summary, bool hitsAll) :
         HarnessNode[] targets = hitsAll ? [.. scene.Cluster.Nodes.Where(node => node.IsRunning)] : scene.AnyNode() is { } one ? [one] : [];
         if (targets.Length == 0) return FaultBite.Missed("no node ran");
         foreach (HarnessNode node in targets) node.Disk!.PlantCanary();
-        string[] copies;
         try
         {
-            foreach (HarnessNode node in targets) node.Pause();
-            copies = await Task.WhenAll(targets.Select(node => node.Disk!.CopyAsync()));
-            await Task.WhenAll(targets.Select(node => node.KillAsync()));
-            for (int i = 0; i < targets.Length; i++) await targets[i].Disk!.SwitchToAsync(copies[i]);
+            await CutAsync(targets);
             await HoldAsync(duration, stop);
         }
         finally
@@ -37,6 +33,15 @@ internal sealed class PowerCutFault(string name, string summary, bool hitsAll) :
 
         long left = targets.Sum(node => node.Disk!.CanaryLeft());
         return FaultBite.Of(string.Join(", ", targets.Select(node => node.Name)), left == 0, ("disks cut", targets.Length), ("unsynced bytes of a canary left", left));
+    }
+
+    /// <summary>The nodes are gone, and their disks are as the power has left them.</summary>
+    public static async Task CutAsync(HarnessNode[] targets)
+    {
+        foreach (HarnessNode node in targets) node.Pause();
+        string[] copies = await Task.WhenAll(targets.Select(node => node.Disk!.CopyAsync()));
+        await Task.WhenAll(targets.Select(node => node.KillAsync()));
+        for (int i = 0; i < targets.Length; i++) await targets[i].Disk!.SwitchToAsync(copies[i]);
     }
 }
 
@@ -83,5 +88,106 @@ internal sealed class SickDiskFault(string name, string summary, string expected
     {
         File.Delete(Path.Combine(disk.MountPoint, "ballast"));
         return Task.CompletedTask;
+    }
+}
+
+/// <summary>A node's file system makes itself read-only: as nothing can be synced any more, the node must end, and come back when it is mounted anew.</summary>
+internal sealed class ReadOnlyDiskFault() : Fault("read-only", FaultTrack.Process, "a node's file system meets an error and makes itself read-only: the node must end", FaultNeeds.Root | FaultNeeds.Image)
+{
+    private const int CannotSync = 86;
+
+    /// <summary>It notices with the next thing that it writes.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
+    /// <inheritdoc/>
+    public override async Task<FaultBite> BiteAsync(FaultScene scene, TimeSpan duration, CancellationToken stop)
+    {
+        if (scene.AnyNode() is not { } node) return FaultBite.Missed("no node ran");
+        DiskImage disk = node.Disk!;
+        long began = scene.Clock.NowMicros;
+        int? exitCode;
+        bool isReadOnly;
+        double millis;
+        try
+        {
+            node.MayEnd();
+            disk.Fail();
+            isReadOnly = disk.IsReadOnly();
+            await Task.WhenAny(node.WaitForExitAsync(), HoldAsync(duration + s_patience, stop));
+            millis = (scene.Clock.NowMicros - began) / 1_000;
+            exitCode = node.ExitCode;
+            await HoldAsync(duration - TimeSpan.FromMilliseconds(millis) is { Ticks: > 0 } rest ? rest : TimeSpan.Zero, stop);
+        }
+        finally
+        {
+            if (node.IsRunning) await node.KillAsync();
+            await disk.RemountAsync();
+            node.Start();
+        }
+
+        return FaultBite.Of($"{node.Name}; expected: exit code {CannotSync}", isReadOnly && exitCode == CannotSync, ("writes of ours refused", isReadOnly ? 1 : 0), ("exit code", exitCode ?? -1), ("milliseconds until it ended", millis));
+    }
+}
+
+/// <summary>
+/// The power fails while a node writes the next batch of its log: some sectors of it have reached the disk, others not. Behind what it had synced stands noise, and it must start with all
+/// that it had synced.
+/// </summary>
+/// <remarks>
+/// Only the very last batch may be torn (RaftKv.RaftLog, LogRecovery). What is not zero up to the end may have been synced, so only what follows is touched, from the next block on,
+/// where a batch would begin.
+/// </remarks>
+internal sealed class TornTailFault() : Fault("torn-tail", FaultTrack.Process, "the power of a node fails while a batch of its log is half on the disk", FaultNeeds.Root | FaultNeeds.Image)
+{
+    private const int BlockBytes = 4_096;
+    private const int SectorBytes = 512;
+    private const int MostSectors = 16;
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    /// <inheritdoc/>
+    public override async Task<FaultBite> BiteAsync(FaultScene scene, TimeSpan duration, CancellationToken stop)
+    {
+        if (scene.AnyNode() is not { } node) return FaultBite.Missed("no node ran");
+        (string File, long At, int Bytes)? torn = null;
+        try
+        {
+            await PowerCutFault.CutAsync([node]);
+            torn = Tear(Path.Combine(node.DataDirectory, "log"), scene.Random);
+            await HoldAsync(duration, stop);
+        }
+        finally
+        {
+            if (node.IsRunning) await node.KillAsync();
+            node.Start();
+        }
+
+        using ClockWitness witness = new(node);
+        bool isBack = false;
+        for (TimeSpan started = scene.Clock.Now; !isBack && node.IsRunning && scene.Clock.Now - started < s_patience; await HoldAsync(TimeSpan.FromMilliseconds(100), CancellationToken.None)) isBack = await witness.UptimeAsync() is not null;
+        return FaultBite.Of(torn is { } tear ? $"{node.Name}, {tear.File} from {tear.At} on" : $"{node.Name}: no room behind the last batch", torn is not null && isBack, ("bytes of noise", torn?.Bytes ?? 0), ("started with it", isBack ? 1 : 0));
+    }
+
+    /// <summary>Writes noise to some of the sectors behind the newest segment's last batch. Returns where they begin and how many bytes it is; null if the segment has no room.</summary>
+    public static (string File, long At, int Bytes)? Tear(string log, Random random)
+    {
+        string? newest = Directory.EnumerateFiles(log, "*.log").Order(StringComparer.Ordinal).LastOrDefault();
+        if (newest is null) return null;
+        byte[] bytes = File.ReadAllBytes(newest);
+        long at = (bytes.AsSpan().LastIndexOfAnyExcept((byte)0) + BlockBytes) / BlockBytes * BlockBytes;
+        int sectors = (int)Math.Min(random.Next(1, MostSectors + 1), (bytes.Length - at) / SectorBytes);
+        if (sectors < 1) return null;
+        int written = 0;
+        byte[] noise = new byte[SectorBytes];
+        using FileStream stream = File.OpenWrite(newest);
+        for (int sector = 0; sector < sectors; sector++)
+        {
+            if (written > 0 && random.Next(2) == 0) continue; // They reach the disk in any order.
+            random.NextBytes(noise);
+            stream.Position = at + (sector * SectorBytes);
+            stream.Write(noise);
+            written += SectorBytes;
+        }
+
+        return (Path.GetFileName(newest), at, written);
     }
 }

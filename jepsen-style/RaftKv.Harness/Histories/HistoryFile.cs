@@ -1,26 +1,28 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using RaftKv.Checking;
 using RaftKv.Checking.Histories;
 
 namespace RaftKv.Harness.Histories;
 
 // history.jsonl: a line of JSON each. The names are stable: members may be added, none is renamed or removed.
 //
-//   {"format":"raftkv-history","version":1,"workload":"register","seed":42}      first
+//   {"format":"raftkv-history","version":1,"workload":"register","seed":42}      first; "clocks" says how wrong faults made the nodes' clocks
 //   {"process":3,"call":1204,"return":2311,"kind":"put","operations":[{"kind":"put","key":"r1","value":"17"}],"outcome":"ok","results":[…],…}
 //   {"calls":123456}                                                             last: without it the file was cut, and proves nothing
 //
 // Times are microseconds of the run. What has its default value is left out.
 
 /// <summary>The first line of a history file.</summary>
-internal sealed record HistoryHead(string Format, int Version, string Workload, int Seed)
+/// <param name="Clocks">Null: they ran right.</param>
+internal sealed record HistoryHead(string Format, int Version, string Workload, int Seed, ClockError? Clocks = null)
 {
     public const string FormatName = "raftkv-history";
     public const int CurrentVersion = 1;
 }
 
 /// <summary>The last line.</summary>
-internal sealed record HistoryEnd(long Calls);
+internal sealed record HistoryEnd([property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long Calls);
 
 /// <summary>A history file that is none, or not whole; the message names the line.</summary>
 internal sealed class HistoryFileException(string message) : Exception(message);
@@ -37,10 +39,10 @@ internal sealed class HistoryWriter : IDisposable
     private readonly StreamWriter _file;
     private long _calls;
 
-    public HistoryWriter(string path, string workload, int seed)
+    public HistoryWriter(string path, string workload, int seed, ClockError? clocks = null)
     {
         _file = new StreamWriter(path) { NewLine = "\n" };
-        _file.WriteLine(JsonSerializer.Serialize(new HistoryHead(HistoryHead.FormatName, HistoryHead.CurrentVersion, workload, seed), HistoryJson.Default.HistoryHead));
+        _file.WriteLine(JsonSerializer.Serialize(new HistoryHead(HistoryHead.FormatName, HistoryHead.CurrentVersion, workload, seed, clocks == ClockError.None ? null : clocks), HistoryJson.Default.HistoryHead));
     }
 
     public void Write(ClientCall call)

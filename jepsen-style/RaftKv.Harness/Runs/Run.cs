@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using RaftKv.Checking;
 using RaftKv.Checking.Histories;
 using RaftKv.Client;
 using RaftKv.Harness.Clients;
@@ -23,8 +24,9 @@ internal sealed class Run(RunPlan plan, string program, string directory, Action
     public async Task<RunResult> RunAsync(CancellationToken stop)
     {
         DateTimeOffset began = DateTimeOffset.UtcNow;
-        Workload workload = WorkloadCatalog.Make(plan);
         Fault[] faults = [.. plan.Faults.Select(FaultCatalog.Named)];
+        ClockError clocks = faults.Aggregate(ClockError.None, (all, fault) => all.And(fault.Clocks));
+        Workload workload = WorkloadCatalog.Make(plan, clocks);
         foreach (Fault fault in faults)
             if ((FaultCatalog.MissingFor(fault) is { } missing ? $"fault '{fault.Name}' {missing}" : fault.UnfitFor(plan.Nodes)) is { } why) throw new CommandException(ExitCode.Usage, why);
         if (plan.Namespaces && FaultCatalog.MissingFor(FaultNeeds.Root | FaultNeeds.Namespaces) is { } lacking) throw new CommandException(ExitCode.Usage, $"--namespaces {lacking}");
@@ -33,9 +35,10 @@ internal sealed class Run(RunPlan plan, string program, string directory, Action
 
         Directory.CreateDirectory(directory);
         MadeThings made = MadeThings.Begin(Path.GetFileName(directory));
-        using HistoryWriter history = new(Path.Combine(directory, "history.jsonl"), plan.Workload, plan.Seed);
+        using HistoryWriter history = new(Path.Combine(directory, "history.jsonl"), plan.Workload, plan.Seed, clocks);
         Recorder recorder = new(history);
-        await using TestedCluster cluster = await StartAsync(faults.Any(fault => fault.Needs.HasFlag(FaultNeeds.Image)), plan.Namespaces || faults.Any(fault => fault.Needs.HasFlag(FaultNeeds.Namespaces)), made, stop);
+        FaultNeeds needs = faults.Aggregate(plan.Namespaces ? FaultNeeds.Namespaces : FaultNeeds.Nothing, (all, fault) => all | fault.Needs);
+        await using TestedCluster cluster = await StartAsync(needs, made, stop);
         await using LeaderWatch leaders = new(cluster, _clock);
         FaultDriver driver = new(cluster, leaders, _clock, what => tell($"{_clock.Now.TotalSeconds,6:F1} s  {what}"));
         Worker[] workers = [.. Enumerable.Range(0, plan.Concurrency).Select(index => WorkerOf(index, cluster, recorder))];
@@ -92,11 +95,11 @@ internal sealed class Run(RunPlan plan, string program, string directory, Action
         return new RunResult(plan, verdict, reasons, calls, checks, driver.Records, leaders.Changes, ended, began);
     }
 
-    private async Task<TestedCluster> StartAsync(bool hasImages, bool hasNamespaces, MadeThings made, CancellationToken stop)
+    private async Task<TestedCluster> StartAsync(FaultNeeds needs, MadeThings made, CancellationToken stop)
     {
         try
         {
-            return await TestedCluster.StartAsync(plan, program, directory, hasImages, hasNamespaces, made, stop);
+            return await TestedCluster.StartAsync(plan, program, directory, needs, made, stop);
         }
         catch (Exception failure) when (failure is NodeDiedException or ToolFailedException)
         {

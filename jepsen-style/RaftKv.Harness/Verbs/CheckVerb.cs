@@ -31,7 +31,7 @@ internal static class CheckVerb
             throw new CommandException(ExitCode.Usage, $"{path}: {exception.Message}");
         }
 
-        CheckVerdict[] checks = [.. WorkloadCatalog.Make(new RunPlan(head.Workload).Complete()).Check(calls)];
+        CheckVerdict[] checks = [.. WorkloadCatalog.Make(new RunPlan(head.Workload).Complete(), head.Clocks).Check(calls)];
         RunText.ShowChecks(screen, checks);
         return checks.Any(check => check.Finding is not null) ? ExitCode.Invalid : checks.Any(check => check.Unknown is not null) ? ExitCode.Unknown : ExitCode.Valid;
     }

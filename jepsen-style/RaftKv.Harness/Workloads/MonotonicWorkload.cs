@@ -1,11 +1,12 @@
 using System.Globalization;
+using RaftKv.Checking;
 using RaftKv.Checking.Histories;
 using RaftKv.Checking.Monotonic;
 
 namespace RaftKv.Harness.Workloads;
 
 /// <summary>Writes, linearizable reads, and stale reads at every node: nobody sees a key go back, and a stale read is no older than it says.</summary>
-internal sealed class MonotonicWorkload(int shards) : Workload
+internal sealed class MonotonicWorkload(int shards, ClockError clocks) : Workload
 {
     private readonly int _keys = Math.Max(4, 2 * shards);
 
@@ -40,7 +41,7 @@ internal sealed class MonotonicWorkload(int shards) : Workload
     public override Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop) => AreReadAsync(worker, Enumerable.Range(0, _keys).Select(KeyOf), stop);
 
     /// <inheritdoc/>
-    public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => [MonotonicChecker.Check(history), .. RegisterChecks.Of(history)];
+    public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => [MonotonicChecker.Check(history, clocks), .. RegisterChecks.Of(history)];
 
     private static string KeyOf(int number) => "mono/" + number.ToString(CultureInfo.InvariantCulture);
 }

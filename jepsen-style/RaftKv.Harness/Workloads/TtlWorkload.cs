@@ -6,7 +6,7 @@ using RaftKv.Checking.Ttl;
 namespace RaftKv.Harness.Workloads;
 
 /// <summary>Keys that are put to live for a few seconds, and looked at before and after: never gone early, never there long after.</summary>
-internal sealed class TtlWorkload : Workload
+internal sealed class TtlWorkload(ClockError clocks) : Workload
 {
     private const int ShortestSeconds = 2;
     private const int LongestSeconds = 6;
@@ -14,6 +14,7 @@ internal sealed class TtlWorkload : Workload
 
     /// <summary>A shard without a leader expires nothing: the longest fault, and an election.</summary>
     private const long GraceMicros = 20_000_000;
+    private readonly long _graceMicros = clocks.AtMost(LongestSeconds * 1_000_000L) - (LongestSeconds * 1_000_000L) + GraceMicros;
     private readonly ConcurrentQueue<string> _keys = [];
 
     /// <inheritdoc/>
@@ -47,10 +48,10 @@ internal sealed class TtlWorkload : Workload
     /// <inheritdoc/>
     public override async Task<bool> ReadFinallyAsync(Worker worker, CancellationToken stop)
     {
-        await Task.Delay(TimeSpan.FromSeconds(LongestSeconds) + TimeSpan.FromMicroseconds(GraceMicros), stop); // Not for an event: time itself is what is tested.
+        await Task.Delay(TimeSpan.FromSeconds(LongestSeconds) + TimeSpan.FromMicroseconds(_graceMicros), stop); // Not for an event: time itself is what is tested.
         return await AreReadAsync(worker, _keys, stop);
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => [TtlChecker.Check(history, GraceMicros)];
+    public override IEnumerable<CheckVerdict> Check(IReadOnlyList<ClientCall> history) => [TtlChecker.Check(history, _graceMicros, clocks.FastestPerMille)];
 }
