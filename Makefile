@@ -23,15 +23,16 @@ up: ## Install librocksdb if it is missing, build, and start three nodes with ei
 
 build: ## Build everything in Release; the programs are in bin/
 	dotnet build RaftKv.sln --configuration Release --verbosity quiet
+	dotnet publish node/RaftKv.Node --configuration Release --verbosity quiet --property:AheadOfTime=true
 	@mkdir -p bin
-	@ln -sfn ../artifacts/bin/RaftKv.Node/release/RaftKv.Node bin/raftkv-node
+	@ln -sfn ../artifacts/ahead/publish/RaftKv.Node/release_linux-x64/RaftKv.Node bin/raftkv-node
 	@ln -sfn ../artifacts/bin/shardctl/release/shardctl bin/shardctl
 	@ln -sfn ../artifacts/bin/RaftKv.Harness/release/jepsen-style bin/jepsen-style
 
 test: ## Build, check the format, run every test, SIM_SEEDS=200 simulations and the mutants; last line: N passed, N failed
 	@tests/run.sh
 
-faults: ## Make every sync and write of a real node fail, each in a life of its own; some ten minutes, needs strace
+faults: ## The tests of real nodes that are too long for make test: every sync and write made to fail, each in a life of its own; some ten minutes, needs strace
 	@dotnet build tests/RaftKv.Node.Tests --configuration Release --verbosity quiet
 	@artifacts/bin/RaftKv.Node.Tests/release/RaftKv.Node.Tests -explicit only -showLiveOutput
 
@@ -55,7 +56,7 @@ jepsen: ## Break real nodes on purpose and check every answer: every workload on
 	@$(MAKE) --no-print-directory build
 	@exec bin/jepsen-style tour $(if $(SEED),--seed $(SEED))
 
-jepsen-all: ## Every workload under every fault, some two hours; goes on where it was stopped
+jepsen-all: ## Every workload under every fault, some five hours; goes on where it was stopped
 	@tests/deps.sh run
 	@$(MAKE) --no-print-directory build
 	@exec bin/jepsen-style matrix $(if $(SEED),--seed $(SEED))

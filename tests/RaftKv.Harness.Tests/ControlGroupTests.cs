@@ -33,8 +33,8 @@ public sealed class ControlGroupTests : IDisposable
     public void The_place_of_a_process_is_found(bool isUnified, string place)
     {
         string[] lines = ["8:pids:/", "4:memory:/process_api/7", "1:cpu,cpuacct:/", "0::/user.slice/a b"];
-        Assert.Equal("/root" + place, new GroupTree(GroupController.Memory, "/root", isUnified).PathOf(lines));
-        Assert.Equal("/root", new GroupTree(GroupController.Cpu, "/root", false).PathOf(lines));
+        Assert.Equal("/sys/fs/tree" + place, new GroupTree(GroupController.Memory, "/sys/fs/tree", isUnified).PathOf(lines));
+        Assert.Equal("/sys/fs/tree", new GroupTree(GroupController.Cpu, "/sys/fs/tree", false).PathOf(lines));
     }
 
     [Fact]

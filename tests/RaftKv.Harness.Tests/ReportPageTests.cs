@@ -43,6 +43,17 @@ public sealed class ReportPageTests : IDisposable
         Assert.Contains("UNKNOWN", page, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_summary_of_a_suite_names_each_run_and_leads_to_it()
+    {
+        SummaryPage.Write(Path.Combine(_directory.FullName, "summary.html"), "1.0", 3, [new SuiteEntry("set under kill", "1.0", "valid", [], 100, 2, 20.5, "out/set under kill-1"), new SuiteEntry("set under loss", "1.0", "unknown", ["not <run>: needs root"], 0, 0, 0, "")]);
+        (string page, string[] complaints) = await OpenAsync("summary.html");
+        Assert.Empty(complaints);
+        Assert.Contains("2 of 3 runs: 1 valid, 0 invalid, 1 unknown", page, StringComparison.Ordinal);
+        Assert.Contains("href=\"set%20under%20kill-1/report.html\"", page, StringComparison.Ordinal);
+        Assert.Contains("not &lt;run&gt;: needs root", page, StringComparison.Ordinal);
+    }
+
     /// <summary>That nothing is complained of says something only if a complaint would be heard.</summary>
     [Fact]
     public async Task A_script_that_fails_is_seen()

@@ -25,13 +25,13 @@ public sealed class ShortRunTests : IDisposable
     public async Task Nodes_in_namespaces_survive_connections_that_are_half_open_and_leave_no_network_behind()
     {
         Assert.SkipWhen(FaultCatalog.MissingFor(FaultNeeds.Root | FaultNeeds.Namespaces) is not null, $"{FaultCatalog.MissingFor(FaultNeeds.Root | FaultNeeds.Namespaces)}");
-        await RunAsync("register", "packet-partition", seconds: 12);
+        await RunAsync("register", "packet-partition");
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries("/sys/class/net").Concat(Directory.EnumerateFileSystemEntries("/run/netns")), path => Path.GetFileName(path).StartsWith($"js{Environment.ProcessId}", StringComparison.Ordinal));
     }
 
-    private async Task RunAsync(string workload, string faults, int seconds = 20)
+    private async Task RunAsync(string workload, string faults)
     {
-        (int exitCode, string output, string error) = await JepsenStyle.RunAsync("run", workload, "--faults", faults, "--time", $"{seconds}s", "--rate", "200", "--concurrency", "8", "--shards", "2", "--seed", "11", "--out", _directory.FullName);
+        (int exitCode, string output, string error) = await JepsenStyle.RunAsync("run", workload, "--faults", faults, "--time", "13s", "--rate", "200", "--concurrency", "8", "--shards", "2", "--seed", "11", "--out", _directory.FullName);
         Assert.True(exitCode == ExitCode.Valid, output + error);
         Assert.Contains("VALID: ", output, StringComparison.Ordinal);
 

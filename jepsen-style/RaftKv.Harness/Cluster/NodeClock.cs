@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 
 namespace RaftKv.Harness.Cluster;
@@ -14,12 +13,12 @@ namespace RaftKv.Harness.Cluster;
 /// waits then return at once, and a node takes a whole core.</para>
 /// <para>Thread-safe: faults of two tracks may turn one clock.</para>
 /// </remarks>
-internal sealed class NodeClock(string file, bool bendsAll)
+internal sealed class NodeClock(string file, bool bendsAll, TimeProvider time)
 {
     /// <summary>The start of the process is known to some hundredths of a second, so a new rate comes with a little step forward rather than one back, which no such clock may make.</summary>
     private const double StepSeconds = 0.03;
     private readonly Lock _lock = new();
-    private long _start = Stopwatch.GetTimestamp();
+    private long _start = time.GetTimestamp();
     private double _offset;
     private double _rate = 1;
 
@@ -41,7 +40,7 @@ internal sealed class NodeClock(string file, bool bendsAll)
     {
         lock (_lock)
         {
-            _start = Stopwatch.GetTimestamp();
+            _start = time.GetTimestamp();
             if (bendsAll) _offset = 0;
             Write();
         }
@@ -62,7 +61,7 @@ internal sealed class NodeClock(string file, bool bendsAll)
     {
         lock (_lock)
         {
-            _offset += (Stopwatch.GetElapsedTime(_start).TotalSeconds * (_rate - rate)) + StepSeconds;
+            _offset += (time.GetElapsedTime(_start).TotalSeconds * (_rate - rate)) + StepSeconds;
             _rate = rate;
             Write();
         }

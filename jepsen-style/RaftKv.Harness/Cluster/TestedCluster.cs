@@ -50,7 +50,7 @@ internal sealed class TestedCluster : IAsyncDisposable
                 "--initial-cluster", string.Join(',', members), "--initial-shards", $"{plan.Shards}", "--replicas", $"{Math.Min(3, count)}", .. sized, .. plan.NodeOptions.SelectMany(option => option.Split('=', 2)),
             ];
             Nodes[own] = new HarnessNode(own, names[own], new ClientEndpoint($"{Addresses.Client(own).Address}", Addresses.Client(own).Port), home, Path.Combine(home, "node.log"), command, made);
-            if (needs.HasFlag(FaultNeeds.Clock)) Nodes[own].Clock = new NodeClock(Path.Combine(home, "clock"), bendsAll: (own + plan.Seed) % 2 == 0);
+            if (needs.HasFlag(FaultNeeds.Clock)) Nodes[own].Clock = new NodeClock(Path.Combine(home, "clock"), bendsAll: (own + plan.Seed) % 2 == 0, TimeProvider.System);
         }
     }
 

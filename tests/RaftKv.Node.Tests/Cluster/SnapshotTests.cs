@@ -54,7 +54,7 @@ public sealed class SnapshotTests
     }
 
     // S3, S10: cuts and flushes under load, and a kill of everybody at any moment of it.
-    [Fact]
+    [Fact(Explicit = true)]
     public async Task When_all_nodes_are_killed_while_their_logs_are_cut_nothing_acknowledged_is_lost()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(3, shards: 2, "--snapshot-entries", "20", "--catch-up-entries", "0", "--segment-bytes", "65536");
