@@ -85,7 +85,7 @@ public sealed class FullDiskTests
     }
 
     // Its log would find no room next, and stop the process.
-    [Fact]
+    [Fact(Explicit = true)]
     public async Task A_snapshot_that_would_leave_less_than_the_floor_waits_until_there_is_room()
     {
         await using TestCluster cluster = TestCluster.Make(3, 1, [.. s_options, "--snapshot-entries", "200", "--catch-up-entries", "20"]);

@@ -9,7 +9,7 @@ public sealed class RottenStoreTests
     private const int Value = 500_000;
 
     [Theory]
-    [InlineData(false)]
+    [InlineData(false, Explicit = true)]
     [InlineData(true)]
     public async Task A_replica_with_a_rotten_store_stops_and_the_nodes_others_go_on(bool isManifest)
     {

@@ -12,7 +12,7 @@ public sealed class CompactionWithoutRoomTests : IDisposable
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
-    [Fact]
+    [Fact(Explicit = true)]
     public async Task A_store_whose_compaction_finds_no_room_goes_on_and_compacts_when_there_is_room()
     {
         using SmallDisk disk = new(Path.Combine(_directory, "disk"), mebibytes: 48);
