@@ -5,7 +5,7 @@ namespace RaftKv.Repository.Tests;
 internal static class Repository
 {
     /// <summary>What .gitignore names, and git's own, which in a worktree is a file.</summary>
-    private static readonly HashSet<string> Skipped = [".git", ".data", ".vs", "artifacts", "bin", "BenchmarkDotNet.Artifacts"];
+    private static readonly HashSet<string> Skipped = [".git", ".data", ".vs", "artifacts", "bin", "out", "BenchmarkDotNet.Artifacts"];
 
     private const int SniffedBytes = 8192;
 
