@@ -67,12 +67,12 @@ internal sealed class NodeClock(string file, bool bendsAll, TimeProvider time)
         }
     }
 
-    /// <summary>All clocks fall behind by <paramref name="time"/>. The process must have stood still for longer, so that to itself none goes back.</summary>
-    public void Lose(TimeSpan time)
+    /// <summary>All clocks fall behind by <paramref name="lost"/>. The process must have stood still for longer, so that to itself none goes back.</summary>
+    public void Lose(TimeSpan lost)
     {
         lock (_lock)
         {
-            _offset -= time.TotalSeconds * _rate;
+            _offset -= lost.TotalSeconds * _rate;
             Write();
         }
     }

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using RaftKv.Harness.Runs;
 
 namespace RaftKv.Harness.Failover;
 
@@ -48,34 +48,10 @@ internal static class FailoverPlan
     public static Dictionary<PlannedRepetition, FailoverResult> ReadDone(string file, string build, int shards, bool isHttp1)
     {
         Dictionary<PlannedRepetition, FailoverResult> done = [];
-        if (!File.Exists(file)) return done;
-        foreach (string line in File.ReadLines(file))
-        {
-            try
-            {
-                if (JsonSerializer.Deserialize(line, FailoverJson.Default.FailoverResult) is { } result && result.Build == build && result.Shards == shards && result.IsHttp1 == isHttp1)
-                    done.TryAdd(new PlannedRepetition(result.Fault, result.Number, result.System), result);
-            }
-            catch (JsonException)
-            {
-                // The end of a line that a crash has cut.
-            }
-        }
-
+        foreach (FailoverResult result in JsonLines.Read(file, FailoverJson.Default.FailoverResult))
+            if (result.Build == build && result.Shards == shards && result.IsHttp1 == isHttp1) done.TryAdd(new PlannedRepetition(result.Fault, result.Number, result.System), result);
         return done;
     }
 
-    /// <summary>On a line of its own, also behind one that a crash has cut.</summary>
-    public static void Append(string file, FailoverResult result)
-    {
-        using FileStream stream = new(file, FileMode.OpenOrCreate, FileAccess.ReadWrite);
-        if (stream.Length > 0)
-        {
-            stream.Position = stream.Length - 1;
-            if (stream.ReadByte() != '\n') stream.WriteByte((byte)'\n');
-        }
-
-        JsonSerializer.Serialize(stream, result, FailoverJson.Default.FailoverResult);
-        stream.WriteByte((byte)'\n');
-    }
+    public static void Append(string file, FailoverResult result) => JsonLines.Append(file, result, FailoverJson.Default.FailoverResult);
 }

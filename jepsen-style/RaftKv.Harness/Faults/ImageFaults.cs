@@ -36,10 +36,18 @@ internal sealed class PowerCutFault(string name, string summary, bool hitsAll) :
     }
 
     /// <summary>The nodes are gone, and their disks are as the power has left them.</summary>
-    public static async Task CutAsync(HarnessNode[] targets)
+    public static async Task CutAsync(HarnessNode[] targets) => await EndAsync(targets, await HoldAndCopyAsync(targets));
+
+    /// <summary>What the power leaves on each disk; the nodes are held, and gone only with <see cref="EndAsync"/>.</summary>
+    public static async Task<string[]> HoldAndCopyAsync(HarnessNode[] targets)
     {
         foreach (HarnessNode node in targets) node.Pause();
-        string[] copies = await Task.WhenAll(targets.Select(node => node.Disk!.CopyAsync()));
+        return await Task.WhenAll(targets.Select(node => node.Disk!.CopyAsync()));
+    }
+
+    /// <summary>Ends the nodes and puts the copies in the places of their disks.</summary>
+    public static async Task EndAsync(HarnessNode[] targets, string[] copies)
+    {
         await Task.WhenAll(targets.Select(node => node.KillAsync()));
         for (int i = 0; i < targets.Length; i++) await targets[i].Disk!.SwitchToAsync(copies[i]);
     }

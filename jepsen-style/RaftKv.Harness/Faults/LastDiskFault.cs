@@ -21,6 +21,7 @@ internal sealed class LastDiskFault() : Fault(
     {
         if (scene.AnyNode() is not { } last) return FaultBite.Missed("no node ran");
         HarnessNode[] frozen = [.. scene.Cluster.Nodes.Where(node => node != last && node.IsRunning)];
+        HarnessNode[] all = [.. frozen, last];
         int waiting = 0;
         last.Disk!.PlantCanary();
         try
@@ -30,23 +31,20 @@ internal sealed class LastDiskFault() : Fault(
             {
                 await Task.WhenAll(frozen.Select(node => node.Disk!.FreezeAsync()));
                 await HoldAsync(s_standstill, stop);
-                foreach (HarnessNode node in (HarnessNode[])[last, .. frozen]) node.Pause();
                 waiting = frozen.Count(node => ProcessFacts.ThreadsInDiskWait(node.ProcessId) > 0);
-                copies = await Task.WhenAll(((HarnessNode[])[last, .. frozen]).Select(node => node.Disk!.CopyAsync()));
+                copies = await PowerCutFault.HoldAndCopyAsync(all);
             }
             finally
             {
                 // Nothing ends who waits for a disk that stands still. What now gets there is not in the copies.
-                foreach (HarnessNode node in frozen) await node.Disk!.ThawAsync();
+                await Task.WhenAll(frozen.Select(node => node.Disk!.ThawAsync()));
             }
 
-            await Task.WhenAll(((HarnessNode[])[last, .. frozen]).Select(node => node.KillAsync()));
-            await last.Disk!.SwitchToAsync(copies[0]);
-            for (int i = 0; i < frozen.Length; i++) await frozen[i].Disk!.SwitchToAsync(copies[i + 1]);
+            await PowerCutFault.EndAsync(all, copies);
         }
         finally
         {
-            foreach (HarnessNode node in (HarnessNode[])[.. frozen, last])
+            foreach (HarnessNode node in all)
             {
                 if (node.IsRunning) await node.KillAsync();
                 if (node == last) await HoldAsync(duration > s_late ? duration : s_late, stop);
@@ -55,6 +53,6 @@ internal sealed class LastDiskFault() : Fault(
         }
 
         long left = last.Disk!.CanaryLeft();
-        return FaultBite.Of($"{last.Name} last", left == 0 && waiting > 0, ("disks cut", frozen.Length + 1), ("nodes that waited for a disk", waiting), ("unsynced bytes of a canary left", left));
+        return FaultBite.Of($"{last.Name} last", left == 0 && waiting > 0, ("disks cut", all.Length), ("nodes that waited for a disk", waiting), ("unsynced bytes of a canary left", left));
     }
 }

@@ -43,7 +43,7 @@ internal sealed class OverloadFault() : LoadFault("overload", "thousands of puts
         await Task.WhenAll(senders.Select(sender => sender.RunAsync(duration, stop)));
         long sent = senders.Sum(sender => sender.Sent);
         long Answers(int status) => senders.Sum(sender => sender.Statuses.Counts.GetValueOrDefault(status));
-        long answered = senders.Sum(sender => sender.Statuses.Counts.Values.Sum());
+        long answered = senders.Sum(sender => sender.Statuses.Total);
         return FaultBite.Of(
             node.Name, sent > duration.TotalSeconds * PerSecond / 10 && answered > 0, ("puts sent", sent), ("answered 200", Answers(200)), ("answered 429", Answers(429)), ("answered 503", Answers(503)), ("not answered", sent - answered),
             ("leader changes meanwhile", scene.Leaders.ChangesSince(began)));
@@ -66,10 +66,16 @@ internal sealed class OverloadFault() : LoadFault("overload", "thousands of puts
                 using CancellationTokenSource enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
                 enough.CancelAfter(duration + s_patience);
                 Task counting = CountAsync(client, enough.Token);
-                await SendAsync(client, duration, enough.Token);
-                while (Sent > Statuses.Counts.Values.Sum() && !counting.IsCompleted) await Task.WhenAny(counting, Task.Delay(s_tick, CancellationToken.None));
-                await enough.CancelAsync();
-                await counting;
+                try
+                {
+                    await SendAsync(client, duration, enough.Token);
+                    while (Sent > Statuses.Total && !counting.IsCompleted) await Task.WhenAny(counting, Task.Delay(s_tick, CancellationToken.None));
+                }
+                finally
+                {
+                    await enough.CancelAsync();
+                    await counting;
+                }
             }
             catch (Exception exception) when (IsBroken(exception))
             {

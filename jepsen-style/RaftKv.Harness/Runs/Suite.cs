@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using RaftKv.Harness.Faults;
 using RaftKv.Harness.Plans;
@@ -51,21 +50,10 @@ internal static class Suite
     public static Dictionary<string, SuiteEntry> ReadDone(string file, string build)
     {
         Dictionary<string, SuiteEntry> done = new(StringComparer.Ordinal);
-        if (!File.Exists(file)) return done;
-        foreach (string line in File.ReadLines(file))
-        {
-            try
-            {
-                if (JsonSerializer.Deserialize(line, SuiteJson.Default.SuiteEntry) is { } entry && entry.Build == build) done[entry.Name] = entry;
-            }
-            catch (JsonException)
-            {
-                // The end of a line that a crash has cut.
-            }
-        }
-
+        foreach (SuiteEntry entry in JsonLines.Read(file, SuiteJson.Default.SuiteEntry))
+            if (entry.Build == build) done[entry.Name] = entry;
         return done;
     }
 
-    public static void Append(string file, SuiteEntry entry) => File.AppendAllText(file, JsonSerializer.Serialize(entry, SuiteJson.Default.SuiteEntry) + "\n");
+    public static void Append(string file, SuiteEntry entry) => JsonLines.Append(file, entry, SuiteJson.Default.SuiteEntry);
 }
